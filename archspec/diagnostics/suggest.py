@@ -1,0 +1,125 @@
+"""The name that was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+# What other libraries, and habit, call things. Offered only where the right-hand name is among the options.
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "dense": ("linear",),
+    "fc": ("linear",),
+    "fullyconnected": ("linear",),
+    "innerproduct": ("linear",),
+    "bn": ("batch_norm2d", "batch_norm1d"),
+    "batchnormalization": ("batch_norm2d", "batch_norm1d"),
+    "layernormalization": ("layer_norm",),
+    "ln": ("layer_norm",),
+    "globalaveragepooling2d": ("adaptive_avg_pool2d",),
+    "globalavgpool": ("adaptive_avg_pool2d",),
+    "gap": ("adaptive_avg_pool2d",),
+    "averagepooling2d": ("avg_pool2d",),
+    "maxpooling2d": ("max_pool2d",),
+    "conv2dtranspose": ("conv_transpose2d",),
+    "deconv2d": ("conv_transpose2d",),
+    "deconv": ("conv_transpose2d",),
+    "concatenate": ("concat",),
+    "cat": ("concat",),
+    "swish": ("silu",),
+    "selfattention": ("attention", "multihead_attention"),
+    "mha": ("multihead_attention",),
+    "scaleddotproductattention": ("attention",),
+    "multiply": ("mul",),
+    "sum": ("add",),
+    "filters": ("out_channels",),
+    "channels": ("out_channels",),
+    "units": ("out_features",),
+    "features": ("out_features",),
+    "kernel": ("kernel_size",),
+    "ksize": ("kernel_size",),
+    "strides": ("stride",),
+    "pad": ("padding",),
+    "axis": ("dim",),
+    "dims": ("dim",),
+    "rate": ("p", "lr"),
+    "epsilon": ("eps",),
+    "usebias": ("bias",),
+    "hiddendim": ("hidden_size",),
+    "heads": ("num_heads",),
+    "learningrate": ("lr",),
+    "input": ("from", "inputs"),
+    "output": ("outputs",),
+    "model": ("layers",),
+    "modules": ("layers",),
+    "if": ("when",),
+    "description": ("doc",),
+    "comment": ("doc",),
+    "id": ("name",),
+    "times": ("repeat",),
+}
+
+_LONGEST = 80  # longer words are not typing errors, and the distance is quadratic
+_OPTIONS = 5_000
+
+
+def plain(word: str) -> str:
+    """A word without its style: `BatchNorm2d`, `batch-norm2d` and `batch_norm2d` are one."""
+    return "".join(c for c in word.lower() if c not in "_-. ")
+
+
+def distance(a: str, b: str, limit: int) -> int:
+    """Edits (insert, delete, replace, swap neighbours) from a to b; anything above `limit` is `limit + 1`."""
+    if abs(len(a) - len(b)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        older, before, row = before, row, [i]
+        for j, y in enumerate(b, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return limit + 1
+    return min(row[-1], limit + 1)
+
+
+def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
+    """The options that are equally the best guess, at most `most` of them; none where nothing is near."""
+    if not word or len(word) > _LONGEST:
+        return []
+    names = [o for o in islice(options, _OPTIONS) if o and len(o) <= _LONGEST and o != word]
+    key = plain(word)
+    if not key:
+        return []
+    keys = {name: plain(name) for name in names}
+    same = [name for name in names if keys[name] == key]
+    if same:
+        return same[:most]
+    meant = [name for name in SYNONYMS.get(key, ()) if name in keys]
+    if meant:
+        return meant[:most]
+    limit = 0 if len(key) == 1 else max(1, len(key) // 3)
+    best: list[str] = []
+    for name in names:
+        far = distance(key, keys[name], limit)
+        if far > limit or far >= len(keys[name]):  # nothing of the name would be left
+            continue
+        if far < limit:
+            limit, best = far, []
+        best.append(name)
+    if not best and len(key) >= 3:  # `conv` for conv2d, `lstm_layer` for lstm
+        best = [name for name in names if len(keys[name]) >= 3 and (keys[name].startswith(key) or key.startswith(keys[name]))]
+        shortest = min((abs(len(keys[name]) - len(key)) for name in best), default=0)
+        best = [name for name in best if abs(len(keys[name]) - len(key)) == shortest]
+    return best[:most]
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str | None:
+    """"did you mean `x`?", or None where no option is near `word`."""
+    best = closest(word, options)
+    if not best:
+        return None
+    shown = [f"`{name}`" for name in best]
+    return f"did you mean {shown[0] if len(shown) == 1 else ', '.join(shown[:-1]) + ' or ' + shown[-1]}?"
