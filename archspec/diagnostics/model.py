@@ -1,0 +1,120 @@
+"""Diagnostics as data: where, how bad, what, why, and the repair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A stretch of a source file. Lines and columns count from 1; the end is exclusive."""
+
+    file: str
+    line: int
+    col: int
+    end_line: int
+    end_col: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.col}"
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Label(NamedTuple):
+    """A span with a few words under it."""
+
+    span: Span
+    text: str
+
+
+class Edit(NamedTuple):
+    """Replace the text of a span."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `span` is where the repair most likely belongs."""
+
+    code: str
+    message: str
+    span: Span
+    label: str = ""
+    secondary: tuple[Label, ...] = ()
+    trail: str | None = None
+    help: str | None = None
+    notes: tuple[str, ...] = ()
+    severity: Severity = Severity.ERROR
+    fix: tuple[Edit, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+
+class Diagnostics:
+    """Collects findings; the same finding (code, place, message) is kept once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Span, str], Diagnostic] = {}
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.span, diagnostic.message)
+        self._found.setdefault(key, diagnostic)
+
+    def error(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        secondary: Iterable[Label] = (),
+        trail: str | None = None,
+        help: str | None = None,
+        notes: Iterable[str] = (),
+        fix: Iterable[Edit] = (),
+    ) -> None:
+        self.add(
+            Diagnostic(
+                code, message, span, label, tuple(secondary), trail, help, tuple(notes), Severity.ERROR, tuple(fix)
+            )
+        )
+
+    def warning(self, code: str, span: Span, message: str, *, label: str = "", help: str | None = None) -> None:
+        self.add(Diagnostic(code, message, span, label, help=help, severity=Severity.WARNING))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.is_error for d in self._found.values())
+
+    def sorted(self) -> list[Diagnostic]:
+        return sorted(self._found.values(), key=lambda d: (d.span.file, d.span.line, d.span.col, d.code))
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.sorted())
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class SpecError(Exception):
+    """A spec that cannot be used; `diagnostics` says why. `str()` is the rendered text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], sources: dict[str, str] | None = None) -> None:
+        self.diagnostics = list(diagnostics)
+        self.sources = sources or {}
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        from archspec.diagnostics.text import render
+
+        return "\n" + "\n".join(render(d, self.sources) for d in self.diagnostics)

@@ -1,0 +1,121 @@
+"""The elaborated spec: parameters evaluated, repeats unrolled, names resolved. Sizes are not known yet.
+
+A `Graph` is one scope that becomes a Python class: the root, a block with given parameters, or a named `sequence`
+(`residual`, `parallel`). Unnamed structures are spliced into the graph around them. A block with equal parameters is
+elaborated once: call nodes share its `Graph` object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archspec.diagnostics.model import Span
+from archspec.ops.base import Op
+from archspec.source.nodes import Node as YamlNode
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+class Value(NamedTuple):
+    """One tensor in a graph: output `output` of node number `node`, or input number `output` when node is -1."""
+
+    node: int
+    output: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class OpCall:
+    """An op with evaluated arguments. `op` is None while arguments hold sizes that only shape inference can bind."""
+
+    cls: type[Op]
+    values: dict[str, Any]
+    op: Op | None
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One step of a graph.
+
+    `calls`: what is run: one entry, or for a repeat one per turn (`repeated`); each an OpCall or a Graph.
+    `paths`: the module path of each call inside this graph ("conv1", "encoder.0", "layer1.2"); always given, though
+             only calls with state (or modules) come to use it.
+    `inputs`: what is read; None for an absent optional input. In a repeat, input 0 is threaded through the turns.
+    `names`: what its outputs are called in the spec ("" where unnamed).
+    `item`: identity of the spec item it came from, equal in all instances of a block (for codegen's alignment).
+    `raw`: the YAML of the arguments; its expressions are what codegen prints where arguments differ by instance.
+    `shared`: number of the node whose modules this one calls again (`use`), else None.
+    `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
+    """
+
+    calls: list[OpCall | Graph]
+    paths: list[str]
+    inputs: tuple[Value | None, ...]
+    names: tuple[str, ...]
+    item: Any
+    span: Span
+    key_span: Span
+    input_spans: tuple[Span | None, ...] = ()
+    raw: YamlNode | None = None
+    repeated: bool = False
+    shared: int | None = None
+    tie: dict[str, str] = field(default_factory=dict)
+    tie_spans: dict[str, Span] = field(default_factory=dict)
+    doc: str = ""
+    when: YamlNode | None = None
+    repeat: YamlNode | None = None
+    auto: bool = False  # the path was made up (index or op name), not written
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        if self.names and self.names[0]:
+            return self.names[0]
+        return self.paths[0]
+
+
+@dataclass(slots=True, eq=False)
+class GraphInput:
+    name: str
+    span: Span
+    type_text: YamlNode | None = None  # declared type (always at the root, optional in a block)
+
+
+@dataclass(slots=True, eq=False)
+class Graph:
+    """`kind`: "root", "block" or "sequence". `params`: a block's evaluated parameters, in order of declaration.
+
+    `template` is equal for all instances of one block or named sequence, and different otherwise.
+    `positional` says that every module path is an index and the graph a plain chain: nn.Sequential.
+    """
+
+    kind: str
+    name: str
+    template: Any
+    params: dict[str, Any]
+    inputs: list[GraphInput]
+    nodes: list[Node]
+    outputs: list[tuple[str, Value]]
+    span: Span
+    doc: str = ""
+    local_symbols: tuple[str, ...] = ()
+    output_spans: list[Span] = field(default_factory=list)
+
+    def to_networkx(self) -> nx.DiGraph[Any]:
+        """Nodes are numbers (-1-k is input k) with the `Node` or `GraphInput` as `data`; edges carry `slots`."""
+        import networkx as nx
+
+        out: nx.DiGraph[Any] = nx.DiGraph()
+        for k, given in enumerate(self.inputs):
+            out.add_node(-1 - k, data=given)
+        for number, node in enumerate(self.nodes):
+            out.add_node(number, data=node)
+            for slot, value in enumerate(node.inputs):
+                if value is not None:
+                    source = value.node if value.node >= 0 else -1 - value.output
+                    if out.has_edge(source, number):
+                        out.edges[source, number]["slots"].append((slot, value.output))
+                    else:
+                        out.add_edge(source, number, slots=[(slot, value.output)])
+        return out

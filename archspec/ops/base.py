@@ -1,0 +1,144 @@
+"""How an op is declared. Everything else (schema, documentation, shape rule, cost, lowering) is read off the declaration."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
+
+from archspec.dims import Size
+from archspec.ops.expr import Call, In, Module
+from archspec.ops.kinds import BadValue, Kind
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+T = TypeVar("T")
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Missing()
+
+
+class Arg(Generic[T]):
+    """One argument of an op: its kind of value, its default (canonical after `kind.parse`), one line of documentation."""
+
+    __slots__ = ("default", "doc", "kind", "name")
+
+    def __init__(self, kind: Kind[T], default: Any, doc: str) -> None:
+        self.kind = kind
+        self.default = default
+        self.doc = doc
+        self.name = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@overload
+def arg(kind: Kind[T], *, doc: str = ...) -> T: ...
+@overload
+def arg(kind: Kind[T], default: Any, doc: str = ...) -> T: ...
+def arg(kind: Any, default: Any = REQUIRED, doc: str = "") -> Any:
+    """Declare an argument in an `Op` class body. On an instance the attribute is the parsed value."""
+    return Arg(kind, default, doc)
+
+
+class State(NamedTuple):
+    """One entry an op adds to `state_dict()`. `shape` is concrete; `persistent=False` buffers are not in the dict."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    parameter: bool = True
+    persistent: bool = True
+
+
+class Example(NamedTuple):
+    """Arguments as written in a spec, input types, and the output types PyTorch gives (checked by the registry test).
+
+    `inputs` and `outputs` are a type text, or several: ``"float32[B, 3, 32, 32]"``.
+    """
+
+    args: Any
+    inputs: str | tuple[str, ...]
+    outputs: str | tuple[str, ...]
+
+
+class Op:
+    """Base of all ops. An instance is one op with checked arguments; it knows neither spans nor torch.
+
+    `inputs` names the tensors it reads: ``("x",)``; a trailing ``?`` marks an optional one (absent ones are
+    passed as None to the methods below), a leading ``*`` one or more (they come as separate positional arguments).
+    `result` names the outputs of an op with several (documentation, and the default of `outputs:`).
+    `unpack` is how forward's value is taken apart, as a nested tuple of output numbers: LSTM's is ``(0, (1, 2))``.
+    """
+
+    name: ClassVar[str]
+    args: ClassVar[dict[str, Arg[Any]]] = {}
+    inputs: ClassVar[tuple[str, ...]] = ("x",)
+    result: ClassVar[tuple[str, ...]] = ("output",)
+    unpack: ClassVar[tuple[Any, ...] | None] = None
+    counterpart: ClassVar[str] = ""  # the PyTorch name: "torch.nn.Conv2d"
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {k: v for k, v in vars(cls).items() if isinstance(v, Arg)}
+        for key, declared in own.items():
+            declared.name = key
+        cls.args = {**cls.args, **own}
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Op:
+        """An instance from evaluated arguments. Raises BadValue (its `path` begins with the argument's name)."""
+        self = cls.__new__(cls)
+        for key, declared in cls.args.items():
+            if key in values:
+                try:
+                    parsed = declared.kind.parse(values[key])
+                except BadValue as bad:
+                    raise BadValue(bad.message, (key, *bad.path), bad.help) from None
+            elif declared.required:
+                raise BadValue(f"`{cls.name}` needs `{key}`", ())
+            else:
+                parsed = declared.default if declared.default is None else declared.kind.parse(declared.default)
+            setattr(self, key, parsed)
+        self.validate()
+        return self
+
+    def validate(self) -> None:
+        """Check arguments against one another; raise BadValue(message, (argument,))."""
+
+    # -- rules ---------------------------------------------------------------------------------------------
+
+    def infer(self, require: Require, *inputs: Any) -> TensorType | tuple[TensorType, ...]:
+        """Output type(s), or a Mismatch raised through `require`."""
+        raise NotImplementedError
+
+    def state(self, *inputs: Any) -> tuple[State, ...]:
+        """Parameters and buffers, in `state_dict()` order. Called only after `infer` succeeded."""
+        return ()
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        """Forward FLOPs as torch.utils.flop_counter counts them (a multiply-add is 2; only matmul, conv, attention)."""
+        return 0
+
+    def module(self, *inputs: Any) -> Call | None:
+        """Constructor of the torch module (or `nn.Parameter`) that does this op; None where there is none."""
+        return None
+
+    def forward(self, *inputs: Any) -> Any:
+        """The expression that computes the op (see expr.py). The default calls the op's module on its inputs.
+
+        Stateless ops override it with their functional form and *also* give `module` where torch has one: codegen
+        takes the expression in a `forward` and the module inside `nn.Sequential`. A module is created as an attribute
+        exactly when the expression holds `Module` or `Own`.
+        """
+        return Module(*(In(i) for i, given in enumerate(inputs) if given is not None))
+
+    def sequential(self) -> bool:
+        """May the module stand in an `nn.Sequential` (one tensor in, the op's value out)?"""
+        return self.unpack is None and len(self.result) == 1

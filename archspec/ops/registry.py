@@ -1,0 +1,41 @@
+"""The closed set of ops a spec may name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeVar
+
+from archspec.ops.base import Op
+
+O = TypeVar("O", bound=type[Op])  # noqa: E741
+
+FAMILIES = ("linear", "conv")
+
+_ops: dict[str, type[Op]] = {}
+
+
+def op(name: str, counterpart: str = "") -> Callable[[O], O]:
+    """Class decorator: register an op under its `snake_case` name; `counterpart` is its PyTorch name."""
+
+    def register(cls: O) -> O:
+        if name in _ops:
+            raise ValueError(f"op {name!r} is declared twice")
+        cls.name = name
+        cls.counterpart = counterpart
+        _ops[name] = cls
+        return cls
+
+    return register
+
+
+def all_ops() -> dict[str, type[Op]]:
+    """Every op by name. Families are imported on first use."""
+    if not _ops:
+        for family in FAMILIES:
+            import_module(f"archspec.ops.{family}")
+    return _ops
+
+
+def find(name: str) -> type[Op] | None:
+    return all_ops().get(name)

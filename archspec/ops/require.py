@@ -1,0 +1,99 @@
+"""What a shape rule demands of its inputs: proved, refuted (a Mismatch), or noted as a requirement on the spec's inputs."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from archspec.dims import Constraints, Size
+from archspec.ops.tensor import TensorType
+
+
+class Mismatch(Exception):
+    """An op refuses its inputs. Stages above attach the spans.
+
+    `inputs`: numbers of the inputs at fault; `argument`: name of the argument at fault; `axis`: for `inputs`, in the
+    same order, which axis differs (for the trail of sizes).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        inputs: tuple[int, ...] = (),
+        argument: str | None = None,
+        help: str | None = None,
+        axis: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.inputs = inputs
+        self.argument = argument
+        self.help = help
+        self.axis = axis
+
+
+class Require:
+    """Handed to `Op.infer`. Each method returns when the demand holds (or may hold, which is then a requirement)."""
+
+    def __init__(self, constraints: Constraints) -> None:
+        self.constraints = constraints
+
+    def fail(self, code: str, message: str, **where: Any) -> NoReturn:
+        raise Mismatch(code, message, **where)
+
+    def equal(self, a: Size, b: Size, message: str, **where: Any) -> Size:
+        """a == b. `message` completes the error, without the sizes: "`add` reads two sizes that differ in H".
+
+        Returns the better known of the two (a constant if one is).
+        """
+        if a == b:
+            return a
+        if not self.constraints.equal(a, b):
+            raise Mismatch("AS302", f"{message}: {a} and {b}", **where)
+        return b if isinstance(b, int) else a
+
+    def at_least(self, a: Size, least: Size, message: str, **where: Any) -> None:
+        """a >= least."""
+        if not self.constraints.at_least(a, least):
+            raise Mismatch("AS304", f"{message}: {a}, and at least {least} is needed", **where)
+
+    def divisible(self, a: Size, by: int, message: str, **where: Any) -> None:
+        """a % by == 0."""
+        if not self.constraints.divisible(a, by):
+            raise Mismatch("AS305", f"{message}: {a} is not a multiple of {by}", **where)
+
+    def known(self, a: Size, message: str, **where: Any) -> int:
+        """a as an int; an error where it is only known when the model runs."""
+        if isinstance(a, int):
+            return a
+        raise Mismatch("AS306", f"{message}, but its size is {a}, known only when the model runs", **where)
+
+    def rank(self, x: TensorType, *allowed: int, least: int | None = None, what: str = "input", **where: Any) -> None:
+        """x has one of the allowed numbers of dimensions, or at least `least`."""
+        if (allowed and x.rank in allowed) or (least is not None and x.rank >= least):
+            return
+        want = f"{least} or more" if least is not None else " or ".join(map(str, allowed))
+        raise Mismatch("AS301", f"{what} must have {want} dimensions; {x} has {x.rank}", **where)
+
+    def floating(self, x: TensorType, what: str = "input", **where: Any) -> None:
+        if not x.is_floating:
+            raise Mismatch("AS303", f"{what} must be floating point, got {x.dtype}", **where)
+
+    def dtype(self, x: TensorType, *allowed: str, what: str = "input", **where: Any) -> None:
+        if x.dtype not in allowed:
+            raise Mismatch("AS303", f"{what} must be {' or '.join(allowed)}, got {x.dtype}", **where)
+
+    def same_dtype(self, x: TensorType, y: TensorType, what: str = "inputs", **where: Any) -> None:
+        if x.dtype != y.dtype:
+            raise Mismatch("AS303", f"{what} must have one dtype, got {x.dtype} and {y.dtype}", **where)
+
+    def axis(self, x: TensorType, dim: int, argument: str = "dim", *, extra: int = 0) -> int:
+        """`dim` (negative counts from the end) as a non-negative axis of x. PyTorch treats a scalar as having one."""
+        rank = max(x.rank + extra, 1)
+        if not -rank <= dim < rank:
+            raise Mismatch(
+                "AS301", f"`{argument}` must be from {-rank} to {rank - 1} for {x}, got {dim}", inputs=(0,), argument=argument
+            )
+        return dim % rank

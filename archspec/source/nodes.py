@@ -1,0 +1,63 @@
+"""The YAML tree: plain data in which every node and key knows its place in the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.diagnostics.model import Span
+
+
+class Node:
+    """A YAML node with its span."""
+
+    __slots__ = ("span",)
+    span: Span
+
+    def data(self) -> Any:
+        """Plain Python data (dict, list, str, int, float, bool, None)."""
+        raise NotImplementedError
+
+
+class Scalar(Node):
+    """A string, number, boolean or null; `plain` is false for quoted and block strings."""
+
+    __slots__ = ("plain", "value")
+
+    def __init__(self, value: str | int | float | bool | None, span: Span, plain: bool = True) -> None:
+        self.value = value
+        self.span = span
+        self.plain = plain
+
+    def data(self) -> Any:
+        return self.value
+
+
+class Sequence(Node):
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Node], span: Span) -> None:
+        self.items = items
+        self.span = span
+
+    def data(self) -> list[Any]:
+        return [item.data() for item in self.items]
+
+
+class Mapping(Node):
+    """Keys are strings, each with a span of its own (`keys`); `entries` keeps the file's order."""
+
+    __slots__ = ("entries", "keys")
+
+    def __init__(self, entries: dict[str, Node], keys: dict[str, Span], span: Span) -> None:
+        self.entries = entries
+        self.keys = keys
+        self.span = span
+
+    def data(self) -> dict[str, Any]:
+        return {key: value.data() for key, value in self.entries.items()}
+
+    def get(self, key: str) -> Node | None:
+        return self.entries.get(key)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
