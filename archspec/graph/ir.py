@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.ops.base import Op
+from archspec.ops.tensor import TensorType
 from archspec.source.nodes import Node as YamlNode
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class Node:
 class GraphInput:
     name: str
     span: Span
-    type_text: YamlNode | None = None  # declared type (always at the root, optional in a block)
+    type: TensorType | None = None  # declared (always at the root, optional in a block), evaluated
+    type_text: YamlNode | None = None
 
 
 @dataclass(slots=True, eq=False)
