@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, overload
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, overload
 
 from archspec.dims import Size
 from archspec.ops.expr import Call, In, Module
@@ -47,7 +47,10 @@ def arg(kind: Any, default: Any = REQUIRED, doc: str = "") -> Any:
 
 
 class State(NamedTuple):
-    """One entry an op adds to `state_dict()`. `shape` is concrete; `persistent=False` buffers are not in the dict."""
+    """One entry an op adds to `state_dict()`. `shape` is concrete; `persistent=False` buffers are not in the dict.
+
+    `name` is relative to the op's path; it is "" for the tensor of a `parameter` or `buffer`, whose key is the path itself.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -67,22 +70,12 @@ class Example(NamedTuple):
     outputs: str | tuple[str, ...]
 
 
-class Op:
-    """Base of all ops. An instance is one op with checked arguments; it knows neither spans nor torch.
-
-    `inputs` names the tensors it reads: ``("x",)``; a trailing ``?`` marks an optional one (absent ones are
-    passed as None to the methods below), a leading ``*`` one or more (they come as separate positional arguments).
-    `result` names the outputs of an op with several (documentation, and the default of `outputs:`).
-    `unpack` is how forward's value is taken apart, as a nested tuple of output numbers: LSTM's is ``(0, (1, 2))``.
-    """
+class Declared:
+    """Something a spec names and gives arguments to: an op, a loss, an optimizer. An instance holds checked arguments."""
 
     name: ClassVar[str]
     args: ClassVar[dict[str, Arg[Any]]] = {}
-    inputs: ClassVar[tuple[str, ...]] = ("x",)
-    result: ClassVar[tuple[str, ...]] = ("output",)
-    unpack: ClassVar[tuple[Any, ...] | None] = None
     counterpart: ClassVar[str] = ""  # the PyTorch name: "torch.nn.Conv2d"
-    examples: ClassVar[tuple[Example, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,7 +85,7 @@ class Op:
         cls.args = {**cls.args, **own}
 
     @classmethod
-    def parse(cls, values: dict[str, Any]) -> Op:
+    def parse(cls, values: dict[str, Any]) -> Self:
         """An instance from evaluated arguments. Raises BadValue (its `path` begins with the argument's name)."""
         self = cls.__new__(cls)
         for key, declared in cls.args.items():
@@ -111,6 +104,32 @@ class Op:
 
     def validate(self) -> None:
         """Check arguments against one another; raise BadValue(message, (argument,))."""
+
+
+class Op(Declared):
+    """Base of all ops. An instance is one op with checked arguments; it knows neither spans nor torch.
+
+    `inputs` names the tensors it reads: ``("x",)``; a trailing ``?`` marks an optional one (absent ones are
+    passed as None to the methods below), a leading ``*`` one or more (they come as separate positional arguments).
+    `ref_inputs` names arguments of kind `ValueRef`, whose value is the name of a spec value (``arange: {like: tokens}``).
+    The graph stage resolves each and appends it to the op's inputs, in this order and after those of `inputs`; an
+    argument left out appends None. An `Example` gives them as further `inputs`.
+    `result` names the outputs of an op with several (documentation, and the default of `outputs:`). A lone name with a
+    leading ``*`` means that arguments and input sizes decide how many there are (``chunk``).
+    `infer` says how many outputs a call has: two or more types where forward's value is a tuple, a lone type where it
+    is a tensor. A call may have fewer than `result` has names (``max`` without ``dim``).
+    `unpack` is how forward's value is taken apart, as a nested tuple of output numbers: LSTM's is ``(0, (1, 2))``;
+    None is the flat tuple.
+    `attribute` is what `module` constructs: "module" an nn.Module, "parameter" an nn.Parameter, "buffer" a tensor that
+    codegen registers (`self.register_buffer(name, ..., persistent=op.persistent)`); `forward` then reads it by `Own`.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("x",)
+    ref_inputs: ClassVar[tuple[str, ...]] = ()
+    attribute: ClassVar[str] = "module"
+    result: ClassVar[tuple[str, ...]] = ("output",)
+    unpack: ClassVar[tuple[Any, ...] | None] = None
+    examples: ClassVar[tuple[Example, ...]] = ()
 
     # -- rules ---------------------------------------------------------------------------------------------
 
@@ -141,4 +160,4 @@ class Op:
 
     def sequential(self) -> bool:
         """May the module stand in an `nn.Sequential` (one tensor in, the op's value out)?"""
-        return self.unpack is None and len(self.result) == 1
+        return self.attribute == "module" and self.unpack is None and len(self.result) == 1 and self.result[0][0] != "*"
