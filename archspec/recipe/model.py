@@ -1,0 +1,197 @@
+"""A checked `train:` section: what the trainer runs. Every name in it is of a closed, declared set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from archspec.diagnostics.model import Span
+from archspec.ops.base import Declared
+from archspec.ops.tensor import TensorType
+
+
+class Part(Declared):
+    """A data kind, loss, metric, optimizer or schedule; an instance holds its checked arguments as attributes."""
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The arguments by name, as `counterpart` takes them."""
+        return {key: getattr(self, key) for key in self.args}
+
+
+class Field(NamedTuple):
+    """One named tensor of the data. `shape` is that of one sample, without the batch axis.
+
+    `classes`: its values are the integers 0 .. classes-1 (labels, tokens); None where they are quantities.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    classes: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(['B', *map(str, self.shape)])}]"
+
+
+class DataFacts(NamedTuple):
+    """What must be known of the data to read an input as training did. A run keeps it, as JSON, with the weights.
+
+    `samples`: how many there are in all (None where only reading them tells). `classes`: names of the label's classes.
+    `characters`: the vocabulary of `text` with `tokens: char`, in order of token number.
+    `mean`, `std`: per feature, from the training split, where the data are standardised (None until the data are open).
+    """
+
+    fields: tuple[Field, ...]
+    samples: int | None = None
+    classes: tuple[str, ...] | None = None
+    characters: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def field(self, name: str) -> Field:
+        return next(f for f in self.fields if f.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data; `from_json` gives an equal value back."""
+        return {**self._asdict(), "fields": [f._asdict() for f in self.fields]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DataFacts:
+        """Raises KeyError or TypeError for data that `to_json` did not write."""
+        fields = tuple(Field(f["name"], f["dtype"], tuple(f["shape"]), f["classes"]) for f in data["fields"])
+        rest = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "fields"}
+        return cls(fields, **rest)
+
+
+class DataSource:
+    """The data of a recipe. `kind` is the declared part (`Digits`, `Csv`, …), `base` what its paths are relative to.
+
+    `span` is where the spec names the data (of its `path`, if it has one): what is wrong with a file is reported there.
+    """
+
+    __slots__ = ("base", "facts", "kind", "span")
+
+    def __init__(self, kind: DataKind, facts: DataFacts, base: Path, span: Span) -> None:
+        self.kind = kind
+        self.facts = facts
+        self.base = base
+        self.span = span
+
+
+class DataKind(Part):
+    """Base of the data kinds (see kinds in data_kinds.py)."""
+
+    holdout: float
+    validation: str | None = None
+
+    def peek(self, base: Path) -> DataFacts:
+        """The facts, from the files' headers where there are files. Raises peek.DataError."""
+        raise NotImplementedError
+
+
+class Loss(Part):
+    """A loss. `counterpart` is its torch.nn class, which takes `keywords`."""
+
+
+class LossTerm(NamedTuple):
+    """`weight * loss(outputs[input], fields[target])`.
+
+    `class_dim`: for losses over classes, the axis of the input that holds them: 1 as in PyTorch, or -1 where they are
+    last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean.
+    None for losses without classes.
+    """
+
+    loss: Loss
+    input: str
+    target: str
+    weight: float = 1.0
+    class_dim: int | None = None
+
+
+class Metric(Part):
+    """A metric of the held-out (and training) predictions. `best` says which way it improves."""
+
+    best: ClassVar[str] = "max"  # or "min"
+    task: ClassVar[str] = "classes"  # or "values": what it compares
+
+
+class MetricTerm(NamedTuple):
+    """A metric of `outputs[input]` against `fields[target]`; `label` is unique in the recipe ("accuracy").
+
+    `class_dim`: the axis of the input that holds the classes (1 or -1); None where the input is one score a target.
+    `threshold`: for one score a target: above it the class is 1 (0.0 for logits, 0.5 for probabilities).
+    """
+
+    metric: Metric
+    label: str
+    input: str
+    target: str
+    class_dim: int | None = None
+    threshold: float | None = None
+
+
+class Optimizer(Part):
+    """An optimizer. `counterpart` is its torch.optim class, which takes `keywords`."""
+
+    lr: float
+
+
+class Schedule(Part):
+    """A learning-rate schedule."""
+
+    def factor(self, step: int, total: int, per_epoch: int) -> float:
+        """What the optimizer's `lr` is multiplied by at optimisation step `step` (from 0) of `total`."""
+        raise NotImplementedError
+
+
+class Runtime(NamedTuple):
+    """`precision`: "float32" or "bf16". `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …"""
+
+    precision: str = "float32"
+    device: str = "auto"
+
+
+class Recipe:
+    """A checked `train:` section with its `runtime:`.
+
+    `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
+    keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
+    `batch_size` equals it and a last, smaller batch must be dropped.
+    """
+
+    __slots__ = (
+        "batch", "batch_size", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics", "optimizer",
+        "runtime", "schedule", "seed",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        data: DataSource,
+        feeds: dict[str, str],
+        inputs: dict[str, TensorType],
+        losses: tuple[LossTerm, ...],
+        metrics: tuple[MetricTerm, ...],
+        optimizer: Optimizer,
+        schedule: Schedule,
+        epochs: int,
+        batch_size: int,
+        seed: int,
+        clip_grad_norm: float | None,
+        runtime: Runtime,
+        batch: int | None = None,
+    ) -> None:
+        self.data = data
+        self.feeds = feeds
+        self.inputs = inputs
+        self.losses = losses
+        self.metrics = metrics
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.seed = seed
+        self.clip_grad_norm = clip_grad_norm
+        self.runtime = runtime
+        self.batch = batch
