@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from archspec.dims import Dim
-from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Name, Own, Slice, Unary
+from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Name, Own, Slice, Training, Unary
 
 _DOTTED = re.compile(r"(?:nn|F|torch|math)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -82,6 +82,8 @@ class _Printer:
         if isinstance(expr, Index):
             items = ", ".join(self.item(i) for i in expr.items)
             return f"{self.text(expr.of, _ATOM)}[{items}]", _ATOM
+        if isinstance(expr, Training):
+            return f"{self.text(expr.value, 1)} if self.training else {self.text(expr.otherwise, 1)}", 0
         return self.literal(expr)
 
     def arguments(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:

@@ -100,3 +100,10 @@ class Index(NamedTuple):
 
     of: Any
     items: tuple[Any, ...]
+
+
+class Training(NamedTuple):
+    """One value in training and another in evaluation: ``0.1 if self.training else 0.0``."""
+
+    value: Any
+    otherwise: Any

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from archspec.dims import Dim, Size
+from archspec.ops.tensor import DTYPES
 
 T = TypeVar("T")
 
@@ -268,6 +269,34 @@ class SizeKind(Kind["Size"]):
         return {"anyOf": [{"type": "integer", "minimum": -1 if self.infer else self.least}, symbol]}
 
 
+class Scalar(Kind["Size | float | bool"]):
+    """A Python scalar operand: an integer stays one, as PyTorch's type promotion tells them apart; or a size."""
+
+    title = "a number"
+
+    def parse(self, value: Any) -> Size | float | bool:
+        if not isinstance(value, (bool, int, float, Dim)):
+            raise self.refuse(value, "YAML writes infinity `.inf`" if value in ("inf", "-inf", "+inf") else None)
+        return value
+
+    def literal(self) -> dict[str, Any]:
+        return {"type": ["number", "boolean"]}
+
+
+class ValueRef(Kind[str]):
+    """The name of a value of the spec; the graph stage makes it an input of the op (see `Op.ref_inputs`)."""
+
+    title = "the name of a value"
+
+    def parse(self, value: Any) -> str:
+        if not isinstance(value, str) or not value:
+            raise self.refuse(value)
+        return value
+
+    def literal(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1}
+
+
 class OneOf(Kind[Any]):
     """The first of several kinds that accepts the value."""
 
@@ -341,6 +370,8 @@ Probability = Float(0, 1, title="a probability from 0 to 1")
 Bool = _Bool()
 Str = _Str()
 ASize = SizeKind(0)
+AScalar = Scalar()
+AnyDType = Choice(*DTYPES)
 
 
 def Pair(kind: Kind[T]) -> Kind[tuple[T, T]]:  # noqa: N802 - a kind, like the classes
