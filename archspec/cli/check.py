@@ -1,0 +1,74 @@
+"""`archspec check`: hold specs against the language, the ops' shape rules and, where there is one, their training."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from archspec.cli.output import Styles, add_color, failure, number, write_diagnostics
+from archspec.cli.specs import add_set, expand, load, overrides
+
+if TYPE_CHECKING:
+    from archspec.pipeline import Report
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="check specs: every error, at its line",
+        description="Check specs. Nothing is run, allocated or downloaded, and torch is not imported.",
+    )
+    parser.add_argument("specs", metavar="SPEC", nargs="+", help="a file, a directory, a pattern, or - for standard input")
+    add_set(parser)
+    parser.add_argument("--strict", action="store_true", help="warnings count as findings too")
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
+    add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from archspec import pipeline
+
+    params = overrides(args.set)
+    styles = Styles.of(args.color, sys.stdout)
+    code = errors = warnings = checked = 0
+    for name in expand(args.specs):
+        spec = load(name)
+        report = pipeline.check(spec, params)
+        checked += 1
+        found = list(report.diagnostics)
+        write_diagnostics(found, report.sources, sys.stdout, args.color)
+        errors += sum(d.is_error for d in found)
+        warnings += sum(not d.is_error for d in found)
+        if not report.ok:
+            code = max(code, failure(found))
+        elif found and args.strict:
+            code = max(code, 1)
+        if report.ok and not args.quiet:
+            print(clean(name, report, styles))
+    if checked > 1 and (errors or warnings or not args.quiet):
+        print(summary(checked, errors, warnings))
+    return code
+
+
+def clean(name: str, report: Report, styles: Styles) -> str:
+    """`specs/resnet50.yaml: ok  25,557,032 parameters  x: float32[B, 3, H, W] → logits: float32[B, 1000]`"""
+    parts = [f"{name}: {styles.green('ok')}", f"{number(report.parameters)} parameters", signature(report)]
+    if report.requirements:
+        parts.append(f"requires {', '.join(report.requirements)}")
+    return "  ".join(parts)
+
+
+def signature(report: Report) -> str:
+    """`x: float32[B, 3, H, W] → logits: float32[B, 1000]`"""
+    inputs = ", ".join(f"{name}: {type_}" for name, type_ in report.inputs.items())
+    outputs = ", ".join(f"{name}: {type_}" for name, type_ in report.outputs.items())
+    return f"{inputs} → {outputs}"
+
+
+def summary(checked: int, errors: int, warnings: int) -> str:
+    def count(n: int, what: str) -> str:
+        return f"{n} {what}{'' if n == 1 else 's'}"
+
+    return f"{count(checked, 'spec')} checked: {count(errors, 'error')}, {count(warnings, 'warning')}"

@@ -1,0 +1,81 @@
+"""`archspec compile`: write the PyTorch source of a spec."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from archspec.cli.output import UsageError, add_color, failure, write_diagnostics
+from archspec.cli.specs import add_set, load, overrides
+
+MARK = "archspec"  # stands in the first lines of every emitted file
+_FIRST = 400  # characters
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "compile",
+        help="write a spec's PyTorch source",
+        description="Write the PyTorch source of a spec: plain torch, nothing of archspec in it.",
+    )
+    parser.add_argument("spec", metavar="SPEC", help="a file, or - for standard input")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE even where archspec did not write it")
+    add_set(parser)
+    add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from archspec import pipeline
+    from archspec.diagnostics.model import SpecError
+
+    params = overrides(args.set)
+    target = Path(args.output) if args.output and args.output != "-" else None
+    if target is not None:
+        refuse(target, force=args.force)
+    try:
+        text = pipeline.source(load(args.spec), params)
+    except SpecError as bad:
+        write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
+        return failure(bad.diagnostics)
+    if target is None:
+        sys.stdout.write(text)
+        return 0
+    write(target, text)
+    print(f"{target}: {text.count(chr(10))} lines", file=sys.stderr)
+    return 0
+
+
+def refuse(target: Path, *, force: bool) -> None:
+    """Raise UsageError where writing would lose what a person wrote, or cannot work."""
+    if target.is_dir():
+        raise UsageError(f"`{target}` is a directory")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no directory `{target.parent}`")
+    if force or not target.exists():
+        return
+    try:
+        with target.open(encoding="utf-8") as file:
+            ours = MARK in file.read(_FIRST)
+    except (OSError, UnicodeDecodeError):
+        ours = False
+    if not ours:
+        raise UsageError(f"`{target}` was not written by archspec", "help: --force overwrites it")
+
+
+def write(target: Path, text: str) -> None:
+    """Write in one step: a reader sees the old file or the new one, never half of it."""
+    staged = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        staged.write_text(text, encoding="utf-8", newline="\n")
+        if target.exists():
+            staged.chmod(target.stat().st_mode & 0o777)
+        staged.replace(target)
+    except OSError as wrong:
+        raise UsageError(f"`{target}` cannot be written: {wrong.strerror}") from None
+    finally:
+        staged.unlink(missing_ok=True)

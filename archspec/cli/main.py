@@ -1,0 +1,113 @@
+"""The `archspec` command: which command runs, and how it ends (0 clean, 1 findings, 2 the tool or its use failed).
+
+Only the module of the named command is imported, and commands import what they need when they run: `check` as a
+process is meant for every save of a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from archspec.cli.output import Styles, UsageError, write_error
+
+COMMANDS = ("check", "show", "compile", "train", "predict", "ops", "explain")
+INTERRUPTED = 130  # what shells expect of a process ended by Ctrl-C
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its complaints raised instead of printed, and no guessing at cut-off options."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **given})
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, self.format_usage().strip())
+
+
+def parser(command: str | None) -> argparse.ArgumentParser:
+    """The command line. Where the command is known, the other commands are mere names in it."""
+    top = Parser(
+        prog="archspec",
+        description="A declarative architecture compiler for PyTorch.",
+        epilog="Exit codes: 0 clean, 1 findings, 2 the tool or its use failed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    for name in COMMANDS:
+        if command in (None, name):
+            import_module(f"archspec.cli.{name}").add_parser(commands)
+    return top
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; `run` is the command's function. Raises UsageError."""
+    command = next((word for word in argv if not word.startswith("-")), None)
+    if command is not None and command not in COMMANDS:
+        from archspec.diagnostics.suggest import did_you_mean
+
+        meant = did_you_mean(command, COMMANDS)
+        help = f"help: {meant}" if meant else f"help: commands are {', '.join(COMMANDS)}"
+        raise UsageError(f"there is no command `{command}`", help)
+    top = parser(command)
+    args = top.parse_args(argv)
+    if args.version:
+        from archspec import __version__
+
+        print(f"archspec {__version__}")
+        raise SystemExit(0)
+    if args.command is None:
+        top.print_help()
+        raise SystemExit(2)
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+    stream: Any
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # arrows in a terminal that knows only ASCII
+    try:
+        try:
+            args = parse(sys.argv[1:] if argv is None else argv)
+            code = int(args.run(args))
+        except SystemExit as stop:  # --help, --version
+            code = stop.code if isinstance(stop.code, int) else 2
+        sys.stdout.flush()
+    except UsageError as wrong:
+        write_error("AS901", wrong.message, wrong.notes)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except Exception as failure:
+        return internal(failure)
+    return code
+
+
+def internal(failure: Exception) -> int:
+    """A failure that is ours: one short message, and the traceback where ARCHSPEC_DEBUG asks for it."""
+    if os.environ.get("ARCHSPEC_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
+    write_error(
+        "AS902",
+        f"internal error ({type(failure).__name__}: {failure}); please report it",
+        ["ARCHSPEC_DEBUG=1 shows the traceback"],
+        Styles.of("auto", sys.stderr),
+    )
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

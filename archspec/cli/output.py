@@ -1,0 +1,91 @@
+"""What commands share in writing: colour, errors of use, diagnostics."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archspec.diagnostics.model import Diagnostic
+
+
+class UsageError(Exception):
+    """The command line, or a file it names, cannot be used. `notes` are further lines, help first."""
+
+    def __init__(self, message: str, *notes: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.notes = notes
+
+
+class Styles:
+    """Colours for a stream, or none."""
+
+    __slots__ = ("on",)
+
+    def __init__(self, on: bool) -> None:
+        self.on = on
+
+    @classmethod
+    def of(cls, choice: str, stream: IO[str]) -> Styles:
+        """`choice` is auto, always or never. NO_COLOR (no-color.org) turns `auto` off."""
+        if choice == "auto":
+            return cls(not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty())
+        return cls(choice == "always")
+
+    def _wrap(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+
+    def bold(self, text: str) -> str:
+        return self._wrap("1", text)
+
+    def dim(self, text: str) -> str:
+        return self._wrap("2", text)
+
+    def red(self, text: str) -> str:
+        return self._wrap("1;31", text)
+
+    def green(self, text: str) -> str:
+        return self._wrap("32", text)
+
+
+def add_color(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colour in the output (default: %(default)s)"
+    )
+
+
+def write_error(code: str, message: str, notes: Iterable[str] = (), styles: Styles | None = None) -> None:
+    """An error that belongs to no place in a spec, on standard error."""
+    styles = styles or Styles.of("auto", sys.stderr)
+    lines = [f"{styles.red(f'error[{code}]')}{styles.bold(': ' + message)}", *(f"  = {note}" for note in notes)]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def write_diagnostics(
+    found: Iterable[Diagnostic], sources: Mapping[str, str], stream: IO[str], color: str = "auto"
+) -> None:
+    """Diagnostics in the form of a compiler's, an empty line after each."""
+    from archspec.diagnostics.text import render
+
+    on = Styles.of(color, stream).on
+    for diagnostic in found:
+        print(render(diagnostic, dict(sources), color=on), end="\n\n", file=stream)
+
+
+def unreadable(found: Iterable[Diagnostic]) -> bool:
+    """Did the spec (or a file it names) fail to be read at all? That is a failed use, not a finding."""
+    return any(d.code == "AS107" for d in found)
+
+
+def failure(found: Iterable[Diagnostic]) -> int:
+    """The exit code for a spec with errors."""
+    return 2 if unreadable(found) else 1
+
+
+def number(value: Any) -> str:
+    """1234567 as 1,234,567; a symbolic size as it is."""
+    return f"{value:,}" if isinstance(value, int) else str(value)

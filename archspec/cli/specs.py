@@ -1,0 +1,110 @@
+"""Which specs a command line means, and what it sets in them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archspec.cli.output import UsageError
+
+STDIN = "-"
+_SUFFIXES = (".yaml", ".yml")
+_IS_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?archspec[ \t]*:", re.MULTILINE)
+_GLOB = re.compile(r"[*?\[]")
+_LOOK_AT = 1 << 20  # bytes searched for the `archspec:` key
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="give a parameter of the spec another value, written as in YAML (repeatable): --set depths='[2, 2]'",
+    )
+
+
+def overrides(given: list[str]) -> dict[str, Any]:
+    """`["classes=10", "depths=[2, 2]"]` as parameters. Raises UsageError."""
+    from archspec.diagnostics.model import Diagnostics
+    from archspec.source.reader import read
+
+    out: dict[str, Any] = {}
+    for text in given:
+        name, equals, written = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(f"`--set {text}` has no value", "help: write --set NAME=VALUE")
+        if not written.strip():
+            raise UsageError(f"`--set {text}` has an empty value", f"help: write --set {name}=null or --set {name}='\"\"'")
+        if name in out:
+            raise UsageError(f"`{name}` is set twice")
+        found = Diagnostics()
+        node = read(f"value: {written}", "--set", found)
+        value = node.data() if node is not None and not found.has_errors else None
+        if not isinstance(value, dict) or list(value) != ["value"]:
+            why = next((d.message for d in found), "it is not one value")
+            raise UsageError(f"the value of `--set {text}` cannot be read: {why}")
+        out[name] = value["value"]
+    return out
+
+
+def expand(given: list[str]) -> Iterator[str]:
+    """Files for names of files, directories and patterns, in order; `-` stays. Raises UsageError."""
+    seen: set[str] = set()
+    for name in given:
+        found = _expand_one(name)
+        for file in found:
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _expand_one(name: str) -> list[str]:
+    if name == STDIN:
+        return [STDIN]
+    if Path(name).is_dir():
+        return _directory(name)
+    if not Path(name).exists() and _GLOB.search(name):
+        from glob import glob
+
+        files: list[str] = []
+        for match in sorted(glob(name, recursive=True)):  # noqa: PTH207 - Path.glob takes no absolute pattern
+            files += _directory(match) if Path(match).is_dir() else [match]
+        if not files:
+            raise UsageError(f"no file matches `{name}`")
+        return files
+    return [name]
+
+
+def _directory(name: str) -> list[str]:
+    """The specs below a directory; other YAML files are left out with a note."""
+    specs: list[str] = []
+    others = 0
+    for folder, folders, files in os.walk(name):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(files):
+            if file.endswith(_SUFFIXES):
+                path = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - keeps the name as given
+                if _is_spec(path):
+                    specs.append(path)
+                else:
+                    others += 1
+    if others:
+        print(f"note: {name}: left out {others} YAML file{'s' * (others > 1)} without an `archspec:` key", file=sys.stderr)
+    if not specs:
+        raise UsageError(f"there is no spec in `{name}`", "help: a spec is a .yaml or .yml file with an `archspec:` key")
+    return specs
+
+
+def _is_spec(path: str) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return _IS_SPEC.search(file.read(_LOOK_AT)) is not None
+    except OSError:
+        return True  # it is reported where it is read
