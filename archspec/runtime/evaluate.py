@@ -1,0 +1,73 @@
+"""Held-out evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archspec.data import Batches, Split
+from archspec.recipe.model import Recipe
+from archspec.runtime.interrupt import Stop
+from archspec.runtime.losses import Objective, Outputs
+from archspec.runtime.metrics import Meter
+from archspec.runtime.wrap import Prepared
+
+
+def to_device(batch: Mapping[str, Tensor], device: torch.device) -> Mapping[str, Tensor]:
+    if device.type == "cpu":
+        return batch
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
+@torch.inference_mode()
+def evaluate(
+    prepared: Prepared,
+    objective: Objective,
+    meters: Sequence[Meter],
+    split: Split,
+    recipe: Recipe,
+    stop: Stop | None = None,
+) -> dict[str, float] | None:
+    """{"loss": the mean loss over the split, metric label: value, …}; None when asked to stop meanwhile.
+
+    The module is in eval mode meanwhile, and in train mode after. Where the architecture fixes the batch size, a last
+    smaller batch is filled up with repeated samples whose outputs are not counted.
+    """
+    module, device, precision = prepared
+    feeds = [recipe.feeds[name] for name in recipe.inputs]
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for meter in meters:
+        meter.reset()
+    module.eval()
+    try:
+        for batch in Batches(split, recipe.batch_size, shuffle=False):
+            if stop is not None and stop.signal:
+                return None
+            batch = dict(to_device(batch, device))
+            count = len(next(iter(batch.values())))
+            inputs = [_filled(batch[name], recipe.batch) for name in feeds]
+            with precision:
+                outputs = module(*inputs)
+            outputs = _first(outputs, count)
+            total += objective(outputs, batch).double() * count
+            for meter in meters:
+                meter.update(outputs, batch)
+    finally:
+        module.train()
+    return {"loss": total.item() / max(1, len(split)), **{meter.label: meter.compute() for meter in meters}}
+
+
+def _filled(tensor: Tensor, size: int | None) -> Tensor:
+    """The first `size` rows of the tensor repeated over and over; the tensor itself where the size is free."""
+    if size is None or len(tensor) == size:
+        return tensor
+    return tensor[torch.arange(size, device=tensor.device) % len(tensor)]
+
+
+def _first(outputs: Any, count: int) -> Outputs:
+    if isinstance(outputs, Tensor):
+        return outputs[:count] if len(outputs) != count else outputs
+    return {name: tensor[:count] for name, tensor in outputs.items()}

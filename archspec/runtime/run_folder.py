@@ -1,0 +1,125 @@
+"""The folder of one training run: made once, never shared, never half-written.
+
+    spec.yaml            the resolved spec: it compiles to the model of this run
+    model.py             the emitted source
+    metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "epoch" | "final", …}
+    weights.safetensors  the best weights by the held-out metric
+    last.safetensors     the weights at the end of the last whole epoch
+    run.json             versions, seed, device, times, settings, results
+    report.html          one file, without external resources
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from archspec.model.weights import write_text
+
+SPEC, SOURCE, METRICS = "spec.yaml", "model.py", "metrics.jsonl"
+WEIGHTS, LAST, FACTS, REPORT = "weights.safetensors", "last.safetensors", "run.json", "report.html"
+
+
+class RunError(Exception):
+    """A run folder that cannot be made, or is none."""
+
+
+def plain(value: Any) -> Any:
+    """The value as strict JSON holds it: a number that is not finite is null, a tuple a list."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value if isinstance(value, (str, int, bool)) or value is None else str(value)
+
+
+class RunFolder:
+    """A claimed run folder, open for writing metrics."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:  # "x": whoever creates this file owns the folder
+            self._metrics: IO[str] = open(path / METRICS, "x", encoding="utf-8")  # noqa: SIM115 - closed by close()
+        except FileExistsError:
+            raise RunError(f"{path} already holds a run") from None
+
+    @classmethod
+    def create(cls, where: str | os.PathLike[str] | None, name: str, root: str | os.PathLike[str] = "runs") -> RunFolder:
+        """The folder `where`, which must be new or empty; left out: `root`/`name`-1, -2, … the first that is free.
+
+        Raises RunError where it exists and holds anything, or cannot be made.
+        """
+        try:
+            if where is None:
+                return cls(_next(Path(root), name))
+            path = Path(where)
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise RunError(f"{path} is not empty: a run never overwrites another")
+            return cls(path)
+        except FileExistsError:
+            raise RunError(f"{where} is a file, not a folder") from None
+        except OSError as error:
+            raise RunError(f"cannot make the run folder: {error}") from None
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replace run.json."""
+        write_text(self.path / FACTS, json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def log(self, kind: str, values: Mapping[str, Any]) -> None:
+        """Append one line to metrics.jsonl and hand it to the system at once."""
+        line = json.dumps(plain({"kind": kind, **values}), ensure_ascii=False, allow_nan=False)
+        self._metrics.write(line + "\n")
+        self._metrics.flush()
+
+    def close(self) -> None:
+        if not self._metrics.closed:
+            os.fsync(self._metrics.fileno())
+            self._metrics.close()
+
+
+def _next(root: Path, name: str) -> Path:
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:100] or "run"
+    root.mkdir(parents=True, exist_ok=True)
+    taken = re.compile(rf"{re.escape(stem)}-(\d{{1,9}})")
+    number = max((int(m[1]) for m in map(taken.fullmatch, os.listdir(root)) if m), default=0)
+    while True:
+        number += 1
+        path = root / f"{stem}-{number}"
+        try:
+            path.mkdir()  # fails if another run has just taken this number
+            return path
+        except FileExistsError:
+            continue
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """run.json of a run folder. Raises RunError where there is none, or it is no JSON object."""
+    try:
+        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is not a run folder: it has no {FACTS}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"cannot read {path / FACTS}: {error}") from None
+    if not isinstance(facts, dict):
+        raise RunError(f"{path / FACTS} is not a JSON object")
+    return facts
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of metrics.jsonl; a last line that was cut short (a killed run) is left out."""
+    with open(path / METRICS, encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                return
+            if isinstance(entry, dict):
+                yield entry
