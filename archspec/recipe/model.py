@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.ops.base import Declared
+from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
 
@@ -91,7 +92,20 @@ class DataKind(Part):
 
 
 class Loss(Part):
-    """A loss. `counterpart` is its torch.nn class, which takes `keywords`."""
+    """A loss. `counterpart` is its torch.nn class; it takes `keywords`, in which a tuple of numbers stands for a tensor."""
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules)."""
+        raise NotImplementedError
+
+
+class Fit(NamedTuple):
+    """How a loss or metric reads its input: see LossTerm and MetricTerm. `warning`: what is odd, but runs."""
+
+    class_dim: int | None = None
+    threshold: float | None = None
+    cast_target: bool = False
+    warning: str = ""
 
 
 class LossTerm(NamedTuple):
@@ -99,7 +113,7 @@ class LossTerm(NamedTuple):
 
     `class_dim`: for losses over classes, the axis of the input that holds them: 1 as in PyTorch, or -1 where they are
     last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean.
-    None for losses without classes.
+    None for losses without classes. `cast_target`: the target holds whole numbers and is cast to the input's dtype.
     """
 
     loss: Loss
@@ -107,13 +121,24 @@ class LossTerm(NamedTuple):
     target: str
     weight: float = 1.0
     class_dim: int | None = None
+    cast_target: bool = False
 
 
 class Metric(Part):
-    """A metric of the held-out (and training) predictions. `best` says which way it improves."""
+    """A metric of the predictions. `best` says which way it improves: "max" or "min"."""
 
-    best: ClassVar[str] = "max"  # or "min"
-    task: ClassVar[str] = "classes"  # or "values": what it compares
+    best: ClassVar[str] = "max"
+
+    def fit(
+        self, require: Require, x: TensorType, target: TensorType, classes: int | None, loss: LossTerm | None
+    ) -> Fit:
+        """Check an output against a field; `loss` is the term that reads the same output. Raises Mismatch."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """What a table calls it."""
+        return self.name
 
 
 class MetricTerm(NamedTuple):
@@ -121,6 +146,7 @@ class MetricTerm(NamedTuple):
 
     `class_dim`: the axis of the input that holds the classes (1 or -1); None where the input is one score a target.
     `threshold`: for one score a target: above it the class is 1 (0.0 for logits, 0.5 for probabilities).
+    `ignore_index`: targets of this value are left out, as the loss leaves them out.
     """
 
     metric: Metric
@@ -129,6 +155,7 @@ class MetricTerm(NamedTuple):
     target: str
     class_dim: int | None = None
     threshold: float | None = None
+    ignore_index: int | None = None
 
 
 class Optimizer(Part):

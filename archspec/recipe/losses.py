@@ -1,0 +1,160 @@
+"""Losses of torch.nn, averaged over the batch. Names, arguments and defaults are PyTorch's; `class_dim` is our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.ops.base import arg
+from archspec.ops.kinds import (
+    AnyInt,
+    Bool,
+    Choice,
+    Int,
+    ListOf,
+    NonNegativeFloat,
+    Optional,
+    PositiveFloat,
+    Probability,
+    Refined,
+    Str,
+)
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+from archspec.recipe.fit import INPUT, TARGET, over_classes, same
+from archspec.recipe.model import Fit, Loss
+from archspec.recipe.parts import Family
+
+LOSSES: Family[Loss] = Family("loss")
+
+ClassDim = Optional(
+    Refined(Int(-1, 1), lambda axis: None if axis else "it is 1 or -1", title="1 or -1"),
+)
+INPUT_DOC = "the model output it reads; left out: the only one"
+TARGET_DOC = "the data field it is held against; left out: the label"
+CLASS_DIM = "axis of the classes in the input: 1 as in PyTorch, or -1; left out: the one that goes with the target"
+ClassWeights = Optional(ListOf(NonNegativeFloat, 1))
+OUR_OWN = ("input", "target", "class_dim")
+
+
+class _Loss(Loss):
+    input = arg(Optional(Str), None, INPUT_DOC)
+    target = arg(Optional(Str), None, TARGET_DOC)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        return {key: value for key, value in super().keywords.items() if key not in OUR_OWN}
+
+
+class _Values(_Loss):
+    """One number a target."""
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        return same(require, x, target)
+
+
+class _Classes(_Loss):
+    """Scores over classes."""
+
+    weight: tuple[float, ...] | None
+    class_dim: int | None
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        fit, count = over_classes(require, x, target, classes, self.class_dim)
+        if self.weight is not None and len(self.weight) != count:
+            require.fail("AS302", f"`weight` has {len(self.weight)} numbers for {count} classes", argument="weight")
+        return fit
+
+
+@LOSSES.declare("cross_entropy", "torch.nn.CrossEntropyLoss")
+class CrossEntropy(_Classes):
+    """Cross-entropy of logits [B, C, ...] or [B, ..., C] against class numbers, or against probabilities of one shape."""
+
+    weight = arg(ClassWeights, None, "a weight for each class")
+    ignore_index = arg(AnyInt, -100, "targets of this number do not count")
+    label_smoothing = arg(Probability, 0.0, "share of the target spread over all classes")
+    class_dim = arg(ClassDim, None, CLASS_DIM)
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        if target.is_floating and target.rank == x.rank:
+            if x.rank < 2:
+                require.fail("AS301", f"the output must have a size for the classes, got {x}", argument=INPUT)
+            if x.rank > 2 and self.class_dim is None:
+                message = f"which axis of {x} holds the classes cannot be told from probabilities"
+                require.fail("AS301", message, argument=TARGET, help="say `class_dim: 1` or `class_dim: -1`")
+            return Fit(class_dim=self.class_dim or 1, warning=same(require, x, target).warning)
+        return super().fit(require, x, target, classes)
+
+
+@LOSSES.declare("nll", "torch.nn.NLLLoss")
+class Nll(_Classes):
+    """Negative log likelihood of log-probabilities (the output of `log_softmax`) against class numbers."""
+
+    weight = arg(ClassWeights, None, "a weight for each class")
+    ignore_index = arg(AnyInt, -100, "targets of this number do not count")
+    class_dim = arg(ClassDim, None, CLASS_DIM)
+
+
+@LOSSES.declare("mse", "torch.nn.MSELoss")
+class Mse(_Values):
+    """Mean squared error."""
+
+
+@LOSSES.declare("l1", "torch.nn.L1Loss")
+class L1(_Values):
+    """Mean absolute error."""
+
+
+@LOSSES.declare("smooth_l1", "torch.nn.SmoothL1Loss")
+class SmoothL1(_Values):
+    """Squared below `beta`, absolute above."""
+
+    beta = arg(NonNegativeFloat, 1.0, "where it goes from squared to absolute")
+
+
+@LOSSES.declare("huber", "torch.nn.HuberLoss")
+class Huber(_Values):
+    """Squared below `delta`, `delta` times absolute above."""
+
+    delta = arg(PositiveFloat, 1.0, "where it goes from squared to absolute")
+
+
+@LOSSES.declare("bce_with_logits", "torch.nn.BCEWithLogitsLoss")
+class BceWithLogits(_Loss):
+    """Binary cross-entropy of logits against 0 and 1 (numbers, or classes of two), of one shape."""
+
+    pos_weight = arg(Optional(ListOf(NonNegativeFloat, 1)), None, "weight of positive targets, one for each last size")
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        fit = binary(require, x, target, classes)
+        if (
+            self.pos_weight is not None
+            and len(self.pos_weight) != 1
+            and (x.rank < 2 or x.shape[-1] != len(self.pos_weight))
+        ):
+            message = f"`pos_weight` has {len(self.pos_weight)} numbers, and the output is {x}"
+            require.fail("AS302", message, argument="pos_weight")
+        return fit._replace(threshold=0.0)
+
+
+@LOSSES.declare("bce", "torch.nn.BCELoss")
+class Bce(_Loss):
+    """Binary cross-entropy of probabilities (the output of `sigmoid`) against 0 and 1, of one shape."""
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        return binary(require, x, target, classes)._replace(threshold=0.5)
+
+
+@LOSSES.declare("kl_div", "torch.nn.KLDivLoss")
+class KlDiv(_Values):
+    """Kullback-Leibler divergence of log-probabilities from probabilities, of one shape."""
+
+    reduction = arg(Choice("mean", "batchmean", "sum"), "mean", "`batchmean` is the mathematical value")
+    log_target = arg(Bool, False, "the target holds log-probabilities too")
+
+
+def binary(require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+    """One score a target of 0 or 1."""
+    if classes is not None and classes > 2:
+        message = f"a binary loss needs 2 classes, and the data have {classes}"
+        require.fail("AS302", message, argument=TARGET, help="use `cross_entropy`, with an output for each class")
+    return same(require, x, target, whole=True)
