@@ -1,0 +1,5 @@
+"""`python -m archspec`."""
+
+from archspec.cli.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""The command line as users meet it: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+Archspec = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def archspec(tmp_path: Path) -> Archspec:
+    """`archspec("check", "a.yaml", cwd=…, stdin=…, env={…})`; the working directory is a fresh one."""
+
+    def run(
+        *args: str | Path, stdin: str | bytes = b"", cwd: Path | None = None, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "ARCHSPEC_DEBUG")}
+        done = subprocess.run(
+            [sys.executable, "-m", "archspec", *map(str, args)],
+            input=stdin if isinstance(stdin, bytes) else stdin.encode(),
+            capture_output=True,
+            cwd=cwd or tmp_path,
+            env={**plain, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(env or {})},
+            timeout=120,
+            check=False,
+        )
+        return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Callable[..., Path]:
+    """`spec(text)` writes a spec and gives its path."""
+
+    def write(text: str | bytes, name: str = "spec.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write

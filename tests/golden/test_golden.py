@@ -1,0 +1,108 @@
+"""Specs against published networks: the same names, numbers, gradients and FLOPs as the reference implementations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import archspec
+import golden
+import pytest
+from archspec.dims import Dim
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DATA = {path.stem: path for path in sorted((HERE / "data").glob("*.json"))}
+SPECS = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
+BOTH = sorted(SPECS.keys() & DATA.keys())
+
+
+def load(name: str) -> dict[str, Any]:
+    return json.loads(DATA[name].read_text(encoding="utf-8"))
+
+
+def test_every_golden_asked_for_has_a_spec() -> None:
+    wanted = {name for name in DATA if name.startswith("tutorial_")}
+    wanted |= {"resnet18", "resnet50", "vit_b_16", "unet", "gpt2", "lstm_classifier"}
+    assert wanted <= set(BOTH)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_spec_is_clean(name: str) -> None:
+    report = archspec.check(SPECS[name])
+    assert report.ok, [d.message for d in report.diagnostics]
+    assert not report.diagnostics, "no warnings either"
+    assert report.name == name
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_same_network(name: str) -> None:
+    report = golden.compare(archspec.compile(SPECS[name]), load(name))
+    assert report.ok, "\n".join(report.errors)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_counted_cost(name: str) -> None:
+    """Parameters and FLOPs as counted from the spec alone, at the golden's input sizes."""
+    reference, report = load(name), archspec.check(SPECS[name])
+    sizes: dict[str, int] = {}
+    for input_, type_ in report.inputs.items():
+        shape = reference["inputs"][input_]["shape"]
+        assert len(shape) == type_.rank
+        for size, actual in zip(type_.shape, shape, strict=True):
+            if isinstance(size, Dim):
+                assert sizes.setdefault(str(size), actual) == actual
+            else:
+                assert size == actual
+    assert report.parameters == reference["parameters"]["total"]
+    flops = report.flops.evaluate(sizes) if isinstance(report.flops, Dim) else report.flops
+    assert flops == reference["flops"]
+
+
+# Slips of a pen that keep a network plausible: (spec, [(text, what replaces it)]).
+MUTATIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
+    "bias dropped": (
+        "tutorial_mlp",
+        [("{name: fc2, linear: $classes}", "{name: fc2, linear: {out_features: $classes, bias: false}}")],
+    ),
+    "epsilon of a batch norm": ("tutorial_base_block", [("batch_norm2d: {}", "batch_norm2d: {eps: 1e-6}")]),
+    "stride on the other convolution": (
+        "resnet18",
+        [
+            (
+                "{name: conv1, conv2d: {out_channels: $channels, kernel_size: 3, stride: $stride, padding: 1, bias: false}}",
+                "{name: conv1, conv2d: {out_channels: $channels, kernel_size: 3, padding: 1, bias: false}}",
+            ),
+            (
+                "{name: conv2, conv2d: {out_channels: $channels, kernel_size: 3, padding: 1, bias: false}}",
+                "{name: conv2, conv2d: {out_channels: $channels, kernel_size: 3, stride: $stride, padding: 1, bias: false}}",
+            ),
+        ],
+    ),
+    "padding of the stem": ("resnet18", [("stride: 2, padding: 3", "stride: 2, padding: 2")]),
+    "activation left out": (
+        "tutorial_residual_block",
+        [("      - {name: bn1, batch_norm2d: {}}\n      - relu\n", "      - {name: bn1, batch_norm2d: {}}\n")],
+    ),
+    "activation replaced": ("tutorial_mlp", [("- relu", "- leaky_relu: 0.01")]),
+    "more heads": ("tutorial_self_attention", [("num_heads: 1", "num_heads: 2")]),
+    "attention made causal": ("tutorial_self_attention", [("{num_heads: 1}", "{num_heads: 1, causal: true}")]),
+    "query and key swapped": ("tutorial_self_attention", [("[query, key, value]", "[key, query, value]")]),
+    "directions swapped": ("lstm_classifier", [("[last_forward, last_backward]", "[last_backward, last_forward]")]),
+    "first time step": ("tutorial_sequence_model", [("index: -1", "index: 0")]),
+    "batch and time confused": ("tutorial_sequence_model", [(", batch_first: true", "")]),
+    "skip behind the upsampled": ("unet", [("[encoder.3, up.0]", "[up.0, encoder.3]")]),
+    "average pool": ("tutorial_simple_cnn", [("max_pool2d", "avg_pool2d")]),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_mutation_is_detected(mutation: str) -> None:
+    name, edits = MUTATIONS[mutation]
+    text = SPECS[name].read_text(encoding="utf-8")
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    report = golden.compare(archspec.compile(text), load(name), dtypes=("float64",))
+    assert not report.ok

@@ -1,0 +1,57 @@
+"""What a fresh process imports, and that imports point down the tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Each would cost more than a check does.
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "safetensors", "PIL", "rich", "jinja2", "sympy", "pandas")
+
+
+def loaded(statement: str) -> set[str]:
+    """Top-level names in `sys.modules` after a statement, in a process of its own."""
+    show = "import sys; print(); print(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statement}\n{show}"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def command(*args: str) -> str:
+    return f"from archspec.cli.main import main; assert main({list(args)!r}) in (0, 1)"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import archspec",
+        "import archspec.pipeline",
+        "import archspec; assert archspec.check('specs/vision/resnet50.yaml').ok",
+        "import archspec; assert archspec.source('specs/vision/resnet50.yaml')",
+        command("check", "specs/vision/resnet50.yaml"),
+        command("check", "specs"),
+        command("show", "specs/vision/unet.yaml"),
+        command("compile", "specs/tutorial/tutorial_mlp.yaml"),
+        command("ops", "conv2d"),
+        command("explain", "AS302"),
+    ],
+)
+def test_torch_stays_out(statement: str) -> None:
+    assert not loaded(statement) & set(HEAVY)
+
+
+def test_importing_archspec_is_nearly_free() -> None:
+    """`import archspec` brings in nothing but itself; its functions import what they need."""
+    assert not loaded("import archspec") & {"yaml", "jsonschema", "networkx"}
+
+
+def test_imports_point_down_the_tree() -> None:
+    """The contracts of import-linter in pyproject.toml."""
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
