@@ -6,6 +6,7 @@ from typing import Any
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, State, arg
+from archspec.ops.calls import dtype_of, given
 from archspec.ops.expr import Call
 from archspec.ops.kinds import Bool, PositiveInt
 from archspec.ops.registry import op
@@ -35,8 +36,8 @@ class Linear(Op):
         return (weight, State("bias", (self.out_features,), x.dtype)) if self.bias else (weight,)
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
-        return 2 * outputs[0].numel() * inputs[0].shape[-1]
+        features: int = inputs[0].shape[-1]
+        return 2 * outputs[0].numel() * features
 
     def module(self, x: TensorType) -> Call:
-        bias = {} if self.bias else {"bias": False}
-        return Call("nn.Linear", x.shape[-1], self.out_features, **bias)
+        return Call("nn.Linear", x.shape[-1], self.out_features, **given(self, "bias"), **dtype_of(x))

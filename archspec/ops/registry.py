@@ -10,7 +10,16 @@ from archspec.ops.base import Op
 
 O = TypeVar("O", bound=type[Op])  # noqa: E741
 
-FAMILIES = ("linear", "conv")
+FAMILIES = (
+    "linear",
+    "conv",
+    "pool",
+    "adaptive",
+    "norm",
+    "activation",
+    "dropout",
+    "embedding",
+)
 
 _ops: dict[str, type[Op]] = {}
 

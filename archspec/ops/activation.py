@@ -1,0 +1,374 @@
+"""Activations: every one of torch.nn. The functional form stands in a `forward`, the module in an `nn.Sequential`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from archspec.ops.base import Example, Op, State, arg
+from archspec.ops.calls import dtype_of, given
+from archspec.ops.expr import Call, In, Module
+from archspec.ops.kinds import AnyInt, BadValue, Choice, NonNegativeFloat, Number, PositiveInt, Refined
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL, ITEMSIZE, TensorType
+
+NonZero = Refined(Number, lambda value: "must not be 0" if value == 0 else None, title="a number other than 0")
+
+
+class _Activation(Op):
+    """Applied to each element. The dtypes are those PyTorch has kernels for."""
+
+    functional: ClassVar[str]
+    dtypes: ClassVar[tuple[str, ...]] = FLOATING
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({}, "float32[B, 8]", "float32[B, 8]"),
+        Example({}, "bfloat16[B, 3, H, W]", "bfloat16[B, 3, H, W]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
+        return x
+
+    def module(self, x: TensorType) -> Call:
+        return Call(self.counterpart[6:], **given(self, *self.args))
+
+    def forward(self, x: TensorType) -> Any:
+        return Call(self.functional, In(0), **given(self, *self.args))
+
+
+class _ToFloat(_Activation):
+    """Integers are taken as float32."""
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        y = super().infer(require, x)
+        return y if x.dtype in (*FLOATING, *COMPLEX) else y.with_dtype("float32")
+
+
+class _AlongDim(_Activation):
+    """Normalised along one dimension."""
+
+    dim = arg(AnyInt, doc="the dimension; negative counts from the end")
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(-1, "float32[B, 8]", "float32[B, 8]"),
+        Example({"dim": 1}, "float64[B, 3, H, W]", "float64[B, 3, H, W]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.axis(x, self.dim)
+        return super().infer(require, x)
+
+
+class _Bounded(_Activation):
+    """Replaces values by constants, which an integer dtype must be able to hold."""
+
+    dtypes = (*FLOATING, *INTEGRAL)
+
+    def constants(self) -> tuple[float, ...]:
+        raise NotImplementedError
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        super().infer(require, x)
+        if x.dtype in INTEGRAL:
+            bits = 8 * ITEMSIZE[x.dtype]
+            low, high = (0, 2**bits - 1) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+            for value in self.constants():
+                if not low <= int(value) <= high:
+                    require.fail(
+                        "AS303", f"the constant {value:g} of `{self.name}` does not fit into {x.dtype}", inputs=(0,)
+                    )
+        return x
+
+
+@op("relu", "torch.nn.ReLU")
+class ReLU(_Activation):
+    """max(0, x)."""
+
+    functional = "F.relu"
+    dtypes = (*FLOATING, *INTEGRAL)
+
+
+@op("relu6", "torch.nn.ReLU6")
+class ReLU6(_Activation):
+    """min(max(0, x), 6)."""
+
+    functional = "F.relu6"
+    dtypes = (*FLOATING, *INTEGRAL)
+
+
+@op("leaky_relu", "torch.nn.LeakyReLU")
+class LeakyReLU(_Activation):
+    """x where positive, else negative_slope * x."""
+
+    functional = "F.leaky_relu"
+    negative_slope = arg(Number, 0.01, "slope below zero")
+    examples = (*_Activation.examples, Example(0.2, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("prelu", "torch.nn.PReLU")
+class PReLU(_Activation):
+    """x where positive, else weight * x; the weight is learned (He et al., 2015)."""
+
+    num_parameters = arg(PositiveInt, 1, "1, or the number of channels")
+    init = arg(Number, 0.25, "first value of the weight")
+    examples = (
+        *_Activation.examples,
+        Example({"num_parameters": 4, "init": 0.1}, "float64[B, 4, T]", "float64[B, 4, T]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        super().infer(require, x)
+        if self.num_parameters != 1:
+            where: dict[str, Any] = {"inputs": (0,), "argument": "num_parameters"}
+            if x.rank < 2:
+                require.fail("AS302", f"`num_parameters` is {self.num_parameters}, but {x} has no channels", **where)
+            require.equal(
+                x.shape[1], self.num_parameters, "`num_parameters` is not the number of channels", axis=(1,), **where
+            )
+        return x
+
+    def state(self, x: TensorType) -> tuple[State, ...]:
+        return (State("weight", (self.num_parameters,), x.dtype),)
+
+    def module(self, x: TensorType) -> Call:
+        return Call("nn.PReLU", **given(self, "num_parameters", "init"), **dtype_of(x))
+
+    def forward(self, x: TensorType) -> Any:
+        return Module(In(0))
+
+
+@op("rrelu", "torch.nn.RReLU")
+class RReLU(_Activation):
+    """leaky_relu with a slope drawn from [lower, upper] in training, and their mean in evaluation."""
+
+    lower = arg(Number, 1 / 8, "smallest slope below zero")
+    upper = arg(Number, 1 / 3, "largest slope below zero")
+    examples = (
+        Example({}, "float32[B, 8]", "float32[B, 8]"),
+        Example({"lower": 0.1, "upper": 0.2}, "float64[B]", "float64[B]"),
+    )
+
+    def validate(self) -> None:
+        if self.lower > self.upper:
+            raise BadValue(f"`lower` must be at most `upper`, got {self.lower:g} and {self.upper:g}", ("lower",))
+
+    def forward(self, x: TensorType) -> Any:
+        return Module(In(0))
+
+
+@op("elu", "torch.nn.ELU")
+class ELU(_Activation):
+    """x where positive, else alpha * (exp(x) - 1)."""
+
+    functional = "F.elu"
+    alpha = arg(Number, 1.0, "limit below zero, negated")
+    examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("selu", "torch.nn.SELU")
+class SELU(_Activation):
+    """Scaled elu that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+
+    functional = "F.selu"
+
+
+@op("celu", "torch.nn.CELU")
+class CELU(_Activation):
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+
+    functional = "F.celu"
+    alpha = arg(NonZero, 1.0, "limit below zero, negated")
+    examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("gelu", "torch.nn.GELU")
+class GELU(_Activation):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+
+    functional = "F.gelu"
+    approximate = arg(Choice("none", "tanh"), "none", "exact, or by tanh")
+    examples = (*_Activation.examples, Example({"approximate": "tanh"}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("silu", "torch.nn.SiLU")
+class SiLU(_Activation):
+    """x * sigmoid(x), also called swish."""
+
+    functional = "F.silu"
+    dtypes = (*FLOATING, *COMPLEX)
+
+
+@op("mish", "torch.nn.Mish")
+class Mish(_Activation):
+    """x * tanh(softplus(x))."""
+
+    functional = "F.mish"
+
+
+@op("softplus", "torch.nn.Softplus")
+class Softplus(_Activation):
+    """log(1 + exp(beta * x)) / beta, linear where beta * x is above the threshold."""
+
+    functional = "F.softplus"
+    beta = arg(Number, 1.0, "sharpness")
+    threshold = arg(Number, 20.0, "above it the function is x")
+    examples = (*_Activation.examples, Example({"beta": 2, "threshold": 10}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("softsign", "torch.nn.Softsign")
+class Softsign(_ToFloat):
+    """x / (1 + |x|)."""
+
+    functional = "F.softsign"
+    dtypes = (*FLOATING, *INTEGRAL, *COMPLEX)
+
+
+@op("softshrink", "torch.nn.Softshrink")
+class Softshrink(_Activation):
+    """x moved towards zero by lambd; zero within it."""
+
+    functional = "F.softshrink"
+    lambd = arg(NonNegativeFloat, 0.5, "width of the zero zone")
+    examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("hardshrink", "torch.nn.Hardshrink")
+class Hardshrink(_Activation):
+    """x, but zero where |x| <= lambd."""
+
+    functional = "F.hardshrink"
+    lambd = arg(Number, 0.5, "width of the zero zone")
+    examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
+
+
+@op("tanhshrink", "torch.nn.Tanhshrink")
+class Tanhshrink(_ToFloat):
+    """x - tanh(x)."""
+
+    functional = "F.tanhshrink"
+    dtypes = (*FLOATING, *INTEGRAL, *COMPLEX)
+
+
+@op("hardtanh", "torch.nn.Hardtanh")
+class Hardtanh(_Bounded):
+    """x limited to [min_val, max_val]."""
+
+    functional = "F.hardtanh"
+    min_val = arg(Number, -1.0, "lower limit")
+    max_val = arg(Number, 1.0, "upper limit")
+    examples = (*_Activation.examples, Example({"min_val": 0, "max_val": 6}, "float64[B, 4]", "float64[B, 4]"))
+
+    def constants(self) -> tuple[float, ...]:
+        return (self.min_val, self.max_val)
+
+    def validate(self) -> None:
+        if self.min_val >= self.max_val:
+            raise BadValue(
+                f"`min_val` must be below `max_val`, got {self.min_val:g} and {self.max_val:g}", ("min_val",)
+            )
+
+
+@op("hardsigmoid", "torch.nn.Hardsigmoid")
+class Hardsigmoid(_Activation):
+    """x / 6 + 1 / 2 limited to [0, 1]."""
+
+    functional = "F.hardsigmoid"
+
+
+@op("hardswish", "torch.nn.Hardswish")
+class Hardswish(_Activation):
+    """x * hardsigmoid(x) (Howard et al., 2019)."""
+
+    functional = "F.hardswish"
+
+
+@op("sigmoid", "torch.nn.Sigmoid")
+class Sigmoid(_ToFloat):
+    """1 / (1 + exp(-x))."""
+
+    functional = "torch.sigmoid"
+    dtypes = DTYPES
+
+
+@op("log_sigmoid", "torch.nn.LogSigmoid")
+class LogSigmoid(_Activation):
+    """log(sigmoid(x))."""
+
+    functional = "F.logsigmoid"
+
+
+@op("tanh", "torch.nn.Tanh")
+class Tanh(_ToFloat):
+    """Hyperbolic tangent."""
+
+    functional = "torch.tanh"
+    dtypes = DTYPES
+
+
+@op("threshold", "torch.nn.Threshold")
+class Threshold(_Bounded):
+    """x where above the threshold, else the value."""
+
+    functional = "F.threshold"
+    threshold = arg(Number, doc="what x must exceed to stay")
+    value = arg(Number, doc="what stands in for the rest")
+    examples = (Example({"threshold": 0.1, "value": 20}, "float32[B, 8]", "float32[B, 8]"),)
+
+    def constants(self) -> tuple[float, ...]:
+        return (self.threshold, self.value)
+
+
+@op("glu", "torch.nn.GLU")
+class GLU(_Activation):
+    """Gated linear unit: the first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
+
+    functional = "F.glu"
+    dim = arg(AnyInt, -1, "the dimension that is halved")
+    examples = (
+        Example({}, "float32[B, 8]", "float32[B, 4]"),
+        Example({"dim": 1}, "float64[B, 6, T]", "float64[B, 3, T]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        super().infer(require, x)
+        require.rank(x, least=1, what="the input of `glu`", inputs=(0,))
+        axis = require.axis(x, self.dim)
+        require.divisible(x.shape[axis], 2, "`glu` halves a dimension", inputs=(0,), axis=(axis,))
+        return x.with_shape((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
+
+
+@op("softmax", "torch.nn.Softmax")
+class Softmax(_AlongDim):
+    """exp(x) divided by its sum along `dim`."""
+
+    functional = "F.softmax"
+
+
+@op("softmin", "torch.nn.Softmin")
+class Softmin(_AlongDim):
+    """softmax of -x."""
+
+    functional = "F.softmin"
+
+
+@op("log_softmax", "torch.nn.LogSoftmax")
+class LogSoftmax(_AlongDim):
+    """log(softmax(x))."""
+
+    functional = "F.log_softmax"
+
+
+@op("softmax2d", "torch.nn.Softmax2d")
+class Softmax2d(_Activation):
+    """softmax over the channels of [N, C, H, W] or [C, H, W]."""
+
+    examples = (
+        Example({}, "float32[B, 3, H, W]", "float32[B, 3, H, W]"),
+        Example({}, "float64[3, 4, 4]", "float64[3, 4, 4]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, 3, 4, what="the input of `softmax2d`", inputs=(0,))
+        return super().infer(require, x)
+
+    def forward(self, x: TensorType) -> Any:
+        return Call("F.softmax", In(0), dim=-3)

@@ -1,0 +1,68 @@
+"""Ops that come in one, two and three spatial dimensions: one set of rules, one subclass a rank."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+from archspec.dims import Size
+from archspec.ops.base import Arg, Op
+from archspec.ops.kinds import Kind, OneOf, Optional, Spread
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+T = TypeVar("T")
+
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+class PerAxis(Kind["tuple[Any, ...]"]):
+    """One value for each spatial axis, or one for all; a subclass of `Spatial` makes it a `Spread` of its rank."""
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        self.kind = kind
+
+
+def _at_rank(kind: Kind[Any], axes: int) -> Kind[Any]:
+    if isinstance(kind, PerAxis):
+        return Spread(axes, kind.kind)
+    if isinstance(kind, Optional):
+        return Optional(_at_rank(kind.kind, axes))
+    if isinstance(kind, OneOf):
+        return OneOf(*(_at_rank(k, axes) for k in kind.kinds))
+    return kind
+
+
+class Spatial(Op):
+    """Base of ops over `[N, C, *spatial]` or, unbatched, `[C, *spatial]`. A subclass with ``axes=2`` fixes the rank."""
+
+    axes: ClassVar[int] = 0
+
+    def __init_subclass__(cls, axes: int = 0, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if axes:
+            cls.axes = axes
+            cls.args = {key: _ranked(declared, axes) for key, declared in cls.args.items()}
+
+    def axis_name(self, index: int) -> str:
+        """`height` for the first spatial axis of a two-dimensional op."""
+        return AXES[self.axes][index]
+
+    def spatial(self, require: Require, x: TensorType) -> tuple[Size, ...]:
+        """The spatial sizes of x, which must be [N, C, *spatial] or [C, *spatial]."""
+        require.rank(x, self.axes + 1, self.axes + 2, what=f"the input of `{self.name}`", inputs=(0,))
+        return x.shape[-self.axes :]
+
+    def channels(self, require: Require, x: TensorType, why: str) -> int:
+        """The number of channels of x, which must be known."""
+        return require.known(
+            x.shape[-self.axes - 1], f"`{self.name}` {why}", inputs=(0,), axis=(x.rank - self.axes - 1,)
+        )
+
+
+def _ranked(declared: Arg[Any], axes: int) -> Arg[Any]:
+    kind = _at_rank(declared.kind, axes)
+    if kind is declared.kind:
+        return declared
+    out: Arg[Any] = Arg(kind, declared.default, declared.doc)
+    out.name = declared.name
+    return out
