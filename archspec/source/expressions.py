@@ -74,7 +74,7 @@ class FailedName(ExpressionError):
     """A name whose own value failed (FAILED in the environment): already reported, so not again."""
 
 
-class _Part(NamedTuple):
+class Part(NamedTuple):
     """`tree` stands at `start`..`end` of the template's text; `shift` leads from columns of the tree to the text."""
 
     tree: ast.expr
@@ -89,14 +89,14 @@ class Template:
 
     __slots__ = ("names", "parts", "text", "tree", "whole")
 
-    def __init__(self, text: str, parts: tuple[str | _Part, ...]) -> None:
+    def __init__(self, text: str, parts: tuple[str | Part, ...]) -> None:
         self.text = text
         self.parts = parts
-        self.whole = len(parts) == 1 and isinstance(parts[0], _Part)
-        self.tree: ast.expr | None = parts[0].tree if self.whole and isinstance(parts[0], _Part) else None
+        self.whole = len(parts) == 1 and isinstance(parts[0], Part)
+        self.tree: ast.expr | None = parts[0].tree if self.whole and isinstance(parts[0], Part) else None
         found: set[str] = set()
         for part in parts:
-            if isinstance(part, _Part):
+            if isinstance(part, Part):
                 found |= names(part.tree)
         self.names = frozenset(found)
 
@@ -114,7 +114,7 @@ class Template:
             if isinstance(part, str):
                 out.append(part)
                 continue
-            value = _Evaluator(env, part).value(part.tree)
+            value = Evaluator(env, part).value(part.tree)
             if self.whole:
                 return value
             out.append(_in_text(value, part))
@@ -136,7 +136,7 @@ def parse_template(text: str) -> Template:
 
 
 def _parse(text: str) -> Template:
-    parts: list[str | _Part] = []
+    parts: list[str | Part] = []
     plain: list[str] = []
     position = 0
     while (dollar := text.find("$", position)) >= 0:
@@ -149,8 +149,8 @@ def _parse(text: str) -> Template:
         if following == "(":
             end = _closing(text, dollar + 1)
             source = text[dollar + 2 : end - 1]
-            tree = _tree(source, dollar + 2)
-            part = _Part(tree, dollar, end, dollar + 2, source)
+            tree = parse_expression(source, dollar + 2)
+            part = Part(tree, dollar, end, dollar + 2, source)
         else:
             found = _NAME.match(text, dollar + 1)
             if found is None:
@@ -160,7 +160,7 @@ def _parse(text: str) -> Template:
             name: ast.expr = ast.Name(word, ast.Load(), lineno=1, col_offset=1, end_lineno=1, end_col_offset=1 + len(word))
             if word in CONSTANTS:
                 name = ast.copy_location(ast.Constant(CONSTANTS[word]), name)
-            part = _Part(name, dollar, end, dollar + 1, word)
+            part = Part(name, dollar, end, dollar + 1, word)
         if joined := "".join(plain):
             parts.append(joined)
         plain = []
@@ -226,7 +226,7 @@ _REFUSED: dict[type[ast.AST], str] = {
 }
 
 
-def _tree(source: str, shift: int) -> ast.expr:
+def parse_expression(source: str, shift: int) -> ast.expr:
     if len(source) > MAX_LENGTH:
         raise ExpressionError(f"an expression of {len(source):,} characters; at most {MAX_LENGTH:,}", shift)
     if not source.strip():
@@ -355,8 +355,8 @@ def _checked(tree: ast.expr, source: str, shift: int) -> ast.expr:
 # -- evaluation --------------------------------------------------------------------------------------------------
 
 
-class _Evaluator:
-    def __init__(self, env: MappingType[str, Any], part: _Part) -> None:
+class Evaluator:
+    def __init__(self, env: MappingType[str, Any], part: Part) -> None:
         self.env = env
         self.part = part
 
@@ -468,7 +468,7 @@ class _Evaluator:
         assert isinstance(node.func, ast.Name)  # _checked
         return _CALLS[node.func.id]([self.value(item) for item in node.args])
 
-    kinds: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
+    kinds: dict[type[ast.AST], Callable[[Evaluator, Any], Any]] = {
         ast.Constant: constant, ast.Name: name, ast.List: list, ast.BinOp: binary, ast.UnaryOp: unary, ast.BoolOp: boolean,
         ast.Compare: compare, ast.IfExp: choice, ast.Subscript: subscript, ast.Attribute: attribute, ast.Call: call,
     }  # fmt: skip
@@ -774,7 +774,7 @@ _CALLS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _in_text(value: Any, part: _Part) -> str:
+def _in_text(value: Any, part: Part) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
