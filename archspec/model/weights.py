@@ -147,8 +147,8 @@ def load(module: nn.Module, path: str | os.PathLike[str], *, strict: bool = True
         raise WeightsError("the module is on the meta device: materialise it (`module.to_empty`) before loading")
     try:
         with safe_open(path, framework="pt") as file:
-            names = set(file.keys())
-            report, source = _compare(state, names, {n: tuple(file.get_slice(n).get_shape()) for n in names}, _aliases(file))
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+            report, source = _compare(state, shapes, _aliases(file))
             if strict and not report.complete:
                 raise WeightsError(f"{os.fspath(path)} does not fit the model: {report}")
             with torch.no_grad():
@@ -171,10 +171,7 @@ def _aliases(file: safe_open) -> dict[str, str]:
 
 
 def _compare(
-    state: Mapping[str, Tensor],
-    names: set[str],
-    shapes: Mapping[str, tuple[int, ...]],
-    aliases: Mapping[str, str],
+    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]
 ) -> tuple[LoadReport, dict[str, str]]:
     """The report, and {module's name: name in the file} of what to copy."""
     tied = tied_names(state)
@@ -182,8 +179,8 @@ def _compare(
     loaded, missing, wrong = [], [], []
     source: dict[str, str] = {}
     for name, tensor in state.items():
-        stored = name if name in names else aliases.get(name, "")
-        if stored not in names:
+        stored = name if name in shapes else aliases.get(name, "")
+        if stored not in shapes:
             continue
         given.add(tied.get(name, name))
         if tuple(tensor.shape) != shapes[stored]:
@@ -198,5 +195,5 @@ def _compare(
             loaded.append(name)
         else:
             missing.append(name)
-    unexpected = sorted(names - set(state) - set(source.values()))
+    unexpected = sorted(set(shapes) - set(state) - set(source.values()))
     return LoadReport(tuple(loaded), tuple(missing), tuple(unexpected), tuple(wrong)), source

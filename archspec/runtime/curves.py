@@ -54,10 +54,16 @@ def linear(values: Sequence[float], count: int = 6) -> Scale:
 
 
 def logarithmic(values: Sequence[float]) -> Scale:
-    low = math.floor(math.log10(min(values)) + 1e-9)
-    high = max(low + 1, math.ceil(math.log10(max(values)) - 1e-9))
-    every = max(1, math.ceil((high - low) / 6))
-    return Scale(10.0**low, 10.0**high, tuple(10.0**k for k in range(low, high + 1, every)), log=True)
+    """Between round values (1, 2 or 5 times a power of ten); with few decades these are ticks too, else the powers."""
+    first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    marks = [float(f"{m}e{k}") for k in range(first, last + 1) for m in (1, 2, 5)]
+    low = max(m for m in marks if m <= min(values) * (1 + 1e-9))
+    high = min(m for m in marks if m >= max(values) * (1 - 1e-9))
+    shown = [m for m in marks if low <= m <= high]
+    if last - first > 3:
+        every = math.ceil((last - first) / 7)
+        shown = [float(f"1e{k}") for k in range(first, last + 1, every) if low <= float(f"1e{k}") <= high]
+    return Scale(low, high, tuple(shown), log=True)
 
 
 def number(value: float) -> str:
@@ -81,11 +87,13 @@ def thin(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list
     return kept
 
 
-def line_chart(title: str, series: Sequence[Series], x_label: str, *, whole: bool = False) -> str:
+def line_chart(
+    title: str, series: Sequence[Series], x_label: str, *, whole: bool = False, linear_only: bool = False
+) -> str:
     """One chart as an `<svg>` element; the empty text where there is no point to draw.
 
     `whole` says that x counts something (epochs): its ticks are integers. A wide range of positive values (a factor
-    above 100) gets a logarithmic axis. All texts are escaped.
+    above 100) gets a logarithmic axis, unless `linear_only`. All texts are escaped.
     """
     drawn = [
         (k, Series(s.name, thin([p for p in s.points if math.isfinite(p[0]) and math.isfinite(p[1])])))
@@ -101,7 +109,7 @@ def line_chart(title: str, series: Sequence[Series], x_label: str, *, whole: boo
         across = Scale(min(xs), max(xs), tuple(t for t in across.ticks if min(xs) <= t <= max(xs)))
     if across.low == across.high:
         across = Scale(across.low - 1, across.high + 1, (across.low,))
-    wide = min(ys) > 0 and max(ys) / min(ys) > 100
+    wide = not linear_only and min(ys) > 0 and max(ys) / min(ys) > 100
     up = logarithmic(ys) if wide else linear(ys)
 
     def px(x: float) -> float:
@@ -134,10 +142,8 @@ def line_chart(title: str, series: Sequence[Series], x_label: str, *, whole: boo
         few = len(s.points) <= 60
         for x, y in s.points:
             words = escape(f"{s.name}: {number(y)} at {x_label} {number(x)}")
-            out.append(
-                f'<circle class="{"dot" if few else "spot"} {colour}" cx="{px(x)}" cy="{py(y)}" r="{2.5 if few else 5}">'
-                f"<title>{words}</title></circle>"
-            )
+            at = f'cx="{px(x)}" cy="{py(y)}" r="{2.5 if few else 5}"'
+            out.append(f'<circle class="{"dot" if few else "spot"} {colour}" {at}><title>{words}</title></circle>')
     out += _legend([(k, s.name) for k, s in drawn])
     out.append("</svg>")
     return "\n".join(out)

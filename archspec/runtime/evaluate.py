@@ -13,7 +13,7 @@ from archspec.recipe.model import Recipe
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.losses import Objective, Outputs
 from archspec.runtime.metrics import Meter
-from archspec.runtime.wrap import Prepared
+from archspec.runtime.wrap import Prepared, sum_dtype
 
 
 def to_device(batch: Mapping[str, Tensor], device: torch.device) -> Mapping[str, Tensor]:
@@ -38,7 +38,7 @@ def evaluate(
     """
     module, device, precision = prepared
     feeds = [recipe.feeds[name] for name in recipe.inputs]
-    total = torch.zeros((), dtype=torch.float64, device=device)
+    total = torch.zeros((), dtype=sum_dtype(device), device=device)
     for meter in meters:
         meter.reset()
     module.eval()
@@ -52,7 +52,7 @@ def evaluate(
             with precision:
                 outputs = module(*inputs)
             outputs = _first(outputs, count)
-            total += objective(outputs, batch).double() * count
+            total += objective(outputs, batch).to(total.dtype) * count
             for meter in meters:
                 meter.update(outputs, batch)
     finally:

@@ -39,8 +39,8 @@ def stop_on_signals() -> Iterator[Stop]:
         for known, handler in before.items():
             signal.signal(known, handler)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, handle)
+    for known in (signal.SIGINT, signal.SIGTERM):
+        before[known] = signal.signal(known, handle)
     try:
         yield stop
     finally:

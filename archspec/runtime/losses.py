@@ -18,11 +18,6 @@ def pick(outputs: Outputs, name: str) -> Tensor:
     return outputs if isinstance(outputs, Tensor) else outputs[name]
 
 
-def classes_last(values: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """[..., C] and [...] as [N, C] and [N]."""
-    return values.flatten(0, -2), target.flatten()
-
-
 class Objective:
     """Called with the model's outputs and a batch, gives the scalar to minimise.
 
@@ -40,8 +35,12 @@ class Objective:
             values, target = pick(outputs, term.input), batch[term.target]
             if values.dtype in (torch.bfloat16, torch.float16):
                 values = values.float()
+            if term.cast_target:
+                target = target.to(values.dtype)
             if term.class_dim == -1:
-                values, target = classes_last(values, target)
+                # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.
+                probabilities = target.ndim == values.ndim
+                values, target = values.flatten(0, -2), target.flatten(0, -2) if probabilities else target.flatten()
             loss = criterion(values, target)
             if term.weight != 1.0:
                 loss = loss * term.weight
@@ -51,9 +50,9 @@ class Objective:
 
 
 def _criterion(term: LossTerm, device: torch.device) -> nn.Module:
-    keywords: dict[str, Any] = dict(term.loss.keywords)
-    for name in ("weight", "pos_weight"):  # torch.nn takes these as tensors
-        if keywords.get(name) is not None:
-            keywords[name] = torch.tensor(keywords[name], dtype=torch.float32)
+    keywords: dict[str, Any] = {  # a tuple of numbers stands for a tensor
+        key: torch.tensor(value, dtype=torch.float32) if isinstance(value, tuple) else value
+        for key, value in term.loss.keywords.items()
+    }
     cls: type[nn.Module] = getattr(nn, term.loss.counterpart.rpartition(".")[2])
     return cls(**keywords).to(device)

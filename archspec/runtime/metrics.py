@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own convention
 
 from archspec.recipe.model import MetricTerm
 from archspec.runtime.losses import Outputs, pick
+from archspec.runtime.wrap import sum_dtype
+
+METERS: dict[str, Callable[[MetricTerm, torch.device], Meter]] = {}
 
 
 class Meter:
-    """One metric over a whole split: `reset`, then `update` a batch at a time, then `compute`."""
+    """One metric over a whole split: `reset`, then `update` a batch at a time, then `compute`.
+
+    Sums are float64 where the device has it, so that the result does not depend on the batch size.
+    """
 
     def __init__(self, term: MetricTerm, device: torch.device) -> None:
         self.term = term
         self.label = term.label
         self.device = device
+        self.dtype = sum_dtype(device)
         self.reset()
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name:
+            METERS[name] = cls
 
     def reset(self) -> None:
         raise NotImplementedError
@@ -34,44 +48,145 @@ class Meter:
         raise NotImplementedError
 
     def zeros(self, *shape: int) -> Tensor:
-        return torch.zeros(shape, dtype=torch.float64, device=self.device)
-
-
-class Mean(Meter):
-    """The mean of a per-element quantity."""
-
-    def reset(self) -> None:
-        self._total = self.zeros()
-        self._count = 0
-
-    def add(self, values: Tensor, target: Tensor) -> None:
-        elements = self.elements(values, target)
-        self._total += elements.sum(dtype=torch.float64)
-        self._count += elements.numel()
-
-    def elements(self, values: Tensor, target: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def compute(self) -> float:
-        return self._total.item() / max(1, self._count)
-
-
-def predicted(values: Tensor, term: MetricTerm) -> Tensor:
-    """The predicted class of each target."""
-    if term.class_dim is None:
-        return values > (term.threshold or 0.0)
-    return values.argmax(term.class_dim)
-
-
-class Accuracy(Mean):
-    def elements(self, values: Tensor, target: Tensor) -> Tensor:
-        if self.term.class_dim is None:
-            return predicted(values, self.term) == (target > 0.5)
-        return predicted(values, self.term) == target
-
-
-METERS: dict[str, type[Meter]] = {"accuracy": Accuracy}
+        return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
 
 def build_meters(terms: Sequence[MetricTerm], device: torch.device) -> list[Meter]:
     return [METERS[term.metric.name](term, device) for term in terms]
+
+
+class _Mean(Meter):
+    """The mean of one quantity a target; `of` gives them, and which of them count (None: all)."""
+
+    def reset(self) -> None:
+        self._total, self._count = self.zeros(), self.zeros()
+
+    def add(self, values: Tensor, target: Tensor) -> None:
+        quantities, counted = self.of(values, target)
+        if counted is None:
+            self._total += quantities.sum(dtype=self.dtype)
+            self._count += quantities.numel()
+        else:
+            self._total += torch.where(counted, quantities, 0).sum(dtype=self.dtype)
+            self._count += counted.sum()
+
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        raise NotImplementedError
+
+    def compute(self) -> float:
+        return (self._total / self._count).item()
+
+
+def rows(values: Tensor, target: Tensor, term: MetricTerm) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Scores as [N, C], targets as [N], and which targets count (None: all)."""
+    if term.class_dim == 1:
+        values = values.movedim(1, -1)
+    values, target = values.flatten(0, -2), target.flatten()
+    return values, target, None if term.ignore_index is None else target != term.ignore_index
+
+
+def positive(values: Tensor, target: Tensor, term: MetricTerm) -> tuple[Tensor, Tensor]:
+    """One score a target: is the class predicted to be 1, and is it."""
+    return values > (term.threshold or 0.0), target > 0.5 if target.is_floating_point() else target.bool()
+
+
+class Accuracy(_Mean, name="accuracy"):
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.term.class_dim is None:
+            predicted, true = positive(values, target, self.term)
+            return predicted == true, None
+        values, target, counted = rows(values, target, self.term)
+        return values.argmax(-1) == target, counted
+
+
+class TopKAccuracy(_Mean, name="top_k_accuracy"):
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        values, target, counted = rows(values, target, self.term)
+        best = values.topk(self.term.metric.keywords["k"], dim=-1).indices
+        return (best == target[:, None]).any(-1), counted
+
+
+class Perplexity(_Mean, name="perplexity"):
+    """Log-probabilities need no case of their own: softmax leaves them as they are."""
+
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        values, target, counted = rows(values, target, self.term)
+        ignored = -100 if self.term.ignore_index is None else self.term.ignore_index
+        return F.cross_entropy(values.float(), target, ignore_index=ignored, reduction="none"), counted
+
+    def compute(self) -> float:
+        return (self._total / self._count).exp().item()
+
+
+class F1(Meter, name="f1"):
+    """Counts of true positives, predictions and targets by class; a class in neither is left out of the mean."""
+
+    def reset(self) -> None:
+        self._counts: Tensor | None = None  # [3, C + 1]; the last column takes what does not count
+
+    def add(self, values: Tensor, target: Tensor) -> None:
+        if self.term.class_dim is None:
+            predicted, true = (t.flatten().long() for t in positive(values, target, self.term))
+            counted, classes = None, 2
+        else:
+            values, true, counted = rows(values, target, self.term)
+            predicted, classes = values.argmax(-1), values.shape[-1]
+        if self._counts is None:
+            self._counts = self.zeros(3, classes + 1)
+        if counted is not None:
+            predicted, true = (torch.where(counted, t, classes) for t in (predicted, true))
+        hits = torch.where(predicted == true, true, classes)
+        ones = torch.ones(len(true), dtype=self.dtype, device=self.device)
+        for row, labels in zip(self._counts, (hits, predicted, true), strict=True):
+            row.scatter_add_(0, labels, ones)
+
+    def compute(self) -> float:
+        if self._counts is None:
+            return float("nan")
+        hits, predicted, true = self._counts[:, :-1]
+        if self.term.class_dim is None:
+            hits, predicted, true = hits[1:], predicted[1:], true[1:]
+        scores = 2 * hits / (predicted + true).clamp(min=1)
+        present = (predicted + true) > 0
+        return (scores[present].mean() if present.any() else scores.sum()).item()
+
+
+class Mae(_Mean, name="mae"):
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        return (values.to(self.dtype) - target).abs(), None
+
+
+class Mse(_Mean, name="mse"):
+    def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
+        return (values.to(self.dtype) - target).square(), None
+
+
+class Rmse(Mse, name="rmse"):
+    def compute(self) -> float:
+        return super().compute() ** 0.5
+
+
+class R2(Meter, name="r2"):
+    """The plain mean over the target's columns. A constant column scores 1 where it is met exactly, else 0.
+
+    The squares around the mean are summed batch by batch (Chan et al., 1979), which keeps them exact.
+    """
+
+    def reset(self) -> None:
+        self._count = 0
+        self._mean = self._spread = self._missed = self.zeros()
+
+    def add(self, values: Tensor, target: Tensor) -> None:
+        target = target.to(self.dtype)
+        count, total = len(target), self._count + len(target)
+        mean = target.mean(0)
+        apart = mean - self._mean
+        self._missed = self._missed + (values.to(self.dtype) - target).square().sum(0)
+        self._spread = self._spread + (target - mean).square().sum(0) + apart.square() * (self._count * count / total)
+        self._mean = self._mean + apart * (count / total)
+        self._count = total
+
+    def compute(self) -> float:
+        constant = self._spread == 0
+        scores = 1 - self._missed / torch.where(constant, 1, self._spread)
+        return torch.where(constant, (self._missed == 0).to(self.dtype), scores).mean().item()

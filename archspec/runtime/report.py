@@ -39,7 +39,7 @@ def render_report(
     steps = [line for line in lines if line.get("kind") == "step"]
     epochs = [line for line in lines if line.get("kind") == "epoch"]
     metrics = [str(name) for name in facts.get("metrics", [])]
-    shown = thinned(epochs)
+    best = max((e["epoch"] for e in epochs if e.get("best")), default=None)
     columns = ["epoch", "train loss", "held-out loss", *metrics, "lr", "seconds", "samples/s"]
     return environment.get_template("report.html.j2").render(
         name=facts.get("name", "run"),
@@ -47,9 +47,9 @@ def render_report(
         status=facts.get("status", "running"),
         message=facts.get("message", ""),
         figures=_figures(facts),
-        charts=[Markup(chart) for chart in _charts(steps, epochs, metrics) if chart],  # noqa: S704 - escaped by line_chart
+        charts=[Markup(chart) for chart in _charts(steps, epochs, metrics) if chart],  # line_chart escapes
         columns=columns,
-        epochs=[Row(bool(e.get("best")), _cells(e, metrics)) for e in shown],
+        epochs=[Row(e["epoch"] == best, _cells(e, metrics)) for e in thinned(epochs)],
         modules=facts.get("architecture", []),
         tables=[(str(title), _rows(facts.get(key, {}))) for title, key in _TABLES],
         texts=list(texts),
@@ -105,14 +105,12 @@ def _charts(
     def by_step(key: str, lines: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
         return [(s["step"], s[key]) for s in lines if s.get(key) is not None]
 
-    charts = [
-        line_chart(
-            "Loss", [Series("training", by_epoch("train_loss")), Series("held-out", by_epoch("loss"))], "epoch", whole=True
-        )
-    ]
+    losses = [Series("training", by_epoch("train_loss")), Series("held-out", by_epoch("loss"))]
+    rates = [Series("learning rate", by_step("lr", steps))]
+    charts = [line_chart("Loss", losses, "epoch", whole=True)]
     charts += [line_chart(f"Held-out {name}", [Series(name, by_epoch(name))], "epoch", whole=True) for name in metrics]
     charts.append(line_chart("Training loss by step", [Series("training loss", by_step("loss", steps))], "step"))
-    charts.append(line_chart("Learning rate", [Series("learning rate", by_step("lr", steps))], "step"))
+    charts.append(line_chart("Learning rate", rates, "step", linear_only=True))
     return charts
 
 

@@ -1,12 +1,12 @@
 """The folder of one training run: made once, never shared, never half-written.
 
-    spec.yaml            the resolved spec: it compiles to the model of this run
-    model.py             the emitted source
-    metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "epoch" | "final", …}
-    weights.safetensors  the best weights by the held-out metric
-    last.safetensors     the weights at the end of the last whole epoch
-    run.json             versions, seed, device, times, settings, results
-    report.html          one file, without external resources
+spec.yaml            the resolved spec: it compiles to the model of this run
+model.py             the emitted source
+metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "epoch" | "final", …}
+weights.safetensors  the best weights by the held-out metric
+last.safetensors     the weights at the end of the last whole epoch
+run.json             versions, seed, device, times, settings, results
+report.html          one file, without external resources
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:  # "x": whoever creates this file owns the folder
-            self._metrics: IO[str] = open(path / METRICS, "x", encoding="utf-8")  # noqa: SIM115 - closed by close()
+            self._metrics: IO[str] = (path / METRICS).open("x", encoding="utf-8")
         except FileExistsError:
             raise RunError(f"{path} already holds a run") from None
 
     @classmethod
-    def create(cls, where: str | os.PathLike[str] | None, name: str, root: str | os.PathLike[str] = "runs") -> RunFolder:
+    def create(cls, where: str | Path | None, name: str, root: str | Path = "runs") -> RunFolder:
         """The folder `where`, which must be new or empty; left out: `root`/`name`-1, -2, … the first that is free.
 
         Raises RunError where it exists and holds anything, or cannot be made.
@@ -89,7 +89,7 @@ def _next(root: Path, name: str) -> Path:
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:100] or "run"
     root.mkdir(parents=True, exist_ok=True)
     taken = re.compile(rf"{re.escape(stem)}-(\d{{1,9}})")
-    number = max((int(m[1]) for m in map(taken.fullmatch, os.listdir(root)) if m), default=0)
+    number = max((int(m[1]) for path in root.iterdir() if (m := taken.fullmatch(path.name))), default=0)
     while True:
         number += 1
         path = root / f"{stem}-{number}"
@@ -115,7 +115,7 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of metrics.jsonl; a last line that was cut short (a killed run) is left out."""
-    with open(path / METRICS, encoding="utf-8") as lines:
+    with (path / METRICS).open(encoding="utf-8") as lines:
         for line in lines:
             try:
                 entry = json.loads(line)

@@ -28,15 +28,19 @@ class Prepared(NamedTuple):
 
 
 def pick_device(name: str) -> torch.device:
-    """`cpu`, `cuda` (`cuda:1`), or `auto`: CUDA where there is one. Raises DeviceError."""
+    """`cpu`, `cuda` (`cuda:1`), `mps`, or `auto`: an accelerator where there is one. Raises DeviceError."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"unknown device `{name}`: give cpu, cuda or auto") from None
-    if device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"device `{name}` is not supported: give cpu, cuda or auto")
+        raise DeviceError(f"unknown device `{name}`: give auto, cpu, cuda or mps") from None
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise DeviceError(f"device `{name}` is not supported: give auto, cpu, cuda or mps")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("this machine (or this build of PyTorch) has no MPS device")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise DeviceError("this machine (or this build of PyTorch) has no CUDA device")
@@ -54,3 +58,8 @@ def prepare(module: nn.Module, device: torch.device, precision: str = "float32")
     if precision == "bf16":
         context = torch.autocast(device.type, dtype=torch.bfloat16)
     return Prepared(module, device, context)
+
+
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """The widest float of a device, for sums over a whole split."""
+    return torch.float32 if device.type == "mps" else torch.float64
