@@ -1,0 +1,325 @@
+"""Decides which classes there are, and lays the instances of each over one another.
+
+A block is one class however its instances differ in numbers; a named sequence that is a plain chain is an
+`nn.Sequential` in place. Instances that differ in structure beyond left-out items get classes of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.codegen.ctor import constructor, is_chain, turns
+from archspec.codegen.names import Names, camel
+from archspec.codegen.sizes import bind_sizes
+from archspec.codegen.tree import MISSING, Var, holds
+from archspec.codegen.unify import NotUnifiable, unify
+from archspec.graph.ir import Graph, Node, OpCall
+from archspec.ops.base import Op
+from archspec.ops.expr import Module, Own
+from archspec.shapes.typed import Typed, TypedNode
+
+Source = tuple[int, int]  # (aligned node, output), or (-1, graph input)
+
+
+class NodePlan:
+    """One aligned node. Lists run parallel to the class's instances (MISSING where the instance lacks the node).
+
+    `ctor`: merged constructor expression(s), None without an attribute. `forward`: merged expression of an op.
+    `present`: None, or a Var of booleans. `sources`: merged inputs.
+    """
+
+    def __init__(self, node: Node, done: list[Any]) -> None:
+        self.node = node
+        self.done: list[TypedNode | Any] = done
+        self.sources: list[Source | None] = []
+        self.ctor: Any = None
+        self.forward: Any = None
+        self.present: Var | None = None
+        self.looped = False  # a repeat that forward runs as a for loop
+        self.unrolled: list[Any] = []  # forward expressions of a repeat of stateless ops
+
+    @property
+    def first(self) -> TypedNode:
+        found: TypedNode = next(d for d in self.done if d is not MISSING)
+        return found
+
+    @property
+    def op(self) -> Op | None:
+        callee = self.first.calls[0]
+        return callee if isinstance(callee, Op) else None
+
+
+class ClassPlan:
+    """One class to be written. `chain`: its children, if it is an `nn.Sequential`."""
+
+    def __init__(self, name: str, instances: list[Typed]) -> None:
+        self.name = name
+        self.instances = instances
+        self.nodes: list[NodePlan] = []
+        self.outputs: list[Source] = []
+        self.chain: Any = None
+        # filled by parameters.py
+        self.arguments: list[Any] = []
+
+    @property
+    def graph(self) -> Graph:
+        return self.instances[0].graph
+
+
+class Planner:
+    """`plans`: the classes, inner ones first."""
+
+    def __init__(self, root: Typed) -> None:
+        self.root = root
+        self.plans: list[ClassPlan] = []
+        self._plan_of: dict[int, tuple[ClassPlan, int]] = {}
+        self._names = Names("OrderedDict")
+
+    def run(self, resolve: Any) -> list[ClassPlan]:
+        """`resolve(plan)` names a class's constructor arguments; called before any class that constructs it."""
+        for group in _groups(self.root):
+            if group[0].graph.kind != "root" and all(is_chain(t) for t in group) and group[0].graph.kind == "sequence":
+                continue  # written in place
+            for part in self._partition(group):
+                resolve(part)
+                self.plans.append(part)
+                for number, typed in enumerate(part.instances):
+                    self._plan_of[id(typed)] = (part, number)
+        return self.plans
+
+    def plan_of(self, typed: Typed) -> tuple[ClassPlan, int] | None:
+        """The class of a typed graph and which of its instances this is; None if written in place."""
+        return self._plan_of.get(id(typed))
+
+    def _partition(self, group: list[Typed]) -> list[ClassPlan]:
+        graph = group[0].graph
+        name = camel(graph.name)
+        try:
+            return [self._class(name, group)]
+        except NotUnifiable:
+            pass
+        parts: dict[Any, list[Typed]] = {}
+        for typed in group:
+            parts.setdefault(_structure(typed), []).append(typed)
+        out: list[ClassPlan] = []
+        for part in parts.values():
+            try:
+                out.append(self._class(name, part))
+            except NotUnifiable:
+                out += [self._class(name, [typed]) for typed in part]
+        return out
+
+    def _class(self, name: str, instances: list[Typed]) -> ClassPlan:
+        plan = ClassPlan(name, instances)
+        if all(is_chain(t) for t in instances):
+            plan.chain = unify([constructor(t, (), self, inline=True) for t in instances])
+        else:
+            self._align(plan)
+            for aligned in plan.nodes:
+                self._merge(aligned, plan)
+        plan.name = self._names.new(name)
+        return plan
+
+    def _align(self, plan: ClassPlan) -> None:
+        instances = plan.instances
+        order: list[Any] = []
+        for typed in instances:  # union of the items, each instance's order kept
+            at = 0
+            for done in typed.nodes:
+                if done.node.item in order:
+                    at = order.index(done.node.item) + 1
+                else:
+                    order.insert(at, done.node.item)
+                    at += 1
+        number = {item: i for i, item in enumerate(order)}
+        table: list[list[Any]] = [[MISSING] * len(instances) for _ in order]
+        for j, typed in enumerate(instances):
+            last = -1
+            for done in typed.nodes:
+                here = number[done.node.item]
+                if here <= last or table[here][j] is not MISSING:
+                    raise NotUnifiable
+                table[here][j] = done
+                last = here
+        for row in table:
+            first = next(d for d in row if d is not MISSING)
+            plan.nodes.append(NodePlan(first.node, row))
+
+        def aligned(typed: Typed, value: Any) -> Source:
+            return (-1, value.output) if value.node < 0 else (number[typed.nodes[value.node].node.item], value.output)
+
+        def merge(values: list[Any]) -> Source | None:
+            """One source for all instances; where a node is left out its value is its first input."""
+            known = [v for v in values if v is not MISSING]
+            if all(v is None for v in known):
+                return None
+            if any(v is None for v in known):
+                raise NotUnifiable
+            latest: Source = max(known)
+            for j, value in enumerate(values):
+                if value is MISSING:
+                    continue
+                seen = latest
+                while seen[0] >= 0 and table[seen[0]][j] is MISSING:
+                    before = plan.nodes[seen[0]].sources
+                    if seen[1] or not before or before[0] is None:
+                        raise NotUnifiable
+                    seen = before[0]
+                if seen != value:
+                    raise NotUnifiable
+            return latest
+
+        for here, node in enumerate(plan.nodes):
+            widths = {len(d.node.inputs) for d in node.done if d is not MISSING}
+            if len(widths) > 1:
+                raise NotUnifiable
+            for slot in range(widths.pop()):
+                read: list[Any] = []
+                for j, typed in enumerate(instances):
+                    done = table[here][j]
+                    if done is MISSING:
+                        read.append(MISSING)
+                    else:
+                        value = done.node.inputs[slot]
+                        read.append(None if value is None else aligned(typed, value))
+                node.sources.append(merge(read))
+            if any(d is MISSING for d in node.done):
+                node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{node.node.paths[0].split('.')[-1]}")
+        for slot in range(len(instances[0].graph.outputs)):
+            source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances])
+            assert source is not None
+            plan.outputs.append(source)
+
+    def _merge(self, aligned: NodePlan, plan: ClassPlan) -> None:
+        node = aligned.node
+        present = [d for d in aligned.done if d is not MISSING]
+        if len({(d.node.repeated, d.node.shared) for d in present}) > 1:
+            raise NotUnifiable
+        if aligned.present is None and len({tuple(d.node.paths) for d in present}) > 1 and not node.repeated:
+            raise NotUnifiable
+
+        def each(make: Any) -> Any:
+            return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
+
+        if not node.repeated:
+            if isinstance(node.calls[0], OpCall):
+                aligned.forward = merge_ops(
+                    [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done],
+                    lambda op, types: bind_sizes(op.forward(*types), types),
+                )
+                if node.shared is None and needs_attribute(aligned.forward):
+                    aligned.ctor = merge_ops(
+                        [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done],
+                        lambda op, types: op.module(*types),
+                    )
+            elif node.shared is None:
+                aligned.ctor = each(lambda d: constructor(d.calls[0], d.call_inputs[0], self))
+            return
+        first = present[0]
+        single = sum(v is not None for v in node.inputs) == 1 and len(first.outputs) == 1
+        modules = all(_sequential(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True))
+        if single and modules:
+            fn = "nn.Sequential"
+        elif isinstance(first.calls[0], Op) and not needs_attribute(first.calls[0].forward(*first.call_inputs[0])):
+            aligned.unrolled = [
+                merge_ops(
+                    [d if d is MISSING else (d.calls[t], d.call_inputs[t]) for d in aligned.done],
+                    lambda op, types: bind_sizes(op.forward(*types), types),
+                )
+                for t in range(_one([len(d.calls) for d in present]))
+            ]
+            return
+        else:
+            fn = "nn.ModuleList"
+            aligned.looped = True
+            if isinstance(first.calls[0], Op):
+                aligned.forward = merge_ops(
+                    [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)],
+                    lambda op, types: bind_sizes(op.forward(*types), types),
+                )
+        if node.shared is None:
+            aligned.ctor = each(lambda d: turns(fn, d, self))
+
+
+def _one(values: list[int]) -> int:
+    if len(set(values)) != 1:
+        raise NotUnifiable
+    return values[0]
+
+
+def _sequential(callee: Any, types: tuple[Any, ...]) -> bool:
+    if isinstance(callee, Typed):
+        return len(callee.inputs) == 1 and len(callee.outputs) == 1
+    return bool(callee.sequential()) and callee.module(*types) is not None and callee.attribute == "module"
+
+
+def needs_attribute(expr: Any) -> bool:
+    """Does the expression use the op's own module or tensor?"""
+    return holds(expr, Module, Own)
+
+
+def merge_ops(calls: list[Any], make: Any) -> Any:
+    """One expression for an op in all instances; an argument some leave at its default is written in all."""
+    made = [MISSING if c is MISSING else make(*c) for c in calls]
+    known = [m for m in made if m is not MISSING]
+    keys: dict[str, None] = {}
+    for expr in known:
+        keys.update(dict.fromkeys(getattr(expr, "kwargs", {})))
+    for j, expr in enumerate(made):
+        if expr is MISSING:
+            continue
+        op = calls[j][0]
+        for key in keys:
+            if key not in expr.kwargs:
+                if key not in op.args:
+                    raise NotUnifiable
+                expr.kwargs[key] = _collapsed(getattr(op, key))
+        if keys and list(expr.kwargs) != list(keys):
+            ordered = {k: expr.kwargs[k] for k in keys}
+            expr.kwargs.clear()
+            expr.kwargs.update(ordered)
+    return unify(made)
+
+
+def _collapsed(value: Any) -> Any:
+    if isinstance(value, tuple) and value and all(v == value[0] for v in value):
+        return value[0]
+    return value
+
+
+def _groups(root: Typed) -> list[list[Typed]]:
+    """Distinct typed graphs by template, called ones before their callers."""
+    groups: dict[Any, list[Typed]] = {}
+    order: list[Any] = []
+    calls: dict[Any, dict[Any, None]] = {}
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        typed = stack.pop()
+        if id(typed) in seen:
+            continue
+        seen.add(id(typed))
+        template = typed.graph.template
+        groups.setdefault(template, []).append(typed)
+        inner = calls.setdefault(template, {})
+        children = [c for done in typed.nodes for c in done.calls if isinstance(c, Typed)]
+        for child in children:
+            inner[child.graph.template] = None
+        stack += reversed(list({id(c): c for c in children}.values()))
+    done: set[Any] = set()
+
+    def visit(template: Any) -> None:
+        if template in done:
+            return
+        done.add(template)
+        for inner in calls[template]:
+            visit(inner)
+        order.append(template)
+
+    visit(root.graph.template)
+    return [groups[t] for t in order]
+
+
+def _structure(typed: Typed) -> Any:
+    """What two instances must share to be one class without left-out items."""
+    return tuple((d.node.item, tuple(d.node.inputs), len(d.node.calls), d.node.shared) for d in typed.nodes)

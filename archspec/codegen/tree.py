@@ -1,0 +1,134 @@
+"""Expressions as trees: the nodes codegen adds to those of ops/expr.py, and how to take any of them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()  # the instance lacks this expression altogether; anything fits it
+
+
+class Var:
+    """A leaf with another value in each instance (MISSING where the instance lacks it). `hint`: a name for it."""
+
+    __slots__ = ("hint", "origin", "values")
+
+    def __init__(self, values: tuple[Any, ...], hint: str = "", origin: Any = None) -> None:
+        self.values = values
+        self.hint = hint
+        self.origin = origin
+
+
+class New:
+    """Construction of one of our own classes: `plan` is its ClassPlan, `values` its constructor's arguments by name."""
+
+    __slots__ = ("plan", "values")
+
+    def __init__(self, plan: Any, values: dict[str, Any]) -> None:
+        self.plan = plan
+        self.values = values
+
+
+class Chain:
+    """`nn.Sequential` (or `nn.ModuleList`, by `fn`) of named children; names that are indices are left out in print."""
+
+    __slots__ = ("children", "fn")
+
+    def __init__(self, fn: str, children: list[Child]) -> None:
+        self.fn = fn
+        self.children = children
+
+
+class Child:
+    """One child of a Chain, or `count` equal ones. `names`: theirs, in order, of the first instance."""
+
+    __slots__ = ("count", "expr", "names")
+
+    def __init__(self, names: list[str], expr: Any, count: Any = 1) -> None:
+        self.names = names
+        self.expr = expr
+        self.count = count
+
+
+class Counted:
+    """Children made in a loop: `expr` may hold a Loop leaf."""
+
+    __slots__ = ("count", "expr")
+
+    def __init__(self, expr: Any, count: Any) -> None:
+        self.expr = expr
+        self.count = count
+
+
+class Loop:
+    """A leaf that differs from turn to turn of a repeat."""
+
+    __slots__ = ("hint", "values")
+
+    def __init__(self, values: tuple[Any, ...], hint: str = "") -> None:
+        self.values = values
+        self.hint = hint
+
+
+def parts(expr: Any) -> list[Any] | None:
+    """Sub-expressions, left to right; None for a leaf."""
+    if isinstance(expr, (Call, Module)):
+        return [*expr.args, *expr.kwargs.values()]
+    if isinstance(expr, Method):
+        return [expr.of, *expr.args, *expr.kwargs.values()]
+    if isinstance(expr, New):
+        return list(expr.values.values())
+    if isinstance(expr, Chain):
+        return [part for child in expr.children for part in (child.expr, child.count)]
+    if isinstance(expr, Counted):
+        return [expr.expr, expr.count]
+    if isinstance(expr, Index):
+        return [expr.of, *expr.items]
+    if isinstance(expr, (Binary, Unary, Attr, Slice, Training)):
+        return [part for part in expr if not isinstance(part, str)]
+    if type(expr) in (tuple, list):
+        return list(expr)
+    return None
+
+
+def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
+    """The same node over changed sub-expressions; a leaf as it is."""
+    if isinstance(expr, (Call, Module)):
+        args = [change(a) for a in expr.args]
+        kwargs = {k: change(v) for k, v in expr.kwargs.items()}
+        return Call(expr.fn, *args, **kwargs) if isinstance(expr, Call) else Module(*args, **kwargs)
+    if isinstance(expr, Method):
+        kwargs = {k: change(v) for k, v in expr.kwargs.items()}
+        return Method(change(expr.of), expr.name, *[change(a) for a in expr.args], **kwargs)
+    if isinstance(expr, New):
+        return New(expr.plan, {k: change(v) for k, v in expr.values.items()})
+    if isinstance(expr, Chain):
+        return Chain(expr.fn, [Child(c.names, change(c.expr), change(c.count)) for c in expr.children])
+    if isinstance(expr, Counted):
+        return Counted(change(expr.expr), change(expr.count))
+    if isinstance(expr, Index):
+        return Index(change(expr.of), tuple(change(i) for i in expr.items))
+    if isinstance(expr, (Binary, Unary, Attr, Slice, Training)):
+        return type(expr)(*(p if isinstance(p, str) else change(p) for p in expr))
+    if type(expr) in (tuple, list):
+        return type(expr)(change(p) for p in expr)
+    return expr
+
+
+def leaves(expr: Any) -> list[Any]:
+    """Every leaf, left to right."""
+    inner = parts(expr)
+    return [expr] if inner is None else [leaf for part in inner for leaf in leaves(part)]
+
+
+def holds(expr: Any, *kinds: type) -> bool:
+    """Is a node of one of these classes in the expression?"""
+    return isinstance(expr, kinds) or any(holds(part, *kinds) for part in parts(expr) or ())

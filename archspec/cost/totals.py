@@ -1,0 +1,92 @@
+"""Parameters, state and FLOPs of a typed graph, counted once for each distinct one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from archspec.dims import Size
+from archspec.ops.base import Op, State
+from archspec.shapes.typed import Typed, TypedNode
+
+
+class Cost(NamedTuple):
+    """`parameters`: elements, shared ones once. `buffers`: elements of persistent buffers. `flops`: one forward pass."""
+
+    parameters: int = 0
+    buffers: int = 0
+    flops: Size = 0
+
+    def plus(self, other: Cost) -> Cost:
+        return Cost(self.parameters + other.parameters, self.buffers + other.buffers, self.flops + other.flops)
+
+
+class Costs:
+    """Costs of typed graphs, memoised by identity."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, Cost] = {}
+
+    def of(self, typed: Typed) -> Cost:
+        found = self._done.get(id(typed))
+        if found is None:
+            found = Cost()
+            for done in typed.nodes:
+                found = found.plus(self.of_node(done))
+            self._done[id(typed)] = found
+        return found
+
+    def of_node(self, done: TypedNode) -> Cost:
+        """Of one node, all its turns together. A node that calls shared modules again adds FLOPs only."""
+        total = Cost()
+        counted: dict[tuple[int, int], Cost] = {}
+        for callee, inputs, outputs in each_call(done):
+            key = (id(callee), id(inputs))
+            one = counted.get(key)
+            if one is None:
+                one = counted[key] = self._call(done, callee, inputs, outputs)
+            total = total.plus(one)
+        return total._replace(parameters=0, buffers=0) if done.node.shared is not None else total
+
+    def _call(self, done: TypedNode, callee: Op | Typed, inputs: tuple, outputs: tuple) -> Cost:  # type: ignore[type-arg]
+        if isinstance(callee, Typed):
+            inner = self.of(callee)
+            tied = sum(
+                math.prod(state.shape)
+                for path, state in states(callee)
+                if state.parameter and path in done.node.tie
+            ) if done.node.tie else 0
+            return inner._replace(parameters=inner.parameters - tied)
+        parameters = buffers = 0
+        for state in callee.state(*inputs):
+            if state.parameter:
+                parameters += 0 if state.name in done.node.tie else math.prod(state.shape)
+            elif state.persistent:
+                buffers += math.prod(state.shape)
+        return Cost(parameters, buffers, callee.flops(inputs, outputs))
+
+
+def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, tuple, tuple]]:  # type: ignore[type-arg]
+    """(callee, input types, output types) of each call of a node."""
+    last = len(done.calls) - 1
+    for turn, callee in enumerate(done.calls):
+        outputs = callee.outputs if isinstance(callee, Typed) else (
+            done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
+        )
+        yield callee, done.call_inputs[turn], outputs
+
+
+def states(typed: Typed, prefix: str = "") -> Iterator[tuple[str, State]]:
+    """(full name, entry) of all state, in the order of `state_dict()`; tied names included."""
+    for done in typed.nodes:
+        if done.node.shared is not None:
+            continue
+        for path, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=False):
+            if isinstance(callee, Typed):
+                yield from states(callee, f"{prefix}{path}.")
+            else:
+                own = prefix + path
+                for state in callee.state(*inputs):
+                    # a raw parameter is the attribute itself
+                    yield (f"{own}.{state.name}" if state.name else own), state

@@ -1,0 +1,142 @@
+"""Walks a graph, asks each op for its output types, and turns a refusal into a diagnostic with spans and a trail.
+
+Work is done once for each graph and input types: a block that repeats costs one look-up a turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.diagnostics.model import Diagnostics
+from archspec.dims import Constraints, Dim, symbol
+from archspec.graph.ir import Graph, Node, OpCall
+from archspec.ops.base import Op
+from archspec.ops.kinds import BadValue
+from archspec.ops.require import Mismatch, Require
+from archspec.ops.tensor import TensorType
+from archspec.shapes import report
+from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
+
+Bindings = dict[str, Any]
+
+
+class Inference:
+    """Types for one spec. `constraints` gathers what the architecture demands of the inputs' symbols."""
+
+    def __init__(self, constraints: Constraints, diagnostics: Diagnostics) -> None:
+        self.constraints = constraints
+        self.diagnostics = diagnostics
+        self._require = Require(constraints)
+        self._done: dict[tuple[int, tuple[Any, ...]], Typed] = {}
+        self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...]]] = {}
+
+    def graph(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None = None) -> Typed:
+        """The typed graph for these input types; every error in it is in `diagnostics`."""
+        key = (id(graph), inputs)
+        found = self._done.get(key)
+        if found is not None:
+            return found
+        typed = self._done[key] = Typed(graph, inputs)
+        bindings = self._bind(graph, inputs, call)
+        for number, node in enumerate(graph.nodes):
+            read = tuple(None if v is None else typed.type_of(v) for v in node.inputs)
+            done = TypedNode(node, read)
+            typed.nodes.append(done)
+            if not node.calls or UNKNOWN in read:
+                done.outputs = (UNKNOWN,) * max(1, len(node.names))
+                continue
+            self._node(typed, number, done, bindings, call)
+        typed.outputs = tuple(typed.type_of(value) for _, value in graph.outputs)
+        return typed
+
+    def _node(
+        self, typed: Typed, number: int, done: TypedNode, bindings: Bindings, call: report.CallSite | None
+    ) -> None:
+        node = done.node
+        current = done.inputs
+        outputs: tuple[Any, ...] = ()
+        for turn, callee in enumerate(node.calls):
+            site = report.CallSite(typed, number, turn, call)
+            done.call_inputs.append(current)
+            if isinstance(callee, OpCall):
+                result = self._op(callee, current, bindings, site)
+                if result is None:
+                    done.calls = []
+                    outputs = (UNKNOWN,) * max(1, len(node.names))
+                    break
+                op, outputs = result
+                done.calls.append(op)
+            else:
+                inner = self.graph(callee, current, site)
+                outputs = inner.outputs
+                done.calls.append(inner)
+            if node.repeated:
+                current = (outputs[0], *current[1:])
+                if current[0] is UNKNOWN:
+                    break
+        done.outputs = outputs
+
+    def _op(
+        self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite
+    ) -> tuple[Op, tuple[TensorType, ...]] | None:
+        key = (id(call), inputs)
+        found = self._ops.get(key)
+        if found is not None:
+            return found
+        op = call.op
+        try:
+            if op is None:
+                op = call.cls.parse({k: _substitute(v, bindings) for k, v in call.values.items()})
+            result = op.infer(self._require, *inputs)
+        except Mismatch as mismatch:
+            report.mismatch(self.diagnostics, self.constraints, site, mismatch)
+            return None
+        except BadValue as bad:
+            report.bad_value(self.diagnostics, site, call, bad)
+            return None
+        outputs = (result,) if isinstance(result, TensorType) else result
+        if call.op is not None:  # else the same call means another op under other bindings
+            self._ops[key] = (op, outputs)
+        return op, outputs
+
+    def _bind(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None) -> Bindings:
+        """Sizes of a block's own symbols (`inputs: {x: "float32[N, T, D]"}`) from the types it is called with."""
+        bindings: Bindings = {}
+        for number, (declared, given) in enumerate(zip(graph.inputs, inputs, strict=True)):
+            wanted = declared.type
+            if graph.kind != "block" or wanted is None or given is None or given is UNKNOWN:
+                continue
+            if given.rank != wanted.rank or given.dtype != wanted.dtype:
+                report.declared(self.diagnostics, graph, number, given, call)
+                continue
+            for axis, (want, size) in enumerate(zip(wanted.shape, given.shape, strict=True)):
+                local = _local_name(graph, want)
+                if local is not None and local not in bindings:
+                    bindings[local] = size
+                    continue
+                want = _substitute(want, bindings)
+                if want != size and not self.constraints.equal(size, want):
+                    report.declared(self.diagnostics, graph, number, given, call, axis)
+                    break
+        return bindings
+
+
+def _local_name(graph: Graph, size: Any) -> str | None:
+    """The symbol's name if `size` is one of the block's own symbols standing alone."""
+    if not isinstance(size, Dim) or len(size.symbols) != 1:
+        return None
+    (name,) = size.symbols
+    own = name.removeprefix(f"{graph.name}.")
+    return name if own != name and own in graph.local_symbols and size == symbol(name) else None
+
+
+def _substitute(value: Any, bindings: Bindings) -> Any:
+    if not bindings:
+        return value
+    if isinstance(value, Dim):
+        return value.subs(bindings) if not value.symbols.isdisjoint(bindings) else value
+    if isinstance(value, (list, tuple)):
+        return [_substitute(v, bindings) for v in value]
+    if isinstance(value, dict):
+        return {k: _substitute(v, bindings) for k, v in value.items()}
+    return value

@@ -1,0 +1,58 @@
+"""A graph whose every value has a type. Made once for each graph and input types, and shared from then on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.graph.ir import Graph, Node, Value
+from archspec.ops.base import Op
+from archspec.ops.tensor import TensorType
+
+
+class _Unknown:
+    """The type of a value whose producer is in error; what reads it stays silent."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Any = _Unknown()
+
+
+class TypedNode:
+    """`calls` runs parallel to `node.calls`: a checked Op, or the Typed of a Graph. Empty where the node is in error.
+
+    `inputs`: types of the node's inputs (None: an absent optional one). `call_inputs`: the same for each call, which
+    differ in a repeat. `outputs`: types of the results.
+    """
+
+    __slots__ = ("call_inputs", "calls", "inputs", "node", "outputs")
+
+    def __init__(self, node: Node, inputs: tuple[Any, ...]) -> None:
+        self.node = node
+        self.inputs = inputs
+        self.calls: list[Op | Typed] = []
+        self.call_inputs: list[tuple[Any, ...]] = []
+        self.outputs: tuple[Any, ...] = ()
+
+
+class Typed:
+    """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error)."""
+
+    __slots__ = ("graph", "inputs", "nodes", "outputs")
+
+    def __init__(self, graph: Graph, inputs: tuple[Any, ...]) -> None:
+        self.graph = graph
+        self.inputs = inputs
+        self.nodes: list[TypedNode] = []
+        self.outputs: tuple[Any, ...] = ()
+
+    def type_of(self, value: Value) -> TensorType | Any:
+        """The type of a value of this graph, UNKNOWN after an error."""
+        types = self.inputs if value.node < 0 else self.nodes[value.node].outputs
+        return types[value.output] if value.output < len(types) else UNKNOWN
+
+    @property
+    def complete(self) -> bool:
+        """No value in it, nor in what it calls, is unknown."""
+        return all(n.calls and UNKNOWN not in n.outputs for n in self.nodes) and UNKNOWN not in self.outputs
