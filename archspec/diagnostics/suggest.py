@@ -110,14 +110,18 @@ def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
             limit, best = far, []
         best.append(name)
     if not best and len(key) >= 3:  # `conv` for conv2d, `lstm_layer` for lstm
-        best = [name for name in names if len(keys[name]) >= 3 and (keys[name].startswith(key) or key.startswith(keys[name]))]
+        best = [
+            name
+            for name in names
+            if len(keys[name]) >= 3 and (keys[name].startswith(key) or key.startswith(keys[name]))
+        ]
         shortest = min((abs(len(keys[name]) - len(key)) for name in best), default=0)
         best = [name for name in best if abs(len(keys[name]) - len(key)) == shortest]
     return best[:most]
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:
-    """"did you mean `x`?", or None where no option is near `word`."""
+    """ "did you mean `x`?", or None where no option is near `word`."""
     best = closest(word, options)
     if not best:
         return None

@@ -14,38 +14,20 @@ import yaml
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.source.scalars import TooLargeError, resolve
+from archspec.source.text import FORBIDDEN, INVISIBLE, decode
 
-MAX_BYTES = 1 << 20
 MAX_DEPTH = 100
 MAX_NODES = 200_000  # with aliases expanded
 MAX_SCALAR = 65_536
 MAX_KEY = 256
-MAX_INT = 2**63
 MAX_FINDINGS = 100  # of the kind after which reading goes on
 
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"(?P<inf>[-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
-# Not text (C0 and C1 controls, surrogates, noncharacters), line breaks that editors count differently, and the
-# characters that make a reader see another order than the machine (bidirectional embeddings, overrides, isolates).
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
-# In a key also what cannot be seen.
-_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]")
-
-
-class _Stop(Exception):
+class _StopError(Exception):
     """Reading ends here; the reason is in the diagnostics."""
-
-
-class _TooLarge(ValueError):
-    """A number beyond what is admitted."""
 
 
 def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
@@ -58,90 +40,17 @@ def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
         return None
     try:
         return _Reader(decoded, file, diagnostics).document()
-    except _Stop:
+    except _StopError:
         return None
-
-
-def load(path: str, diagnostics: Diagnostics) -> tuple[Node | None, str]:
-    """`read` for a file, and its text; AS107 where it cannot be opened. At most `MAX_BYTES` are read."""
-    try:
-        with open(path, "rb") as handle:
-            data = handle.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        diagnostics.error("AS107", Span(path, 1, 1, 1, 1), f"cannot read the file: {reason}")
-        return None, ""
-    return read(data, path, diagnostics), newlines(data.decode("utf-8", "replace").removeprefix("\ufeff"))
-
-
-def newlines(text: str) -> str:
-    """The text with every line break as `\\n`, as positions count them."""
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def decode(text: str | bytes, file: str, diagnostics: Diagnostics) -> str | None:
-    """The characters of a spec, its line breaks made `\\n`; AS104 and AS105 where it is too large or not text."""
-    start = Span(file, 1, 1, 1, 1)
-    size = len(text)
-    if isinstance(text, str) and MAX_BYTES // 4 < size <= MAX_BYTES:
-        size = len(text.encode("utf-8", "surrogatepass"))
-    if size > MAX_BYTES:
-        diagnostics.error(
-            "AS104", start, f"the file is larger than {MAX_BYTES // 1024} KiB",
-            help="a spec of this size is generated: write `repeat` and blocks, or several files",
-        )  # fmt: skip
-        return None
-    if isinstance(text, bytes):
-        wide = text[:4]
-        if wide.startswith((b"\xff\xfe", b"\xfe\xff")) or wide in (b"\x00\x00\xfe\xff",) or b"\x00" in wide:
-            binary = not wide.startswith((b"\xff\xfe", b"\xfe\xff")) and text.count(b"\0") < len(text) // 4
-            message = "the file is binary, not text" if binary else "the file is UTF-16 or UTF-32; a spec is UTF-8"
-            diagnostics.error("AS105", start, message, help=None if binary else "save it with the encoding UTF-8")
-            return None
-        try:
-            decoded = text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            before = newlines(text[: error.start].decode("utf-8").removeprefix("\ufeff"))
-            diagnostics.error(
-                "AS105", _point(before, len(before), file), f"byte 0x{text[error.start]:02x} is not UTF-8",
-                help="save the file with the encoding UTF-8",
-            )  # fmt: skip
-            return None
-    else:
-        decoded = text
-    decoded = newlines(decoded.removeprefix("\ufeff"))
-    if not decoded.isascii() or not decoded.isprintable():
-        bad = _FORBIDDEN.search(decoded)
-        if bad is not None:
-            diagnostics.error("AS105", _point(decoded, bad.start(), file, 1), *_forbidden(bad.group()))
-            return None
-    return decoded
-
-
-def _forbidden(char: str) -> tuple[str]:
-    code = f"U+{ord(char):04X}"
-    if char == "\0":
-        return ("the file holds a NUL character: it is binary, or was damaged",)
-    if "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
-        return (f"character {code} changes the direction of text, so that a reader sees another order than the machine",)
-    if char in "\u2028\u2029\x85":
-        return (f"character {code} is a line break that editors count differently; use an ordinary one",)
-    if char == "\ufeff":
-        return (f"character {code} (byte order mark) stands inside the file",)
-    return (f"control character {code} is not allowed in a spec",)
-
-
-def _point(text: str, index: int, file: str, width: int = 0) -> Span:
-    line = text.count("\n", 0, index) + 1
-    col = index - (text.rfind("\n", 0, index) + 1) + 1
-    return Span(file, line, col, line, col + width)
 
 
 def _parser(text: str) -> Any:
     """PyYAML's event parser: C, or Python where libyaml was not built in."""
     if yaml.__with_libyaml__:
-        return yaml.cyaml.CParser(text)
-    return yaml.Loader(text)  # only its event layer is used; nothing is constructed
+        from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+        return CParser(text)
+    return yaml.SafeLoader(text)  # only its event layer is used; nothing is constructed
 
 
 class _Anchored:
@@ -180,15 +89,15 @@ class _Reader:
             from archspec.source.syntax import report
 
             report(error, self.text, self.lines, self.file, self.diagnostics)
-            raise _Stop from None
+            raise _StopError from None
 
     def span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
         return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
-    def stop(self, code: str, span: Span, message: str, **more: Any) -> _Stop:
+    def stop(self, code: str, span: Span, message: str, **more: Any) -> _StopError:
         self.diagnostics.error(code, span, message, **more)
-        return _Stop()
+        return _StopError()
 
     # -- document ----------------------------------------------------------------------------------------------
 
@@ -199,28 +108,34 @@ class _Reader:
             from archspec.source.syntax import report
 
             report(error, self.text, self.lines, self.file, self.diagnostics)
-            raise _Stop from None
+            raise _StopError from None
         self.next()  # the stream
         event = self.next()
         if isinstance(event, yaml.StreamEndEvent):
             raise self.stop("AS106", Span(self.file, 1, 1, 1, 1), "the file is empty")
         if getattr(event, "tags", None):
-            raise self.stop("AS103", self.span(event), "a spec is plain data: `%TAG` is not used", help="remove the directive")
+            raise self.stop(
+                "AS103", self.span(event), "a spec is plain data: `%TAG` is not used", help="remove the directive"
+            )
         version = getattr(event, "version", None)
         if version and tuple(version) != (1, 2):
             raise self.stop(
-                "AS103", self.span(event), f"the file declares YAML {version[0]}.{version[1]}; a spec is YAML 1.2",
+                "AS103",
+                self.span(event),
+                f"the file declares YAML {version[0]}.{version[1]}; a spec is YAML 1.2",
                 help="remove the `%YAML` directive",
-            )  # fmt: skip
+            )
         root, _ = self.node(self.next(), 1, False)
         self.next()  # the document's end
         event = self.next()
         if not isinstance(event, yaml.StreamEndEvent):
             span = self.span(event)
             raise self.stop(
-                "AS103", Span(self.file, span.line, 1, span.line, 4), "a second document begins here; a spec is one document",
+                "AS103",
+                Span(self.file, span.line, 1, span.line, 4),
+                "a second document begins here; a spec is one document",
                 help="remove the `---`, or put the second document into a file of its own",
-            )  # fmt: skip
+            )
         if isinstance(root, Scalar) and root.value is None:
             raise self.stop("AS106", Span(self.file, 1, 1, 1, 1), "the file is empty")
         return root
@@ -240,9 +155,11 @@ class _Reader:
         else:
             if depth > MAX_DEPTH:
                 raise self.stop(
-                    "AS104", self.place(event), f"more than {MAX_DEPTH} levels of nesting",
+                    "AS104",
+                    self.place(event),
+                    f"more than {MAX_DEPTH} levels of nesting",
                     help="give the inner layers a block of their own",
-                )  # fmt: skip
+                )
             if isinstance(event, yaml.SequenceStartEvent):
                 node, height = self.sequence(event, depth)
             else:
@@ -286,10 +203,14 @@ class _Reader:
         name = str(tag).replace("tag:yaml.org,2002:", "!!")
         start = event.start_mark
         at = self.place(event)
-        found = re.compile(r"!\S*").search(self.lines[start.line], start.column) if start.line < len(self.lines) else None
+        found = (
+            re.compile(r"!\S*").search(self.lines[start.line], start.column) if start.line < len(self.lines) else None
+        )
         if found is not None:
             at = at._replace(col=found.start() + 1, end_col=found.end() + 1)
-        raise self.stop("AS103", at, f"a spec is plain data: the tag `{name[:60]}` is not allowed here", help="remove the tag")
+        raise self.stop(
+            "AS103", at, f"a spec is plain data: the tag `{name[:60]}` is not allowed here", help="remove the tag"
+        )
 
     def sequence(self, event: Any, depth: int) -> tuple[Sequence, int]:
         self.tag(event, "seq")
@@ -319,9 +240,11 @@ class _Reader:
             if flow and ":" in key and isinstance(value, Scalar) and value.value is None and value.plain:
                 head, tail = key.split(":", 1)
                 raise self.stop(
-                    "AS101", key_span, f"`{key}` is one word to YAML: a space is needed after the colon",
+                    "AS101",
+                    key_span,
+                    f"`{key}` is one word to YAML: a space is needed after the colon",
                     help=f"write `{head}: {tail}`",
-                )  # fmt: skip
+                )
             if key in entries:
                 self.duplicate(key, key_span, keys[key])
                 continue
@@ -343,53 +266,65 @@ class _Reader:
     def duplicate(self, key: str, span: Span, first: Span) -> None:
         self.findings += 1
         self.diagnostics.error(
-            "AS102", span, f"`{key}` is given twice", label="again", secondary=(Label(first, "first here"),),
+            "AS102",
+            span,
+            f"`{key}` is given twice",
+            label="again",
+            secondary=(Label(first, "first here"),),
             help="remove one of them",
-        )  # fmt: skip
+        )
         if self.findings >= MAX_FINDINGS:
-            raise _Stop
+            raise _StopError
 
     def key(self, event: Any, flow: bool) -> tuple[str, Span]:
         span = self.span(event)
         if isinstance(event, yaml.AliasEvent):
-            raise self.stop("AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`")
+            raise self.stop(
+                "AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`"
+            )
         if not isinstance(event, yaml.ScalarEvent):
             at = self.place(event)
             line = self.lines[at.line - 1] if at.line <= len(self.lines) else ""
-            wild = "{{" in line
+            braces = "a parameter is written `$name` or `$(expression)`, without braces"
             raise self.stop(
-                "AS103", at, "a key is a word, not a list or mapping",
-                help="a parameter is written `$name` or `$(expression)`, without braces" if wild else "quote the text if it is text",
-            )  # fmt: skip
+                "AS103",
+                at,
+                "a key is a word, not a list or mapping",
+                help=braces if "{{" in line else "quote the text if it is text",
+            )
         self.count(1, event)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = _Anchored()
         node = self.scalar(event, flow)
-        if self.anchors.get(event.anchor or "") is not None:
-            self.anchors[event.anchor].node = node
-            self.anchors[event.anchor].size = self.anchors[event.anchor].height = 1
+        if event.anchor is not None:
+            anchored = self.anchors[event.anchor] = _Anchored()
+            anchored.node, anchored.size, anchored.height = node, 1, 1
         value = node.value
         if not isinstance(value, str):
             written = str(event.value)
             kind = {type(None): "null", bool: "a boolean"}.get(type(value), "a number")
             raise self.stop(
-                "AS103", span, f"the key `{written}` is {kind}; keys are text" if written else "an entry has no key",
+                "AS103",
+                span,
+                f"the key `{written}` is {kind}; keys are text" if written else "an entry has no key",
                 help=f'write "{written}": if this is meant' if written else None,
-            )  # fmt: skip
+            )
         if value == "<<" and node.plain:
             raise self.stop(
-                "AS103", span, "the merge key `<<` is not part of YAML 1.2",
+                "AS103",
+                span,
+                "the merge key `<<` is not part of YAML 1.2",
                 help="share layers with a block and its `params`, and values with `params`",
-            )  # fmt: skip
+            )
         if len(value) > MAX_KEY:
             raise self.stop("AS104", span, f"a key of {len(value)} characters; at most {MAX_KEY}")
         if not value.isascii():
-            hidden = _INVISIBLE.search(value)
+            hidden = INVISIBLE.search(value)
             if hidden is not None:
                 raise self.stop(
-                    "AS105", span, f"the key `{value}` holds the invisible character U+{ord(hidden.group()):04X}",
+                    "AS105",
+                    span,
+                    f"the key `{value}` holds the invisible character U+{ord(hidden.group()):04X}",
                     help="type the key again",
-                )  # fmt: skip
+                )
         return value, span
 
     # -- scalars -----------------------------------------------------------------------------------------------
@@ -403,23 +338,44 @@ class _Reader:
         if style in ("|", ">"):
             span = self.block_end(span)
         if style == '"' and not text.isprintable():
-            bad = _FORBIDDEN.search(text)
+            bad = FORBIDDEN.search(text)
             if bad is not None:
-                raise self.stop("AS105", span, f"an escape gives the character U+{ord(bad.group()):04X}, which is not text")
+                raise self.stop(
+                    "AS105", span, f"an escape gives the character U+{ord(bad.group()):04X}, which is not text"
+                )
         plain = not style
         if event.tag is not None and event.tag != "!":
             return Scalar(self.tagged(event, text, span), span, plain)
         if not plain or event.tag == "!":
             return Scalar(text, span, plain)
+        if span.end_line > span.line:
+            self.folded(span)
         if flow and "$" in text and _open_expression(text):
             from archspec.source.syntax import quote_expression
 
             quote_expression(span, self.lines, self.diagnostics)
-            raise _Stop
+            raise _StopError
         try:
             return Scalar(resolve(text), span, True)
-        except _TooLarge as error:
+        except TooLargeError as error:
             raise self.stop("AS104", span, str(error), help="quote it if it is text") from None
+
+    def folded(self, span: Span) -> None:
+        """A plain text that goes on with a line like `- relu` is legal YAML, and never what was meant."""
+        for row in range(span.line, span.end_line):
+            line = self.lines[row]
+            bare = line.lstrip(" ")
+            if bare.startswith("- "):
+                begin = len(line) - len(bare) + 1
+                raise self.stop(
+                    "AS101",
+                    Span(self.file, row + 1, begin, row + 1, len(line.rstrip()) + 1),
+                    "YAML reads this line as more text of the value above, not as a list item",
+                    secondary=(
+                        Label(span._replace(end_line=span.line, end_col=span.col + 1), "that value begins here"),
+                    ),
+                    help="indent it like the other items of its list; quote the value if it is one text",
+                )
 
     def block_end(self, span: Span) -> Span:
         """A `|` or `>` text ends with its last line that is not blank."""
@@ -438,39 +394,12 @@ class _Reader:
             return text
         try:
             value = resolve(text)
-        except _TooLarge as error:
+        except TooLargeError as error:
             raise self.stop("AS104", span, str(error)) from None
-        kind = {"null": type(None), "bool": bool, "int": int, "float": (int, float)}[name or "null"]
-        if not isinstance(value, kind) or (isinstance(value, bool) and name != "bool"):
+        kinds = {"null": (type(None),), "bool": (bool,), "int": (int,), "float": (int, float)}
+        if type(value) not in kinds[name or "null"]:
             raise self.stop("AS103", span, f"`{text[:60]}` is no {name}, as the tag `!!{name}` says")
-        return float(value) if name == "float" and value is not None else value
-
-
-def resolve(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar by YAML 1.2's core schema. Raises ValueError for a number out of bounds."""
-    first = text[:1]
-    if first in "-+.0123456789" and first:
-        if _INT.fullmatch(text):
-            if len(text) > 25:
-                raise _TooLarge(f"an integer of {len(text)} digits; at most 2**63 - 1")
-            number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-            if abs(number) >= MAX_INT:
-                raise _TooLarge(f"the integer {text} is larger than 2**63 - 1")
-            return number
-        if _FLOAT.fullmatch(text):
-            real = float(text)
-            if real in (float("inf"), float("-inf")):
-                raise _TooLarge(f"the number {text[:40]} is larger than a float64 can hold")
-            return real
-        special = _SPECIAL.fullmatch(text)
-        if special is not None:
-            if special["inf"] is None:
-                return float("nan")
-            return float("-inf") if special["inf"] == "-" else float("inf")
-        return text
-    if text in _NULL:
-        return None
-    return _BOOL.get(text, text)
+        return float(value) if name == "float" and isinstance(value, int) else value
 
 
 def _open_expression(text: str) -> bool:

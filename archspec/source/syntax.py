@@ -9,7 +9,9 @@ from archspec.diagnostics.model import Diagnostics, Edit, Label, Span
 
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]\n]*\]")
 _BRACES = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_]*)?\s*\}?")
-_SECOND_COLON = re.compile(r"^(\s*(?:- )*(?:\"[^\"]*\"|'[^']*'|[^\s\"'{\[#][^:#]*)):\s+(?P<value>[^\"'\[{|>&*!\s].*:(?:\s.*)?)$")
+_SECOND_COLON = re.compile(
+    r"^(\s*(?:- )*(?:\"[^\"]*\"|'[^']*'|[^\s\"'{\[#][^:#]*)):\s+(?P<value>[^\"'\[{|>&*!\s].*:(?:\s.*)?)$"
+)
 
 
 def quote_expression(span: Span, lines: list[str], diagnostics: Diagnostics) -> None:
@@ -31,10 +33,13 @@ def _quote(file: str, number: int, start: int, end: int, line: str, diagnostics:
     marks = [c for c in ",[]{}#:" if c in text]
     quoted = f"'{text}'" if '"' in text else f'"{text}"'
     diagnostics.error(
-        "AS101", where, f"{what} that holds {_words(marks)} is quoted inside `[]` and `{{}}`" if marks else f"quote {what}",
-        label="YAML reads the comma or bracket as its own" if marks else "", help=f"write {quoted}",
+        "AS101",
+        where,
+        f"{what} that holds {_words(marks)} is quoted inside `[]` and `{{}}`" if marks else f"{what} is quoted here",
+        label="YAML reads the comma or bracket as its own" if marks else "",
+        help=f"write {quoted}",
         fix=(Edit(where, quoted),),
-    )  # fmt: skip
+    )
 
 
 def _words(marks: list[str]) -> str:
@@ -129,8 +134,11 @@ class _Report:
                 if row == self.row and not braces.start() < self.col + 1:
                     continue
                 name = braces.group(1) or "name"
-                self.error(self.at(row, braces.start(), braces.end() - braces.start()), "`${` is not how a parameter is written",
-                           f"write ${name}, or $(…) for an expression")  # fmt: skip
+                self.error(
+                    self.at(row, braces.start(), braces.end() - braces.start()),
+                    "`${` is not how a parameter is written",
+                    f"write ${name}, or $(…) for an expression",
+                )
                 return True
             start = line.find("$(")
             while start >= 0:
@@ -138,7 +146,7 @@ class _Report:
                 inside = line[start + 2 : end]
                 quoted = line[:start].count('"') % 2 or line[:start].count("'") % 2
                 reached = row != self.row or start < self.col
-                if not quoted and reached and any(c in inside for c in ",[]{}") or (not quoted and ": " in inside):
+                if (not quoted and reached and any(c in inside for c in ",[]{}")) or (not quoted and ": " in inside):
                     quote_expression(self.at(row, start), self.lines, self.diagnostics)
                     return True
                 start = line.find("$(", max(end, start + 2))
@@ -168,14 +176,25 @@ class _Report:
             self.error(here, "a list begins on the line of its key", "begin it on the next line, or write [a, b]")
         elif "could not find expected ':'" in problem and self.start is not None:
             row, col = self.start
-            self.error(self.at(row, col, max(1, len(self.lines[row].rstrip()) - col)), "this is neither `key: value` nor a list item",
-                       "is a colon, a dash or a quote missing?")  # fmt: skip
+            self.error(
+                self.at(row, col, max(1, len(self.lines[row].rstrip()) - col)),
+                "this is neither `key: value` nor a list item",
+                "is a colon, a dash or a quote missing?",
+            )
         elif "directive" in context or "directive" in problem:
-            self.error(self.at(self.row, 0, max(1, len(self.line.rstrip()))), "a line that begins with `%` is a YAML directive",
-                       "remove the line, or quote the text")  # fmt: skip
+            self.error(
+                self.at(self.row, 0, max(1, len(self.line.rstrip()))),
+                "a line that begins with `%` is a YAML directive",
+                "remove the line, or quote the text",
+            )
         elif " tag" in context or "tag handle" in problem:
             row, col = self.start or (self.row, self.col)
-            self.error(self.at(row, col), "a spec is plain data: tags (`!…`) are not allowed", "remove the tag, or quote the text", code="AS103")
+            self.error(
+                self.at(row, col),
+                "a spec is plain data: tags (`!…`) are not allowed",
+                "remove the tag, or quote the text",
+                code="AS103",
+            )
         elif "anchor" in context or "alias" in context:
             row, col = self.start or (self.row, self.col)
             sign = self.lines[row][col : col + 1] or "*"
@@ -183,11 +202,19 @@ class _Report:
         elif "cannot start any token" in problem:
             self.error(here, f"a text cannot begin with `{self.char}`", "quote the text")
         elif "block scalar" in context:
-            self.error(here, f"the header of a block text ends with the line; `{self.char}` is too much" if self.char else "the block text is not indented evenly")
+            self.error(
+                here,
+                f"the header of a block text ends with the line; `{self.char}` is too much"
+                if self.char
+                else "the block text is not indented evenly",
+            )
         elif "document start" in problem:
             closing = self.char in "]}" and self.char
-            self.error(here, f"`{self.char}` closes nothing" if closing else "the document has ended before this line",
-                       "remove it" if closing else "is the indentation right?")  # fmt: skip
+            self.error(
+                here,
+                f"`{self.char}` closes nothing" if closing else "the document has ended before this line",
+                "remove it" if closing else "is the indentation right?",
+            )
         elif "node content" in problem:
             self.error(here, f"a value is missing before `{self.char}`" if self.char else "a value is missing here")
         elif "block collection" in context or "block mapping" in context or "block sequence" in context:
@@ -200,8 +227,11 @@ class _Report:
         if "escape" in self.problem or "escape" in self.context:
             back = self.line.rfind("\\", 0, self.col + 1)
             back = self.col if back < 0 else back
-            self.error(self.at(self.row, back, 2), f"`{self.line[back : back + 2]}` is no escape of a double-quoted text",
-                       "write `\\\\` for a backslash, or use single quotes")  # fmt: skip
+            self.error(
+                self.at(self.row, back, 2),
+                f"`{self.line[back : back + 2]}` is no escape of a double-quoted text",
+                "write `\\\\` for a backslash, or use single quotes",
+            )
             return True
         row, col = self.start or (self.row, self.col)
         self.error(self.at(row, col), f"the quote {self.lines[row][col : col + 1]} that begins here is not closed")
@@ -213,8 +243,12 @@ class _Report:
             value = found.group("value").rstrip()
             quote = "'" if '"' in value else '"'
             span = self.at(self.row, found.start("value"), len(value))
-            self.error(span, "a text that holds `: ` is quoted", f"write {quote}{value}{quote}; or begin a mapping on the next line",
-                       label="a second colon on one line")  # fmt: skip
+            self.error(
+                span,
+                "a text that holds `: ` is quoted",
+                f"write {quote}{value}{quote}; or begin a mapping on the next line",
+                label="a second colon on one line",
+            )
             return True
         indent = len(self.line) - len(self.line.lstrip())
         above = self.row - 1
@@ -225,9 +259,12 @@ class _Report:
         if more:
             text = self.lines[above]
             begin = len(text) - len(text.lstrip())
-            self.error(span, "this line is indented deeper than the line above, which already has a value",
-                       "indent both alike, or leave the value above out",
-                       secondary=(Label(self.at(above, begin, len(text.rstrip()) - begin), "has a value"),))  # fmt: skip
+            self.error(
+                span,
+                "this line is indented deeper than the line above, which already has a value",
+                "indent both alike, or leave the value above out",
+                secondary=(Label(self.at(above, begin, len(text.rstrip()) - begin), "has a value"),),
+            )
         else:
             self.error(here, "a colon has no place here", "quote the text if the colon belongs to it")
         return True
@@ -239,33 +276,56 @@ class _Report:
         other = "}" if closing == "]" else "]"
         begin = self.at(row, col)
         if row != self.row or self.col >= len(self.line.rstrip()) or not self.char:
-            self.error(begin, f"this `{opened}` is not closed", f"close it with `{closing}`",
-                       secondary=(Label(here, f"`,` or `{closing}` is missing before this"),) if row != self.row else ())  # fmt: skip
+            self.error(
+                begin,
+                f"this `{opened}` is not closed",
+                f"close it with `{closing}`",
+                secondary=(Label(here, f"`,` or `{closing}` is missing before this"),) if row != self.row else (),
+            )
         elif self.char == other:
             self.error(here, f"`{closing}` was expected, not `{other}`", secondary=(Label(begin, "begun here"),))
         else:
-            self.error(here, f"`,` or `{closing}` is missing before this", "quote the text if it is one text",
-                       secondary=(Label(begin, "begun here"),))  # fmt: skip
+            self.error(
+                here,
+                f"`,` or `{closing}` is missing before this",
+                "quote the text if it is one text",
+                secondary=(Label(begin, "begun here"),),
+            )
         return True
 
     def block(self, here: Span) -> None:
         row, col = self.start or (self.row, self.col)
         indent = len(self.line) - len(self.line.lstrip())
         begin = (Label(self.at(row, col), "begun here"),) if row != self.row else ()
-        if self.col > indent and self.line[:self.col].strip().lstrip("- "):
-            self.error(here, "text behind the closing quote or bracket", "quote the whole text, and double the quotes inside it")
+        if self.col > indent and self.line[: self.col].strip().lstrip("- "):
+            self.error(
+                here,
+                "text behind the closing quote or bracket",
+                "quote the whole text, and double the quotes inside it",
+            )
             return
         dash = self.line.lstrip().startswith(("- ", "-\n")) or self.line.strip() == "-"
         listed = self.lines[row][col : col + 1] == "-" and "mapping" not in self.context
         if indent == col and listed:
-            self.error(here, "a list stands here, and this line does not begin with `- `",
-                       "begin it with `- `, or indent it to belong to the item above", secondary=begin)  # fmt: skip
+            self.error(
+                here,
+                "a list stands here, and this line does not begin with `- `",
+                "begin it with `- `, or indent it to belong to the item above",
+                secondary=begin,
+            )
         elif indent == col and dash:
-            self.error(here, "a list item among the keys of a mapping", "indent it to belong to the key above", secondary=begin)
+            self.error(
+                here, "a list item among the keys of a mapping", "indent it to belong to the key above", secondary=begin
+            )
         else:
             kind = "list" if listed else "mapping"
-            self.error(here, f"the indentation of this line fits nothing above: {_spaces(indent)}, and the {kind} around it has {_spaces(col)}",
-                       f"indent it with {_spaces(col)} to belong to that {kind}", secondary=begin)  # fmt: skip
+            mine, its = _spaces(indent), _spaces(col)
+            self.error(
+                here,
+                f"this line's indentation fits nothing above: {mine}, where the {kind} around it has {its}",
+                f"indent it with {_spaces(col)} to belong to that {kind}",
+                secondary=begin,
+            )
 
 
 def _spaces(count: int) -> str:

@@ -10,7 +10,10 @@ from typing import Any
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.dims import Dim, Size, symbol
 from archspec.source.dtypes import DTYPES, MEANT
-from archspec.source.expressions import ExpressionError, Evaluator, Part, describe, parse_expression, parse_template
+from archspec.source.evaluator import Evaluator
+from archspec.source.expressions import parse_template
+from archspec.source.grammar import ExpressionError, Part, parse_expression
+from archspec.source.operations import describe
 
 MAX_RANK = 64  # torch's own limit
 
@@ -39,7 +42,9 @@ def parse_type(
     dtype, position = _dtype(text, env)
     rest = text[position:]
     if not rest.strip():
-        raise TypeTextError("the sizes are missing", position, 1, f"write {dtype}[B, 3], or {dtype}[] for a single number")
+        raise TypeTextError(
+            "the sizes are missing", position, 1, f"write {dtype}[B, 3], or {dtype}[] for a single number"
+        )
     opened = position + len(rest) - len(rest.lstrip())
     if text[opened] != "[":
         raise TypeTextError(f"`[` was expected after {dtype}", opened, 1, f"write {dtype}[B, 3]")
@@ -172,7 +177,8 @@ def _computed(text: str, start: int, env: Mapping[str, Any], symbols: Callable[[
         return _evaluated(text, start, env)
     # `$` parts become names, so that the size is one expression; `origin` leads from its columns back to the text.
     names = _Names(symbols)
-    joined, origin, position = "", [], start
+    joined, position = "", start
+    origin: list[int] = []
     for number, part in enumerate(template.parts):
         if isinstance(part, str):
             joined += part
@@ -191,14 +197,20 @@ def _computed(text: str, start: int, env: Mapping[str, Any], symbols: Callable[[
             _allowed(node, names, env)
         return Evaluator(names, Part(tree, 0, len(joined), 0, joined)).value(tree)
     except ExpressionError as error:
-        raise TypeTextError(error.message, origin[min(max(error.offset, 0), len(joined))], error.length, error.help) from None
+        raise TypeTextError(
+            error.message, origin[min(max(error.offset, 0), len(joined))], error.length, error.help
+        ) from None
 
 
 def _allowed(node: ast.AST, names: _Names, env: Mapping[str, Any]) -> None:
     """Sizes are computed with integers, symbols, + - * // %, min and max."""
     if isinstance(node, ast.Name) and node.id not in names and node.id not in _CALLS and not _NAME.fullmatch(node.id):
         at = max(node.col_offset - 1, 0)
-        help = f"write ${node.id} for the parameter" if node.id in env else "a symbol begins with a capital; a parameter with `$`"
+        help = (
+            f"write ${node.id} for the parameter"
+            if node.id in env
+            else "a symbol begins with a capital; a parameter with `$`"
+        )
         raise TypeTextError(f"`{node.id}` is no size", at, len(node.id), help)
     if isinstance(node, ast.Constant) and type(node.value) is not int:
         raise TypeTextError(f"a size is an integer, not {describe(node.value)}", max(node.col_offset - 1, 0))

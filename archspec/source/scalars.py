@@ -1,0 +1,44 @@
+"""Values of plain scalars, by the core schema of YAML 1.2.2 (section 10.3.2)."""
+
+from __future__ import annotations
+
+import re
+
+MAX_INT = 2**63
+
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_SPECIAL = re.compile(r"(?P<inf>[-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+
+class TooLargeError(ValueError):
+    """A number beyond what is admitted."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar by YAML 1.2's core schema. Raises ValueError for a number out of bounds."""
+    first = text[:1]
+    if first in "-+.0123456789" and first:
+        if _INT.fullmatch(text):
+            if len(text) > 25:
+                raise TooLargeError(f"an integer of {len(text)} digits; at most 2**63 - 1")
+            number = int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+            if abs(number) >= MAX_INT:
+                raise TooLargeError(f"the integer {text} is larger than 2**63 - 1")
+            return number
+        if _FLOAT.fullmatch(text):
+            real = float(text)
+            if real in (float("inf"), float("-inf")):
+                raise TooLargeError(f"the number {text[:40]} is larger than a float64 can hold")
+            return real
+        special = _SPECIAL.fullmatch(text)
+        if special is not None:
+            if special["inf"] is None:
+                return float("nan")
+            return float("-inf") if special["inf"] == "-" else float("inf")
+        return text
+    if text in _NULL:
+        return None
+    return _BOOL.get(text, text)

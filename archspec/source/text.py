@@ -1,0 +1,99 @@
+"""The text of a spec: read within bounds, decoded, and free of what is not text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from archspec.diagnostics.model import Diagnostics, Span
+
+MAX_BYTES = 1 << 20
+
+# Not text (C0 and C1 controls, surrogates, noncharacters), line breaks that editors count differently, and the
+# characters that make a reader see another order than the machine (bidirectional embeddings, overrides, isolates).
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+# In a key also what cannot be seen.
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]"
+)
+
+
+def load(path: str, diagnostics: Diagnostics) -> bytes | None:
+    """The bytes of a file, at most one more than MAX_BYTES; None and AS107 where it cannot be read."""
+    try:
+        with Path(path).open("rb") as handle:
+            return handle.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        diagnostics.error("AS107", Span(path, 1, 1, 1, 1), f"cannot read the file: {reason}")
+        return None
+
+
+def newlines(text: str) -> str:
+    """The text with every line break as `\\n`, as positions count them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def decode(text: str | bytes, file: str, diagnostics: Diagnostics) -> str | None:
+    """The characters of a spec, its line breaks made `\\n`; AS104 and AS105 where it is too large or not text."""
+    start = Span(file, 1, 1, 1, 1)
+    size = len(text)
+    if isinstance(text, str) and MAX_BYTES // 4 < size <= MAX_BYTES:
+        size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        diagnostics.error(
+            "AS104",
+            start,
+            f"the file is larger than {MAX_BYTES // 1024} KiB",
+            help="a spec of this size is generated: write `repeat` and blocks, or several files",
+        )
+        return None
+    if isinstance(text, bytes):
+        wide = text[:4]
+        if wide.startswith((b"\xff\xfe", b"\xfe\xff")) or wide in (b"\x00\x00\xfe\xff",) or b"\x00" in wide:
+            binary = not wide.startswith((b"\xff\xfe", b"\xfe\xff")) and text.count(b"\0") < len(text) // 4
+            message = "the file is binary, not text" if binary else "the file is UTF-16 or UTF-32; a spec is UTF-8"
+            diagnostics.error("AS105", start, message, help=None if binary else "save it with the encoding UTF-8")
+            return None
+        try:
+            decoded = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            before = newlines(text[: error.start].decode("utf-8").removeprefix("\ufeff"))
+            diagnostics.error(
+                "AS105",
+                _point(before, len(before), file),
+                f"byte 0x{text[error.start]:02x} is not UTF-8",
+                help="save the file with the encoding UTF-8",
+            )
+            return None
+    else:
+        decoded = text
+    decoded = newlines(decoded.removeprefix("\ufeff"))
+    if not decoded.isascii() or not decoded.isprintable():
+        bad = FORBIDDEN.search(decoded)
+        if bad is not None:
+            diagnostics.error("AS105", _point(decoded, bad.start(), file, 1), _forbidden(bad.group()))
+            return None
+    return decoded
+
+
+def _forbidden(char: str) -> str:
+    code = f"U+{ord(char):04X}"
+    if char == "\0":
+        return "the file holds a NUL character: it is binary, or was damaged"
+    if "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
+        return f"character {code} changes the direction of text, so that a reader sees another order than the machine"
+    if char in "\u2028\u2029\x85":
+        return f"character {code} is a line break that editors count differently; use an ordinary one"
+    if char == "\ufeff":
+        return f"character {code} (byte order mark) stands inside the file"
+    return f"control character {code} is not allowed in a spec"
+
+
+def _point(text: str, index: int, file: str, width: int = 0) -> Span:
+    line = text.count("\n", 0, index) + 1
+    col = index - (text.rfind("\n", 0, index) + 1) + 1
+    return Span(file, line, col, line, col + width)
