@@ -10,7 +10,8 @@ Names: `Split` is a sized, indexable collection of samples: `split.take(indices)
 """
 
 from archspec.data.batches import Batches
+from archspec.data.images import ImageSplit
 from archspec.data.load import Data, load_input, open_data
-from archspec.data.split import Split, TensorSplit
+from archspec.data.split import Split, TensorSplit, TextSplit
 
-__all__ = ["Batches", "Data", "Split", "TensorSplit", "load_input", "open_data"]
+__all__ = ["Batches", "Data", "ImageSplit", "Split", "TensorSplit", "TextSplit", "load_input", "open_data"]

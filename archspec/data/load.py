@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from torch import Tensor
 
-from archspec.data.split import Split
-from archspec.recipe.model import DataFacts, Recipe
+from archspec.data.arrays import as_field, digits, npz
+from archspec.data.images import ImageSplit, decode, listing, normalise
+from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
+from archspec.data.table import standardise, statistics, table
+from archspec.data.text import tokens
+from archspec.diagnostics.model import Diagnostic, Span, SpecError
+from archspec.recipe.data_kinds import Csv, Digits, Images, Npz, Text
+from archspec.recipe.files import IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
+from archspec.recipe.model import DataFacts, Field, Recipe
 
 
 class Data:
@@ -22,19 +33,193 @@ class Data:
         self.classes = facts.classes
 
 
+@contextmanager
+def _reported(span: Span) -> Iterator[None]:
+    """A DataError as a SpecError: at the line of the data file if it has one, else at the spec's `path`."""
+    try:
+        yield
+    except DataError as error:
+        if error.file is not None and error.line is not None:
+            place = Span(str(error.file), error.line, 1, error.line, 2)
+            raise SpecError([Diagnostic("AS504", error.message, place, help=error.help)]) from None
+        raise SpecError([Diagnostic("AS504", str(error), span, help=error.help)]) from None
+
+
 def open_data(recipe: Recipe) -> Data:
     """Read and split the data of a recipe. The split depends on the data and `recipe.seed` alone.
 
-    Raises SpecError (AS504) for a file that is missing, malformed, too large, or not what the spec says.
+    Raises SpecError (AS504) for a file that is missing, malformed, too large, or not what the spec says. Images are
+    decoded as they are taken: what is wrong with one of them is a DataError then.
     """
-    raise NotImplementedError
+    with _reported(recipe.data.span):
+        return _open(recipe)
+
+
+def _open(recipe: Recipe) -> Data:
+    kind, facts, base = recipe.data.kind, recipe.data.facts, recipe.data.base
+    path = base / getattr(kind, "path", "")
+    other = None if kind.validation is None else base / kind.validation
+    if isinstance(kind, Text):
+        return _open_text(kind, facts, path, other)
+    if isinstance(kind, Images):
+        files, labels = listing(path, facts, "path")
+        if other is not None:
+            more, theirs = listing(other, facts, "validation", partial=True)
+            return Data(ImageSplit(files, labels, kind), ImageSplit(more, theirs, kind), facts)
+        train, held = hold_out(_enough(len(files), path), kind.holdout, recipe.seed)
+
+        def part(chosen: Tensor) -> ImageSplit:
+            return ImageSplit([files[i] for i in chosen.tolist()], [labels[i] for i in chosen.tolist()], kind)
+
+        return Data(part(train), part(held), facts)
+    if isinstance(kind, Digits):
+        fields, rest = digits(), None
+    elif isinstance(kind, Npz):
+        fields = npz(kind, facts, path, "path")
+        rest = None if other is None else npz(kind, facts, other, "validation")
+    else:
+        assert isinstance(kind, Csv)
+        fields = table(kind, facts, path)
+        rest = None if other is None else table(kind, facts, other, "validation")
+    if rest is None:
+        train, held = hold_out(_enough(len(next(iter(fields.values()))), path), kind.holdout, recipe.seed)
+        rest = TensorSplit(fields).take(held)
+        fields = TensorSplit(fields).take(train)
+    if isinstance(kind, Csv) and kind.standardize:
+        mean, std = statistics(fields["features"])
+        facts = facts._replace(mean=mean, std=std)
+        for part_ in (fields, rest):
+            part_["features"] = standardise(part_["features"], facts)
+    return Data(TensorSplit(fields), TensorSplit(rest), facts)
+
+
+def _enough(count: int, path: Path) -> int:
+    if count < 2:
+        raise DataError("two samples are needed at least: one to train on, one to hold out", path)
+    return count
+
+
+def _open_text(kind: Text, facts: DataFacts, path: Path, other: Path | None) -> Data:
+    row = tokens(kind, facts, path)
+    if other is not None:
+        rest = tokens(kind, facts, other, "validation")
+    else:
+        held = round(len(row) * kind.holdout)
+        row, rest = row[: len(row) - held], row[len(row) - held :]
+    stride = kind.stride or kind.context
+    train, holdout = TextSplit(row, kind.context, stride), TextSplit(rest, kind.context, stride)
+    for split, file, argument in ((train, path, "path"), (holdout, other or path, "validation")):
+        if not len(split):
+            raise DataError(f"too few tokens for one sample of {kind.context:,}", file, argument=argument)
+    return Data(train, holdout, facts)
+
+
+# -- inputs to predict ---------------------------------------------------------------------------------------
 
 
 def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> dict[str, Tensor]:
-    """Samples to predict, preprocessed as in training: {model input: tensor [n, ...]}, plus {} for fields not fed.
+    """Samples to predict, preprocessed as in training: {model input: tensor [n, ...]}.
 
-    `source` is a file (png, jpg, … for image inputs; csv; npz, npy; text) or `digits:17`, sample 17 of the built-in
+    `source` is a file (png, jpg, … for image inputs; csv; npz, npy; a text) or `digits:17`, sample 17 of the built-in
     data. `facts` are those of the run (`Data.facts`), which hold the statistics of its training split; they are needed
-    where the data are standardised. Raises SpecError (AS504).
+    where the data are standardised. Raises SpecError (AS504) for what cannot be read or does not fit the model.
     """
-    raise NotImplementedError
+    facts = facts or recipe.data.facts
+    with _reported(Span(source, 1, 1, 1, 2)):
+        fields = _input_fields(recipe, source, facts)
+        return {name: fields[field] for name, field in recipe.feeds.items()}
+
+
+def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Tensor]:
+    kind = recipe.data.kind
+    fed = [facts.field(name) for name in dict.fromkeys(recipe.feeds.values())]
+    name, _, number = source.partition(":")
+    if name == "digits" and number.isdecimal():
+        return _digit(int(number), fed)
+    path = Path(source)
+    suffix = path.suffix.lower()
+    if isinstance(kind, Text):
+        row = tokens(kind, facts, path)
+        if not len(row):
+            raise DataError("it is empty", path)
+        return {"tokens": row[-kind.context :].long()[None]}
+    if isinstance(kind, Csv):
+        if suffix in (".csv", ".tsv", ".txt"):
+            fields = table(kind, facts, path, targets=False)
+            if kind.standardize:
+                if facts.mean is None:
+                    raise DataError("the run does not say how the features were standardised")
+                fields["features"] = standardise(fields["features"], facts)
+            return fields
+        raise DataError("a csv file is needed, with the columns of the training data", path)
+    if suffix in IMAGE_SUFFIXES:
+        return {one.name: _picture(recipe, path, one) for one in fed if _lone(fed, path)}
+    if suffix in (".npz", ".npy"):
+        return _arrays(recipe, path, fed)
+    raise DataError(
+        f"a file to predict for `{kind.name}` ends in .npz, .npy or, for one image, {', '.join(IMAGE_SUFFIXES)}", path
+    )
+
+
+def _lone(fed: list[Field], path: Path) -> bool:
+    if len(fed) != 1:
+        names = ", ".join(f"`{f.name}`" for f in fed)
+        raise DataError(f"the model reads {names}; an npz file with these arrays is needed", path)
+    return True
+
+
+def _digit(number: int, fed: list[Field]) -> dict[str, Tensor]:
+    fields = digits()
+    count = len(fields["label"])
+    if number >= count:
+        raise DataError(f"`digits` has samples 0 to {count - 1}, not {number}")
+    for field in fed:
+        if field.name not in fields or tuple(fields[field.name].shape[1:]) != field.shape:
+            raise DataError(f"the model reads `{field.name}` {field}, which `digits` does not have")
+    return {name: tensor[number : number + 1] for name, tensor in fields.items()}
+
+
+def _picture(recipe: Recipe, path: Path, field: Field) -> Tensor:
+    """An image file as the one field a model reads."""
+    kind = recipe.data.kind
+    if isinstance(kind, Images):
+        return normalise(decode(path, kind.size, kind.depth, kind.fit), kind)[None]
+    if (
+        field.dtype != "float32"
+        or len(field.shape) not in (2, 3)
+        or (len(field.shape) == 3 and field.shape[0] not in (1, 3))
+    ):
+        raise DataError(f"the model reads `{field.name}` {field}, which is not an image", path)
+    depth = field.shape[0] if len(field.shape) == 3 else 1
+    height, width = field.shape[-2:]
+    if isinstance(kind, Npz):
+        # How the arrays were made from pictures is not known: only the pixels themselves can be meant.
+        pixels = decode(path, None, depth)
+        if tuple(pixels.shape[-2:]) != (height, width):
+            message = f"{pixels.shape[-1]} by {pixels.shape[-2]} pixels, and the model reads {width} by {height}"
+            raise DataError(message, path)
+        return as_field(pixels.view(1, *field.shape).numpy(), field, kind, path)
+    return decode(path, (height, width), depth).view(1, *field.shape).float() / 255
+
+
+def _arrays(recipe: Recipe, path: Path, fed: list[Field]) -> dict[str, Tensor]:
+    kind = recipe.data.kind
+    if path.suffix.lower() == ".npy":
+        _lone(fed, path)
+        arrays = {fed[0].name: read_npy(path)}
+    else:
+        headers = npz_headers(path)
+        for field in fed:
+            if field.name not in headers:
+                raise DataError(f"it has no array `{field.name}`: it has {', '.join(headers)}", path)
+        arrays = {field.name: read_array(path, field.name) for field in fed}
+    plain = kind if isinstance(kind, Npz) else Npz.parse({"path": str(path)})
+    out = {}
+    for field in fed:
+        array = arrays[field.name]
+        if array.shape == field.shape:  # one sample without a batch axis
+            array = array[None]
+        out[field.name] = as_field(array, field, plain, path)
+    if len({len(tensor) for tensor in out.values()}) != 1:
+        raise DataError("its arrays differ in length", path)
+    return out

@@ -50,14 +50,10 @@ def class_axis(require: Require, x: TensorType, target: TensorType, given: int |
             require.fail("AS301", message, argument=INPUT, help="say `class_dim: 1` or `class_dim: -1`")
         given = fits[0] if fits else None
     for axis in (given,) if given is not None else (1, -1):
-        try:
-            for a, b in zip(rest[axis], target.shape, strict=True):
-                require.equal(a, b, f"output {x} and target {target} do not go together", argument=INPUT)
+        if all(require.constraints.equal(a, b) for a, b in zip(rest[axis], target.shape, strict=True)):
             return axis
-        except Mismatch:
-            if given is not None:
-                raise
-    require.fail("AS302", f"output {x} has no class axis that goes with target {target}", argument=INPUT)
+    message = f"the sizes of output {x}, but for its classes, must be those of target {target}"
+    raise Mismatch("AS302", message, argument=INPUT)
 
 
 def over_classes(

@@ -67,7 +67,7 @@ class _Classes(_Loss):
 
 @LOSSES.declare("cross_entropy", "torch.nn.CrossEntropyLoss")
 class CrossEntropy(_Classes):
-    """Cross-entropy of logits [B, C, ...] or [B, ..., C] against class numbers, or against probabilities of one shape."""
+    """Cross-entropy of logits [B, C, ...] or [B, ..., C] against class numbers, or probabilities."""
 
     weight = arg(ClassWeights, None, "a weight for each class")
     ignore_index = arg(AnyInt, -100, "targets of this number do not count")

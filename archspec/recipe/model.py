@@ -39,14 +39,15 @@ class DataFacts(NamedTuple):
     """What must be known of the data to read an input as training did. A run keeps it, as JSON, with the weights.
 
     `samples`: how many there are in all (None where only reading them tells). `classes`: names of the label's classes.
-    `characters`: the vocabulary of `text` with `tokens: char`, in order of token number.
-    `mean`, `std`: per feature, from the training split, where the data are standardised (None until the data are open).
+    `characters`: the vocabulary of `text` with `tokens: char`, in order of token number. `columns`: the features of
+    `csv`. `mean`, `std`: of each feature, from the training split, where the data are standardised (None until then).
     """
 
     fields: tuple[Field, ...]
     samples: int | None = None
     classes: tuple[str, ...] | None = None
     characters: str | None = None
+    columns: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
@@ -61,7 +62,7 @@ class DataFacts(NamedTuple):
     def from_json(cls, data: dict[str, Any]) -> DataFacts:
         """Raises KeyError or TypeError for data that `to_json` did not write."""
         fields = tuple(Field(f["name"], f["dtype"], tuple(f["shape"]), f["classes"]) for f in data["fields"])
-        rest = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "fields"}
+        rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "fields"}
         return cls(fields, **rest)
 
 
@@ -81,18 +82,19 @@ class DataSource:
 
 
 class DataKind(Part):
-    """Base of the data kinds (see kinds in data_kinds.py)."""
+    """Base of the data kinds (declared in data_kinds.py). `targets` names the fields that no input gets by default."""
 
+    targets: ClassVar[tuple[str, ...]] = ()
     holdout: float
     validation: str | None = None
 
     def peek(self, base: Path) -> DataFacts:
-        """The facts, from the files' headers where there are files. Raises peek.DataError."""
+        """The facts, from the files' headers where there are files. Raises files.DataError."""
         raise NotImplementedError
 
 
 class Loss(Part):
-    """A loss. `counterpart` is its torch.nn class; it takes `keywords`, in which a tuple of numbers stands for a tensor."""
+    """A loss. `counterpart` is its torch.nn class, which takes `keywords`; a tuple in them stands for a tensor."""
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules)."""

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Family(Generic[P]):
-    """A closed set of parts. `word` names one of them in a message; `excluded` says why a known name is not in the set."""
+    """A closed set of parts. `word` is what one is called; `excluded` says why a known name is not in the set."""
 
     def __init__(self, word: str, excluded: dict[str, str] | None = None) -> None:
         self.word = word
@@ -40,7 +40,7 @@ class Family(Generic[P]):
 
 
 class Written(NamedTuple, Generic[P]):
-    """A part as read. `span` is its name's; `spans` those of its arguments' values; `extra` the other keys of its item."""
+    """A part as read. `span` is its name's, `spans` its arguments' values'; `extra` the other keys of its item."""
 
     part: P
     span: Span

@@ -1,0 +1,314 @@
+"""Reads `train:` and `runtime:`, and holds them against the architecture before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingType
+from pathlib import Path
+from typing import Any
+
+from archspec.diagnostics.model import Diagnostics, Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.dims import Constraints, Facts, Requirement
+from archspec.ops.kinds import Str
+from archspec.ops.require import Mismatch, Require
+from archspec.ops.tensor import TensorType
+from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
+from archspec.recipe.data_kinds import DATA
+from archspec.recipe.files import DataError
+from archspec.recipe.losses import LOSSES
+from archspec.recipe.metrics import METRICS
+from archspec.recipe.model import (
+    DataFacts,
+    DataKind,
+    DataSource,
+    Loss,
+    LossTerm,
+    Metric,
+    MetricTerm,
+    Recipe,
+    Runtime,
+)
+from archspec.recipe.optimizers import OPTIMIZERS
+from archspec.recipe.parts import Written, read_part, read_value
+from archspec.recipe.schedules import SCHEDULES, Constant
+from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+
+def check_recipe(
+    train: Node,
+    runtime: Node | None,
+    inputs: MappingType[str, TensorType],
+    outputs: MappingType[str, TensorType],
+    env: dict[str, Any],
+    base_dir: Path,
+    diagnostics: Diagnostics,
+    *,
+    requirements: Iterable[Requirement] = (),
+    promises: Facts | None = None,
+    embeddings: MappingType[str, int] | None = None,
+    input_spans: MappingType[str, Span] | None = None,
+    facts: DataFacts | None = None,
+) -> Recipe | None:
+    """The recipe of a spec, or None with every root cause reported (AS2xx for its language, AS50x for what it says).
+
+    `inputs`, `outputs`: the root graph's types. `env`: values of the spec's parameters. `base_dir`: what paths in the
+    spec are relative to. `requirements`: what shape inference found the architecture to demand of its symbols;
+    `promises`: the spec's `symbols`. `embeddings`: {input: rows of the embedding that reads it}, where that is plain.
+    `facts`: the data's, where they are known from a finished run: no data file is then looked at.
+    """
+    before = _errors(diagnostics)
+    section = _Section(env, diagnostics)
+    settings = section.runtime(runtime)
+    if not section.train(train) or settings is None:
+        return None
+    data = section.data
+    assert data is not None
+    if facts is None:
+        facts = _peek(data, base_dir, diagnostics)
+        if facts is None:
+            return None
+    span = data.span
+    feeds = choose_feeds(inputs, facts, data.part.targets, section.feeds, span, diagnostics)
+    if feeds is None:
+        return None
+    where = {name: entry[2] for name, entry in section.feeds.items()}
+    constraints = Constraints(promises)
+    binding = bind_inputs(inputs, feeds, facts, constraints, where, span, input_spans or {}, diagnostics)
+    check_vocabulary(embeddings or {}, feeds, facts, where, span, diagnostics)
+    if binding is None:
+        return None
+    batch_size = section.values["batch_size"]
+    check_requirements(requirements, binding, batch_size, span, diagnostics)
+    if isinstance(binding.batch, int) and binding.batch != batch_size:
+        message = f"the model's batch is {binding.batch}, and `batch_size` is {batch_size}"
+        help = "make the first size of the inputs a symbol: `B`"
+        diagnostics.error("AS502", section.spans["batch_size"], message, help=help)
+    fit = _Fitting(binding, facts, feeds, data.part.targets, outputs, diagnostics)
+    losses = tuple(term for written in section.losses if (term := fit.loss(written)) is not None)
+    if len(losses) != len(section.losses):
+        return None
+    metrics = fit.metrics(section.metrics, losses)
+    if _errors(diagnostics) > before or metrics is None or section.optimizer is None:
+        return None
+    path_span = data.at("path")
+    return Recipe(
+        data=DataSource(data.part, facts, base_dir, path_span),
+        feeds=feeds,
+        inputs={name: binding.type(given) for name, given in inputs.items()},
+        losses=losses,
+        metrics=metrics,
+        optimizer=section.optimizer.part,
+        schedule=section.schedule.part if section.schedule else Constant.parse({}),
+        epochs=section.values["epochs"],
+        batch_size=batch_size,
+        seed=section.values["seed"],
+        clip_grad_norm=section.values["clip_grad_norm"],
+        runtime=settings,
+        batch=binding.batch if isinstance(binding.batch, int) else None,
+    )
+
+
+def _errors(diagnostics: Diagnostics) -> int:
+    return sum(d.is_error for d in diagnostics)
+
+
+def _peek(data: Written[DataKind], base_dir: Path, diagnostics: Diagnostics) -> DataFacts | None:
+    try:
+        return data.part.peek(base_dir)
+    except DataError as error:
+        diagnostics.error("AS504", data.at(error.argument), f"`{data.part.name}`: {error}", help=error.help)
+        return None
+
+
+class _Section:
+    """The parts and values of `train:` as written, before they are held against the architecture."""
+
+    def __init__(self, env: dict[str, Any], diagnostics: Diagnostics) -> None:
+        self.env = env
+        self.diagnostics = diagnostics
+        self.data: Written[DataKind] | None = None
+        self.losses: list[Written[Loss]] = []
+        self.metrics: list[Written[Metric]] = []
+        self.optimizer: Written[Any] | None = None
+        self.schedule: Written[Any] | None = None
+        self.feeds: dict[str, tuple[str, Span, Span]] = {}
+        self.values: dict[str, Any] = {}
+        self.spans: dict[str, Span] = {}
+
+    def _keys(self, node: Node, section: str, allowed: Iterable[str]) -> Mapping | None:
+        if not isinstance(node, Mapping):
+            self.diagnostics.error("AS205", node.span, f"`{section}` must be a mapping")
+            return None
+        allowed = list(allowed)
+        sound = True
+        for key, span in node.keys.items():
+            if key not in allowed:
+                help = did_you_mean(key, allowed) or f"its keys are {', '.join(allowed)}"
+                self.diagnostics.error("AS201", span, f"unknown key `{key}` in `{section}`", help=help)
+                sound = False
+        return node if sound else None
+
+    def runtime(self, node: Node | None) -> Runtime | None:
+        """The `runtime:` section, or None after an error."""
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return Runtime()
+        known = self._keys(node, "runtime", RUNTIME_VALUES)
+        if known is None:
+            return None
+        values = {}
+        for key, given in known.entries.items():
+            value = read_value(given, RUNTIME_VALUES[key].kind, self.env, self.diagnostics, key)
+            if value is None:
+                return None
+            values[key] = value
+        return Runtime(**values)
+
+    def train(self, node: Node) -> bool:
+        """Read every key, so that all their errors are reported; true where there was none."""
+        before = len(self.diagnostics)
+        known = self._keys(node, "train", TRAIN_KEYS)
+        if known is None and not isinstance(node, Mapping):
+            return False
+        assert isinstance(node, Mapping)
+        for key in REQUIRED:
+            if key not in node:
+                self.diagnostics.error("AS204", node.span, f"`train` needs `{key}`", help=TRAIN_KEYS[key])
+        for key, entry in TRAIN_VALUES.items():
+            self.values[key] = entry.default
+            if (given := node.get(key)) is not None:
+                self.spans[key] = given.span
+                self.values[key] = read_value(given, entry.kind, self.env, self.diagnostics, key)
+        if (given := node.get("data")) is not None:
+            self.data = read_part(given, DATA, self.env, self.diagnostics)
+        if (given := node.get("optimizer")) is not None:
+            self.optimizer = read_part(given, OPTIMIZERS, self.env, self.diagnostics)
+        if (given := node.get("schedule")) is not None:
+            self.schedule = read_part(given, SCHEDULES, self.env, self.diagnostics)
+        if (given := node.get("loss")) is not None:
+            if isinstance(given, Sequence) and not given.items:
+                self.diagnostics.error("AS205", given.span, "`loss` needs at least one loss")
+            for item in given.items if isinstance(given, Sequence) else [given]:
+                if (loss := read_part(item, LOSSES, self.env, self.diagnostics, LOSS_KEYS)) is not None:
+                    self.losses.append(loss)
+        if (given := node.get("metrics")) is not None:
+            for item in given.items if isinstance(given, Sequence) else [given]:
+                if (metric := read_part(item, METRICS, self.env, self.diagnostics)) is not None:
+                    self.metrics.append(metric)
+        if (given := node.get("inputs")) is not None:
+            self._feeds(given)
+        return len(self.diagnostics) == before
+
+    def _feeds(self, node: Node) -> None:
+        if not isinstance(node, Mapping):
+            message = "`inputs` must be a mapping from the model's inputs to the data's fields"
+            self.diagnostics.error("AS205", node.span, message)
+            return
+        for name, given in node.entries.items():
+            field = read_value(given, Str, self.env, self.diagnostics, name)
+            if field is not None:
+                self.feeds[name] = (field, node.keys[name], given.span)
+
+
+class _Fitting:
+    """Losses and metrics against the outputs and the data."""
+
+    def __init__(
+        self,
+        binding: Binding,
+        facts: DataFacts,
+        feeds: MappingType[str, str],
+        targets: tuple[str, ...],
+        outputs: MappingType[str, TensorType],
+        diagnostics: Diagnostics,
+    ) -> None:
+        self.binding = binding
+        self.facts = facts
+        self.outputs = outputs
+        self.diagnostics = diagnostics
+        names = [f.name for f in facts.fields]
+        self.fields = names
+        free = [name for name in names if name not in feeds.values()]
+        self.target = targets[0] if len(targets) == 1 else free[0] if len(free) == 1 else None
+
+    def _name(
+        self, written: Written[Any], argument: str, options: list[str], default: str | None, what: str
+    ) -> str | None:
+        """The output or field that an argument names, or None after an error."""
+        name: str | None = getattr(written.part, argument)
+        span = written.at(argument)
+        if name is None:
+            if default is None:
+                message = f"`{written.part.name}` needs `{argument}`: {what} are {', '.join(options)}"
+                self.diagnostics.error("AS204", span, message)
+            return default
+        if name not in options:
+            help = did_you_mean(name, options) or f"{what} are {', '.join(options)}"
+            thing = "output" if argument == "input" else "field"
+            owner = "the model has" if argument == "input" else "the data have"
+            self.diagnostics.error("AS503", span, f"{owner} no {thing} `{name}`", help=help)
+            return None
+        return name
+
+    def _names(self, written: Written[Any], first: LossTerm | None) -> tuple[str, str] | None:
+        outputs = list(self.outputs)
+        lone = first.input if first else outputs[0] if len(outputs) == 1 else None
+        output = self._name(written, "input", outputs, lone, "the model's outputs")
+        field = self._name(written, "target", self.fields, first.target if first else self.target, "the data's fields")
+        return None if output is None or field is None else (output, field)
+
+    def _report(self, written: Written[Any], output: str, field: str, mismatch: Mismatch) -> None:
+        names = f"`{written.part.name}` of output `{output}` against `{field}`"
+        span = written.at(mismatch.argument or "input")
+        self.diagnostics.error("AS503", span, f"{names}: {mismatch.message}", help=mismatch.help)
+
+    def loss(self, written: Written[Loss]) -> LossTerm | None:
+        if (names := self._names(written, None)) is None:
+            return None
+        output, name = names
+        field = self.facts.field(name)
+        x, target = self.binding.type(self.outputs[output]), self.binding.field(field)
+        try:
+            fit = written.part.fit(Require(self.binding.constraints), x, target, field.classes)
+        except Mismatch as mismatch:
+            self._report(written, output, name, mismatch)
+            return None
+        # A vocabulary is often rounded up for speed; labels are not.
+        if fit.warning and self.facts.classes is not None:
+            message = f"`{written.part.name}` of output `{output}` against `{name}`: {fit.warning}"
+            self.diagnostics.warning("AS503", written.at("input"), message)
+        return LossTerm(written.part, output, name, written.extra.get("weight", 1.0), fit.class_dim, fit.cast_target)
+
+    def metrics(self, items: list[Written[Metric]], losses: tuple[LossTerm, ...]) -> tuple[MetricTerm, ...] | None:
+        terms: list[MetricTerm] = []
+        sound = True
+        for written in items:
+            term = self._metric(written, losses)
+            if term is None:
+                sound = False
+                continue
+            if any(term.label == other.label for other in terms):
+                term = term._replace(label=f"{term.label}({term.input})")
+            if any(term.label == other.label for other in terms):
+                self.diagnostics.error("AS207", written.span, f"metric `{term.label}` is there twice")
+                sound = False
+            terms.append(term)
+        return tuple(terms) if sound else None
+
+    def _metric(self, written: Written[Metric], losses: tuple[LossTerm, ...]) -> MetricTerm | None:
+        named: str | None = getattr(written.part, "input", None)
+        first = next((term for term in losses if term.input == named), losses[0])
+        if (names := self._names(written, first)) is None:
+            return None
+        output, name = names
+        loss = first if first.input == output and first.target == name else None
+        field = self.facts.field(name)
+        x, target = self.binding.type(self.outputs[output]), self.binding.field(field)
+        try:
+            fit = written.part.fit(Require(self.binding.constraints), x, target, field.classes, loss)
+        except Mismatch as mismatch:
+            self._report(written, output, name, mismatch)
+            return None
+        ignore = getattr(loss.loss, "ignore_index", None) if loss is not None else None
+        return MetricTerm(written.part, written.part.label, output, name, fit.class_dim, fit.threshold, ignore)

@@ -1,0 +1,293 @@
+"""Kinds of data: their arguments, and which named fields they give.
+
+Every field's first axis is the batch. Floating arrays are given as float32, whole numbers as int64.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.ops.base import arg
+from archspec.ops.kinds import (
+    BadValue,
+    Bool,
+    Choice,
+    Float,
+    Kind,
+    ListOf,
+    Number,
+    Optional,
+    Pair,
+    PositiveFloat,
+    PositiveInt,
+    Refined,
+    Str,
+    show,
+)
+from archspec.recipe.files import (
+    MAX_CLASSES,
+    MAX_TEXT,
+    DataError,
+    class_folders,
+    csv_rows,
+    npz_headers,
+    read_array,
+    read_text,
+    regular_file,
+)
+from archspec.recipe.model import DataFacts, DataKind, Field
+from archspec.recipe.parts import Family
+
+PEEKED = 2**26  # bytes of an array that is read to count its classes
+
+DATA: Family[DataKind] = Family("kind of data")
+
+Path_ = Refined(Str, lambda text: None if text else "a path may not be empty", title="a path")
+Holdout = Float(0, 1, title="a share between 0 and 1", open=True)
+HOLDOUT = "share held out for evaluation, chosen by `seed`; not used with `validation`"
+VALIDATION = "held-out data, of the same form"
+
+
+class NumbersByName(Kind["dict[str, float]"]):
+    """A mapping from names to positive numbers."""
+
+    title = "a mapping of names to positive numbers"
+
+    def parse(self, value: Any) -> dict[str, float]:
+        if not isinstance(value, dict):
+            raise self.refuse(value)
+        out = {}
+        for key, number in value.items():
+            try:
+                out[str(key)] = PositiveFloat.parse(number)
+            except BadValue as bad:
+                raise BadValue(bad.message, (str(key), *bad.path)) from None
+        return out
+
+    def literal(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": PositiveFloat.literal()}
+
+
+@DATA.declare("digits")
+class Digits(DataKind):
+    """1,797 handwritten digits of 8 by 8 (scikit-learn, from UCI): `image` float32[B, 1, 8, 8] in [0, 1], `label`."""
+
+    targets = ("label",)
+    holdout = arg(Holdout, 0.2, "share held out for evaluation, chosen by `seed`")
+
+    def peek(self, base: Path) -> DataFacts:
+        fields = (Field("image", "float32", (1, 8, 8)), Field("label", "int64", (), 10))
+        return DataFacts(fields, 1797, tuple("0123456789"))
+
+
+@DATA.declare("npz")
+class Npz(DataKind):
+    """Arrays of one length from a numpy archive; each array is a field of its name."""
+
+    path = arg(Path_, doc="an npz file, as numpy.savez writes it")
+    divide = arg(NumbersByName(), {}, "divide these arrays: `{image: 255}` gives float32 from bytes")
+    holdout = arg(Holdout, 0.2, HOLDOUT)
+    validation = arg(Optional(Path_), None, VALIDATION)
+
+    def peek(self, base: Path) -> DataFacts:
+        facts = self._peek(base / self.path, "path")
+        if self.validation is not None:
+            other = self._peek(base / self.validation, "validation")
+            mine, theirs = ({f.name: f[:3] for f in facts_.fields} for facts_ in (facts, other))
+            if mine != theirs:
+                fields = ", ".join(f"`{f.name}` {f}" for f in other.fields)
+                raise DataError(
+                    f"its arrays are not those of `path`: {fields}", base / self.validation, argument="validation"
+                )
+            joined = []
+            for a, b in zip(facts.fields, other.fields, strict=True):
+                joined.append(
+                    a if a.classes is None or b.classes is None else a._replace(classes=max(a.classes, b.classes))
+                )
+            facts = facts._replace(fields=tuple(joined))
+        return facts
+
+    def _peek(self, path: Path, argument: str) -> DataFacts:
+        headers = npz_headers(path, argument)
+        for name in self.divide:
+            if name not in headers:
+                raise DataError(f"it has no array `{name}`", path, argument="divide", help=did_you_mean(name, headers))
+        fields = []
+        for name, header in sorted(headers.items()):
+            if not header.shape:
+                raise DataError(
+                    f"array `{name}` is a single number; a first axis of samples is needed", path, argument=argument
+                )
+            kind = header.dtype.kind
+            if kind not in "fiub":
+                message = f"array `{name}` is {header.dtype}: numbers are needed"
+                raise DataError(message, path, argument=argument)
+            dtype = "float32" if kind == "f" or name in self.divide else "bool" if kind == "b" else "int64"
+            classes = None
+            # Labels and tokens are small and worth reading: too few classes is then an error before anything runs.
+            small = header.dtype.itemsize * math.prod(header.shape) <= PEEKED
+            if dtype == "int64" and len(header.shape) <= 2 and all(header.shape) and small:
+                array = read_array(path, name, argument)
+                low, high = int(array.min()), int(array.max())
+                classes = high + 1 if low >= 0 and high < 2**31 else None
+            fields.append(Field(name, dtype, header.shape[1:], classes))
+        lengths = {header.shape[0] for header in headers.values()}
+        if len(lengths) != 1:
+            each = ", ".join(f"`{h.name}` {h.shape[0]}" for h in headers.values())
+            raise DataError(f"its arrays differ in length: {each}", path, argument=argument)
+        return DataFacts(tuple(fields), lengths.pop())
+
+
+@DATA.declare("csv")
+class Csv(DataKind):
+    """A table with a row of column names: `features` float32[B, columns] and `target` (a class, or numbers)."""
+
+    targets = ("target",)
+    path = arg(Path_, doc="a csv file in UTF-8")
+    target = arg(
+        ListOf(Str, 1, lone=True, title="a column name"), doc="the column to predict; for `task: regression` several"
+    )
+    features = arg(Optional(ListOf(Str, 1)), None, "the columns to predict from; left out: all others")
+    task = arg(
+        Choice("class", "regression"), "class", "`class`: the target names classes; `regression`: it is a number"
+    )
+    delimiter = arg(
+        Refined(Str, lambda text: None if len(text) == 1 else "one character"), ",", "what separates values"
+    )
+    standardize = arg(Bool, False, "bring each feature to mean 0 and deviation 1, by the training split")
+    holdout = arg(Holdout, 0.2, HOLDOUT)
+    validation = arg(Optional(Path_), None, VALIDATION)
+
+    def validate(self) -> None:
+        if self.task == "class" and len(self.target) > 1:
+            raise BadValue("a class is one column", ("target",), "say `task: regression` for several numbers")
+        if self.features is not None:
+            for position, name in enumerate(self.features):
+                if name in self.target:
+                    raise BadValue(f"{show(name)} is the target", ("features", position))
+
+    def columns(self, header: list[str], path: Path) -> tuple[list[int], list[int]]:
+        """Numbers of the feature and of the target columns. Raises DataError."""
+        if len(set(header)) != len(header):
+            twice = next(name for name in header if header.count(name) > 1)
+            raise DataError(f"two columns are called {show(twice)}", path, 1)
+
+        def number(name: str, argument: str) -> int:
+            if name not in header:
+                help = did_you_mean(name, header) or f"its columns are {', '.join(header[:20])}"
+                raise DataError(f"no column is called {show(name)}", path, 1, argument=argument, help=help)
+            return header.index(name)
+
+        targets = [number(name, "target") for name in self.target]
+        if self.features is not None:
+            return [number(name, "features") for name in self.features], targets
+        features = [i for i in range(len(header)) if i not in targets]
+        if not features:
+            raise DataError("there is no column but the target", path, 1)
+        return features, targets
+
+    def peek(self, base: Path) -> DataFacts:
+        path = base / self.path
+        rows = csv_rows(path, self.delimiter)
+        header = next(rows).cells
+        features, targets = self.columns(header, path)
+        columns = tuple(header[i] for i in features)
+        field = Field("features", "float32", (len(features),))
+        if self.task == "regression":
+            target = Field("target", "float32", () if len(targets) == 1 else (len(targets),))
+            return DataFacts((field, target), columns=columns)
+        names: set[str] = set()
+        samples = 0
+        for row in rows:
+            name = row.cells[targets[0]].strip()
+            if not name:
+                raise DataError(f"no value for {show(self.target[0])}", path, row.line)
+            names.add(name)
+            samples += 1
+            if len(names) > MAX_CLASSES:
+                message = f"more than {MAX_CLASSES:,} classes in {show(self.target[0])}"
+                raise DataError(message, path, row.line, argument="target", help="say `task: regression` for numbers")
+        if not samples:
+            raise DataError("it has no rows but the column names", path)
+        classes = tuple(sorted(names, key=_numbers_first))
+        return DataFacts((field, Field("target", "int64", (), len(classes))), samples, classes, columns=columns)
+
+
+def _numbers_first(name: str) -> tuple[int, int, str]:
+    """Sort "2" before "10": class names that are whole numbers keep their order, so 0..k-1 are their own indices."""
+    return (0, int(name), name) if name.isascii() and name.isdigit() and len(name) < 19 else (1, 0, name)
+
+
+@DATA.declare("images")
+class Images(DataKind):
+    """A folder of images for each class: `image` float32[B, channels, height, width] and `label`."""
+
+    targets = ("label",)
+    path = arg(Path_, doc="a folder with a sub-folder for each class")
+    size = arg(Pair(PositiveInt), doc="height and width the images are brought to")
+    channels = arg(Choice("rgb", "gray"), "rgb", "`rgb` gives 3 channels, `gray` 1")
+    fit = arg(
+        Choice("crop", "stretch"), "crop", "`crop`: scale and cut the middle; `stretch`: scale each side by itself"
+    )
+    mean = arg(ListOf(Number, 1, 3, lone=True), [0.0], "subtracted from each channel, of values in [0, 1]")
+    std = arg(ListOf(PositiveFloat, 1, 3, lone=True), [1.0], "each channel is then divided by it")
+    holdout = arg(Holdout, 0.2, HOLDOUT)
+    validation = arg(Optional(Path_), None, VALIDATION)
+
+    @property
+    def depth(self) -> int:
+        return 3 if self.channels == "rgb" else 1
+
+    def validate(self) -> None:
+        if any(side > 8192 for side in self.size):
+            raise BadValue("at most 8192 a side", ("size",))
+        for name in ("mean", "std"):
+            count = len(getattr(self, name))
+            if count not in (1, self.depth):
+                raise BadValue(f"{count} numbers for {self.depth} channels", (name,))
+
+    def peek(self, base: Path) -> DataFacts:
+        classes = class_folders(base / self.path)
+        if self.validation is not None:
+            for name in class_folders(base / self.validation, "validation"):
+                if name not in classes:
+                    message = f"class {show(name)} is not among those of `path`"
+                    raise DataError(
+                        message, base / self.validation, argument="validation", help=did_you_mean(name, classes)
+                    )
+        image = Field("image", "float32", (self.depth, *self.size))
+        return DataFacts((image, Field("label", "int64", (), len(classes))), None, classes)
+
+
+@DATA.declare("text")
+class Text(DataKind):
+    """A text to continue: `tokens` int64[B, context] and `target`, the same one token later. The end is held out."""
+
+    targets = ("target",)
+    path = arg(Path_, doc="a text file")
+    context = arg(PositiveInt, doc="tokens in a sample")
+    tokens = arg(Choice("char", "byte"), "char", "`char`: the characters of the file (UTF-8); `byte`: 256 tokens")
+    stride = arg(Optional(PositiveInt), None, "tokens from the start of one sample to the next; left out: `context`")
+    holdout = arg(Holdout, 0.1, "share at the end of the text that is held out; not used with `validation`")
+    validation = arg(Optional(Path_), None, "held-out text")
+
+    def peek(self, base: Path) -> DataFacts:
+        path = base / self.path
+        if self.tokens == "byte":
+            characters, count, vocabulary = None, regular_file(path, most=MAX_TEXT), 256
+        else:
+            text = read_text(path)
+            characters, count = "".join(sorted(set(text))), len(text)
+            vocabulary = len(characters)
+        if self.validation is not None:
+            regular_file(base / self.validation, "validation", MAX_TEXT)
+        # A part of n tokens holds n - 1 pairs of a token and the next one.
+        held = 0 if self.validation is not None else round(count * self.holdout)
+        if count - held <= self.context or (self.validation is None and held <= self.context):
+            message = f"{count:,} tokens are too few for samples of {self.context:,} in both parts"
+            raise DataError(message, path, argument="context")
+        fields = tuple(Field(name, "int64", (self.context,), vocabulary) for name in ("tokens", "target"))
+        return DataFacts(fields, None, None, characters)

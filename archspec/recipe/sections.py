@@ -1,0 +1,51 @@
+"""The keys of `train:` and `runtime:`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archspec.ops.kinds import Choice, Int, Kind, NonNegativeFloat, Optional, PositiveFloat, PositiveInt, Refined, Str
+
+
+class Value(NamedTuple):
+    """A key with a plain value. `default` holds where it is left out."""
+
+    kind: Kind[Any]
+    default: Any
+    doc: str
+
+
+def _device(text: str) -> str | None:
+    name, colon, number = text.partition(":")
+    if text in ("auto", "cpu", "cuda", "mps", "xpu") or (name in ("cuda", "xpu") and colon and number.isdecimal()):
+        return None
+    return f"expected auto, cpu, cuda, cuda:0, mps or xpu, got {text!r}"
+
+
+Seed = Int(0, 2**63 - 1, title="a seed (an integer, not negative)")
+Device = Refined(Str, _device, title="a device: auto, cpu, cuda, cuda:1, mps or xpu")
+
+TRAIN_VALUES: dict[str, Value] = {
+    "epochs": Value(PositiveInt, None, "how often the training data are gone through"),
+    "batch_size": Value(PositiveInt, None, "samples in an optimisation step"),
+    "seed": Value(Seed, 0, "decides the split, the initial weights, the order of the samples and dropout"),
+    "clip_grad_norm": Value(
+        Optional(PositiveFloat), None, "largest norm of the whole gradient; a larger one is scaled down"
+    ),
+}
+TRAIN_KEYS: dict[str, str] = {
+    "data": "what to train on",
+    "inputs": "{model input: data field}; left out: fields of equal name, or the only one",
+    "loss": "what is minimised: one loss, or a list of losses, each with its `weight`",
+    "metrics": "what is measured on the held-out data",
+    "optimizer": "how the weights are moved",
+    "schedule": "how the learning rate changes; left out: not at all",
+    **{key: value.doc for key, value in TRAIN_VALUES.items()},
+}
+REQUIRED = ("data", "loss", "optimizer", "epochs", "batch_size")
+LOSS_KEYS: dict[str, Kind[Any]] = {"weight": NonNegativeFloat}
+
+RUNTIME_VALUES: dict[str, Value] = {
+    "precision": Value(Choice("float32", "bf16"), "float32", "`bf16`: matrix products and convolutions in bfloat16"),
+    "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
+}
