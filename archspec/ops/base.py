@@ -62,11 +62,12 @@ class State(NamedTuple):
 class Example(NamedTuple):
     """Arguments as written in a spec, input types, and the output types PyTorch gives (checked by the registry test).
 
-    `inputs` and `outputs` are a type text, or several: ``"float32[B, 3, 32, 32]"``.
+    `inputs` and `outputs` are a type text, or several: ``"float32[B, 3, 32, 32]"``. Optional inputs that are absent are
+    left out at the end, or None: ``()`` is a call without inputs.
     """
 
     args: Any
-    inputs: str | tuple[str, ...]
+    inputs: str | tuple[str | None, ...]
     outputs: str | tuple[str, ...]
 
 

@@ -19,6 +19,16 @@ FAMILIES = (
     "activation",
     "dropout",
     "embedding",
+    "arithmetic",
+    "joining",
+    "indexing",
+    "shaping",
+    "reduction",
+    "creation",
+    "parameters",
+    "recurrent",
+    "attention",
+    "multihead",
 )
 
 _ops: dict[str, type[Op]] = {}

@@ -1,0 +1,182 @@
+"""Attention as a function of queries, keys and values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Size
+from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import broadcast
+from archspec.ops.expr import Call, In, Method, Training
+from archspec.ops.kinds import BadValue, Bool, Number, Optional, PositiveInt, Probability
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+
+@op("attention", "torch.nn.functional.scaled_dot_product_attention")
+class Attention(Op):
+    """Scaled dot-product attention (Vaswani et al., 2017).
+
+    With `num_heads`, query, key and value are [B, T, heads * features]: they are split into heads, attend, and are
+    merged again. Without it they are [..., T, features], split already.
+    """
+
+    inputs = ("query", "key", "value", "attn_mask?")
+    num_heads = arg(Optional(PositiveInt), None, "heads of the query; left out: the tensors are split already")
+    num_kv_heads = arg(Optional(PositiveInt), None, "heads of key and value, each shared by several of the query")
+    causal = arg(Bool, False, "position t attends only to positions up to t")
+    dropout_p = arg(Probability, 0.0, "dropout of the attention weights in training")
+    scale = arg(Optional(Number), None, "factor on the scores; left out: 1/sqrt(features of a head)")
+    enable_gqa = arg(
+        Bool, False, "tensors split already: the heads of key and value are shared by several of the query"
+    )
+    examples = (
+        Example({"num_heads": 4, "causal": True}, ("float32[B, T, 32]",) * 3, "float32[B, T, 32]"),
+        Example(
+            {"num_heads": 4, "num_kv_heads": 2, "causal": True},
+            ("float32[B, T, 32]", "float32[B, T, 16]", "float32[B, T, 16]"),
+            "float32[B, T, 32]",
+        ),
+        Example(
+            {"num_heads": 2, "dropout_p": 0.1, "scale": 1.0},
+            ("float32[B, T, 8]", "float32[B, S, 8]", "float32[B, S, 12]", "bool[B, 1, 1, S]"),
+            "float32[B, T, 12]",
+        ),
+        Example({}, ("float32[B, 4, T, 8]",) * 3, "float32[B, 4, T, 8]"),
+        Example(
+            {"enable_gqa": True},
+            ("float32[B, 4, T, 8]", "float32[B, 2, S, 8]", "float32[B, 2, S, 8]", "float32[T, S]"),
+            "float32[B, 4, T, 8]",
+        ),
+    )
+
+    def validate(self) -> None:
+        if self.num_heads is None:
+            if self.num_kv_heads is not None:
+                raise BadValue(
+                    "`num_kv_heads` goes with `num_heads`; for tensors split already there is `enable_gqa`",
+                    ("num_kv_heads",),
+                )
+            return
+        if self.enable_gqa:
+            raise BadValue(
+                "`enable_gqa` is for tensors split already; with `num_heads` give `num_kv_heads`", ("enable_gqa",)
+            )
+        if self.num_kv_heads is not None and self.num_heads % self.num_kv_heads:
+            raise BadValue(
+                f"`num_heads` {self.num_heads} is not a multiple of `num_kv_heads` {self.num_kv_heads}",
+                ("num_kv_heads",),
+            )
+
+    def infer(
+        self,
+        require: Require,
+        query: TensorType,
+        key: TensorType,
+        value: TensorType,
+        attn_mask: TensorType | None = None,
+    ) -> TensorType:
+        for number, (name, x) in enumerate((("query", query), ("key", key), ("value", value))):
+            require.floating(x, f"`{name}`", inputs=(number,))
+            require.same_dtype(query, x, f"query and {name}", inputs=(0, number))
+            if self.num_heads is None:
+                require.rank(x, least=2, what=f"`{name}`", inputs=(number,))
+            else:
+                require.rank(x, 3, what=f"`{name}`, with `num_heads`,", inputs=(number,))
+        q, k, v = (self.split(require, i, x) for i, x in enumerate((query, key, value)))
+        require.equal(
+            k.shape[-1], q.shape[-1], "`attention` multiplies queries and keys of different features",
+            inputs=(1, 0), axis=(key.rank - 1, query.rank - 1),
+        )  # fmt: skip
+        require.equal(
+            k.shape[-2], v.shape[-2], "`attention` needs one value for each key",
+            inputs=(1, 2), axis=(self.time(key), self.time(value)),
+        )  # fmt: skip
+        batch = self.batch(require, q, k, v)
+        if attn_mask is not None:
+            self.check_mask(require, query, attn_mask, (*batch, q.shape[-2], k.shape[-2]))
+        if self.num_heads is None:
+            return query.with_shape((*batch, q.shape[-2], v.shape[-1]))
+        return query.with_shape((query.shape[0], query.shape[1], v.shape[-1] * self.num_heads))
+
+    def time(self, x: TensorType) -> int:
+        return x.rank - 2
+
+    def heads(self, number: int) -> int | None:
+        """Heads of query (0), key (1) or value (2)."""
+        return self.num_heads if number == 0 or self.num_kv_heads is None else self.num_kv_heads
+
+    def split(self, require: Require | None, number: int, x: TensorType) -> TensorType:
+        """The type with its heads as a dimension of their own."""
+        heads = self.heads(number)
+        if heads is None:
+            return x
+        if require is not None:
+            name = self.inputs[number]
+            require.divisible(x.shape[2], heads, f"the features of `{name}` do not split into {heads} heads",
+                              inputs=(number,), argument="num_heads" if number == 0 or self.num_kv_heads is None else "num_kv_heads", axis=(2,))  # fmt: skip
+        return x.with_shape((x.shape[0], heads, x.shape[1], x.shape[2] // heads))
+
+    def batch(self, require: Require, q: TensorType, k: TensorType, v: TensorType) -> tuple[Size, ...]:
+        """The dimensions before time, the heads among them."""
+        shapes = [t.shape[:-2] for t in (q, k, v)]
+        if not (self.enable_gqa or self.num_kv_heads is not None):
+            return broadcast(require, shapes, self.name, (0, 1, 2))
+        if self.enable_gqa:
+            for number, x in enumerate((q, k, v)):
+                require.rank(x, least=3, what="with `enable_gqa`, each input", inputs=(number,))
+                heads = require.known(
+                    x.shape[-3], "`enable_gqa` compares numbers of heads", inputs=(number,), axis=(x.rank - 3,)
+                )
+                if number and (heads == 0 or q.shape[-3] % heads):
+                    require.fail(
+                        "AS305", f"the query has {q.shape[-3]} heads, not a multiple of {heads}", inputs=(0, number)
+                    )
+        return (*broadcast(require, [s[:-1] for s in shapes], self.name, (0, 1, 2)), q.shape[-3])
+
+    def check_mask(self, require: Require, query: TensorType, mask: TensorType, scores: tuple[Size, ...]) -> None:
+        if self.causal:
+            require.fail("AS210", "`attention` takes `causal` or a mask, not both", inputs=(3,), argument="causal")
+        require.dtype(mask, "bool", query.dtype, what="`attn_mask`", inputs=(3,))
+        require.rank(mask, *range(2, len(scores) + 1), what="`attn_mask`", inputs=(3,))
+        for back in range(1, mask.rank + 1):
+            size = mask.shape[-back]
+            if size != 1:
+                message = f"`attn_mask` does not fit the scores in dimension {-back}"
+                require.equal(size, scores[-back], message, inputs=(3,), axis=(mask.rank - back,))
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        q, k, v = (self.split(None, i, x) for i, x in enumerate(inputs[:3]))
+        pairs: Size = k.shape[-2]
+        batch = outputs[0].shape[:-2] if self.num_heads is None else (q.shape[0], self.num_heads)
+        for size in (*batch, q.shape[-2]):
+            pairs = pairs * size
+        return 2 * pairs * (q.shape[-1] + v.shape[-1])
+
+    def forward(
+        self, query: TensorType, key: TensorType, value: TensorType, attn_mask: TensorType | None = None
+    ) -> Any:
+        q, k, v = (self._split_expr(i, x) for i, x in enumerate((query, key, value)))
+        options: dict[str, Any] = {}
+        if attn_mask is not None:
+            options["attn_mask"] = In(3)
+        if self.dropout_p:
+            options["dropout_p"] = Training(self.dropout_p, 0.0)
+        if self.causal:
+            options["is_causal"] = True
+        if self.scale is not None:
+            options["scale"] = self.scale
+        if self.enable_gqa or self.num_kv_heads not in (None, self.num_heads):
+            options["enable_gqa"] = True
+        out = Call("F.scaled_dot_product_attention", q, k, v, **options)
+        return out if self.num_heads is None else Method(Method(out, "transpose", 1, 2), "flatten", 2)
+
+    def _split_expr(self, number: int, x: TensorType) -> Any:
+        heads = self.heads(number)
+        if heads is None:
+            return In(number)
+        size = x.shape[2] // heads
+        return Method(
+            Method(In(number), "unflatten", -1, (heads, size if isinstance(size, int) else -1)), "transpose", 1, 2
+        )

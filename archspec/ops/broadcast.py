@@ -1,0 +1,98 @@
+"""Rules that elementwise ops share: broadcasting of sizes and promotion of dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Dim, Size
+from archspec.ops.require import Require
+from archspec.ops.tensor import COMPLEX, FLOATING, TensorType, promote
+
+DEFAULT_FLOAT = "float32"
+
+
+def broadcast(require: Require, shapes: list[tuple[Size, ...]], op: str, inputs: tuple[int, ...]) -> tuple[Size, ...]:
+    """The shape several tensors broadcast to (https://docs.pytorch.org/docs/stable/notes/broadcasting.html).
+
+    A constant 1 stretches. A symbol is never taken for a 1 that stretches: two sizes of which neither is a constant 1
+    must be equal.
+    """
+    rank = max(map(len, shapes))
+    out: list[Size] = []
+    for back in range(rank, 0, -1):
+        size: Size = 1
+        first = 0  # which tensor `size` came from
+        for number, shape in enumerate(shapes):
+            if len(shape) < back or shape[-back] == 1:
+                continue
+            other = shape[-back]
+            if size == 1:
+                size, first = other, number
+                continue
+            size = require.equal(
+                size,
+                other,
+                f"`{op}` reads two sizes that differ in dimension {-back}",
+                inputs=(inputs[first], inputs[number]),
+                axis=(len(shapes[first]) - back, len(shape) - back),
+            )
+        out.append(size)
+    return tuple(out)
+
+
+def category(dtype: str) -> int:
+    """bool 0, integers 1, floating point 2, complex 3."""
+    if dtype in COMPLEX:
+        return 3
+    if dtype in FLOATING:
+        return 2
+    return 0 if dtype == "bool" else 1
+
+
+def scalar_dtype(value: Any) -> str:
+    """What a Python scalar counts as. A symbolic size is an integer."""
+    if isinstance(value, bool):
+        return "bool"
+    return "int64" if isinstance(value, (int, Dim)) else DEFAULT_FLOAT
+
+
+def result_type(*operands: Any) -> str:
+    """torch.result_type of tensors and Python scalars.
+
+    Tensors with dimensions decide; a zero-dimensional tensor, and after it a scalar, changes the dtype only if it is of
+    a higher category (https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+    """
+    levels: list[str | None] = [None, None, None]
+    for operand in operands:
+        tensor = isinstance(operand, TensorType)
+        level = (0 if operand.shape else 1) if tensor else 2
+        dtype = operand.dtype if tensor else scalar_dtype(operand)
+        found = levels[level]
+        levels[level] = dtype if found is None else promote(found, dtype)
+    result: str | None = None
+    for dtype in reversed(levels):
+        if dtype is not None:
+            result = dtype if result is None else _prefer(dtype, result)
+    assert result is not None
+    return result
+
+
+def _prefer(higher: str, lower: str) -> str:
+    if category(lower) <= category(higher):
+        return higher
+    if category(lower) == 3 and category(higher) == 2:
+        return "complex128" if higher == "float64" else "complex64"
+    return lower
+
+
+def floating_result(dtype: str) -> str:
+    """The dtype of a function of real numbers: integers and bool become the default dtype."""
+    return dtype if dtype in FLOATING or dtype in COMPLEX else DEFAULT_FLOAT
+
+
+def normalize_dims(require: Require, x: TensorType, dims: tuple[int, ...], argument: str = "dim") -> tuple[int, ...]:
+    """Distinct non-negative axes of x."""
+    axes = tuple(require.axis(x, d, argument) for d in dims)
+    if len(set(axes)) != len(axes):
+        require.fail("AS301", f"`{argument}` names an axis twice: {list(dims)}", inputs=(0,), argument=argument)
+    return axes

@@ -1,0 +1,264 @@
+"""Tensors made from sizes: ranges and constants, one-hot codes.
+
+Where all sizes are known the tensor is a buffer (not in `state_dict()`), made once; else it is made in each forward, on
+the device of the value named by `like`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Dim, Size, ceil_div
+from archspec.ops.base import Example, Op, State, arg
+from archspec.ops.broadcast import scalar_dtype
+from archspec.ops.expr import Attr, Call, In, Method, Name, Own
+from archspec.ops.kinds import (
+    AnyDType,
+    AnyInt,
+    AScalar,
+    BadValue,
+    Int,
+    ListOf,
+    Optional,
+    SizeKind,
+    ValueRef,
+)
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+_AnySize = SizeKind(-(2**62))
+MOST_KNOWN = 2**31  # elements of a constant made by one op
+
+
+class Made(Op):
+    """Base of tensors made from sizes."""
+
+    inputs = ()
+    ref_inputs = ("like",)
+    attribute = "buffer"
+    persistent = False
+
+    def constant(self, require: Require, sizes: tuple[Size, ...], like: TensorType | None) -> None:
+        """A size that is only known when the model runs needs a tensor to say the device."""
+        for size in sizes:
+            if like is None and isinstance(size, Dim):
+                require.fail(
+                    "AS306",
+                    f"`{self.name}` has the size {size}, known only when the model runs",
+                    help="name a value on whose device it is made: `like: x`",
+                )
+        total: Size = 1
+        for size in sizes:
+            total = total * size
+        if isinstance(total, int) and total > MOST_KNOWN:
+            require.fail("AS304", f"`{self.name}` of {total} elements; at most {MOST_KNOWN} can be made")
+
+
+@op("arange", "torch.arange")
+class Arange(Made):
+    """Evenly spaced numbers: 0 to the size of a dimension of `like`, or `start` to `end` (excluded)."""
+
+    like = arg(Optional(ValueRef()), None, "a value: with `dim`, its size is the end; it gives the device")
+    dim = arg(Optional(AnyInt), None, "the dimension of `like` whose size is the end")
+    start = arg(_AnySize, 0, "the first number")
+    end = arg(Optional(_AnySize), None, "the number after the last")
+    step = arg(Int(), 1, "distance between numbers")
+    dtype = arg(AnyDType, "int64", "dtype of the result")
+    examples = (
+        Example({"like": "tokens", "dim": 1}, "int64[B, T]", "int64[T]"),
+        Example({"end": 10, "start": 2, "step": 3}, (), "int64[3]"),
+        Example({"end": 10, "dtype": "float32"}, (), "float32[10]"),
+        Example({"like": "x", "dim": 0, "start": -2, "dtype": "float32"}, "float32[6]", "float32[8]"),
+        Example({"end": 0, "start": 4, "step": -1}, (), "int64[4]"),
+    )
+
+    def validate(self) -> None:
+        if self.step == 0:
+            raise BadValue("`step` must not be 0", ("step",))
+        if self.dim is not None and self.like is None:
+            raise BadValue("`dim` is a dimension of `like`, which is missing", ("dim",))
+        if (self.dim is None) == (self.end is None):
+            raise BadValue("`arange` needs either `like` and `dim`, or `end`", ("end",) if self.end is not None else ())
+        if self.dtype in ("bool", "complex64", "complex128"):
+            raise BadValue(f"`arange` makes no {self.dtype}", ("dtype",))
+
+    def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
+        if like is not None and self.dim is not None:
+            require.rank(like, least=1, what="`like`", inputs=(0,))
+            require.axis(like, self.dim)
+        distance = self._end(like) - self.start
+        distance = distance if self.step > 0 else -distance
+        if isinstance(distance, int):
+            count: Size = max(0, -(-distance // abs(self.step)))
+            wrong = distance < 0
+        else:
+            require.at_least(distance, 0, "`arange` would run backwards", inputs=(0,) if like is not None else ())
+            count, wrong = ceil_div(distance, abs(self.step)), False
+        if wrong:
+            require.fail("AS304", f"`arange` never gets from {self.start} to {self._end(like)} by steps of {self.step}")
+        self.constant(require, (count, self.start), like)
+        return TensorType(self.dtype, (count,))
+
+    def _end(self, like: TensorType | None) -> Size:
+        if self.end is not None:
+            return self.end
+        assert like is not None and self.dim is not None
+        return like.shape[self.dim]
+
+    def _bounds(self, like: TensorType | None) -> tuple[Any, ...]:
+        end = self._end(like)
+        if self.step != 1:
+            return (self.start, end, self.step)
+        return (end,) if self.start == 0 else (self.start, end)
+
+    def _fixed(self, like: TensorType | None) -> bool:
+        return not any(isinstance(bound, Dim) for bound in self._bounds(like))
+
+    def state(self, like: TensorType | None = None) -> tuple[State, ...]:
+        if not self._fixed(like):
+            return ()
+        start, end = int(self.start), int(self._end(like))  # type: ignore[arg-type]
+        return (State("", (len(range(start, end, self.step)),), self.dtype, parameter=False, persistent=False),)
+
+    def _call(self, like: TensorType | None, **where: Any) -> Call:
+        dtype = {} if self.dtype == "int64" else {"dtype": Name(f"torch.{self.dtype}")}
+        return Call("torch.arange", *self._bounds(like), **dtype, **where)
+
+    def module(self, like: TensorType | None = None) -> Call | None:
+        return self._call(like) if self._fixed(like) else None
+
+    def forward(self, like: TensorType | None = None) -> Any:
+        return Own() if self._fixed(like) else self._call(like, device=Attr(In(0), "device"))
+
+
+class Filled(Made):
+    """Base of tensors all of whose elements are one number."""
+
+    shape = arg(
+        Optional(ListOf(SizeKind(0), lone=True, title="a size or a list of sizes")), None, "left out: that of `like`"
+    )
+    dtype = arg(Optional(AnyDType), None, "left out: that of `like`, else float32")
+    like = arg(Optional(ValueRef()), None, "a value that gives the device, and what is left out")
+
+    def validate(self) -> None:
+        if self.shape is None and self.like is None:
+            raise BadValue(f"`{self.name}` needs `shape` or `like`")
+
+    def fill(self) -> Any:
+        raise NotImplementedError
+
+    def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
+        made = self._type(like)
+        self.constant(require, made.shape, like)
+        return made
+
+    def _type(self, like: TensorType | None) -> TensorType:
+        dtype = self.dtype or (like.dtype if like is not None else self.default_dtype())
+        if self.shape is not None:
+            return TensorType(dtype, self.shape)
+        assert like is not None
+        return TensorType(dtype, like.shape)
+
+    def default_dtype(self) -> str:
+        return "float32"
+
+    def _fixed(self, like: TensorType | None) -> bool:
+        return not any(isinstance(size, Dim) for size in self._type(like).shape)
+
+    def state(self, like: TensorType | None = None) -> tuple[State, ...]:
+        made = self._type(like)
+        if not self._fixed(like):
+            return ()
+        shape = tuple(int(size) for size in made.shape)  # type: ignore[arg-type]
+        return (State("", shape, made.dtype, parameter=False, persistent=False),)
+
+    def module(self, like: TensorType | None = None) -> Call | None:
+        if not self._fixed(like):
+            return None
+        made = self._type(like)
+        dtype = {} if made.dtype == self.default_dtype() else {"dtype": Name(f"torch.{made.dtype}")}
+        return self.make(made.shape, **dtype)
+
+    def make(self, shape: tuple[Any, ...], **options: Any) -> Call:
+        return Call(f"torch.{self.name}", *(shape or ((),)), **options)
+
+    def forward(self, like: TensorType | None = None) -> Any:
+        if self._fixed(like):
+            return Own()
+        assert like is not None
+        made = self._type(like)
+        dtype = {} if made.dtype == like.dtype else {"dtype": Name(f"torch.{made.dtype}")}
+        if self.shape is None:
+            return Call(f"torch.{self.name}_like", In(0), *self._value(), **dtype)
+        sizes = (self.shape, *self._value()) if self._value() else self.shape
+        return Method(In(0), f"new_{self.name}", *sizes, **dtype)
+
+    def _value(self) -> tuple[Any, ...]:
+        return ()
+
+
+@op("zeros", "torch.zeros")
+class Zeros(Filled):
+    """A tensor of zeros."""
+
+    examples = (
+        Example({"shape": [2, 3]}, (), "float32[2, 3]"),
+        Example({"like": "x"}, "int64[B, 3]", "int64[B, 3]"),
+        Example({"shape": 4, "dtype": "bool"}, (), "bool[4]"),
+    )
+
+
+@op("ones", "torch.ones")
+class Ones(Filled):
+    """A tensor of ones."""
+
+    examples = (
+        Example({"shape": [2, 3]}, (), "float32[2, 3]"),
+        Example({"like": "x", "dtype": "bool"}, "int64[B, 3]", "bool[B, 3]"),
+        Example({"shape": [2, 3], "like": "x"}, "float64[B]", "float64[2, 3]"),
+    )
+
+
+@op("full", "torch.full")
+class Full(Filled):
+    """A tensor of one number."""
+
+    fill_value = arg(AScalar, doc="the number")
+    examples = (
+        Example({"shape": [2, 3], "fill_value": 7}, (), "int64[2, 3]"),
+        Example({"shape": [2], "fill_value": 0.5}, (), "float32[2]"),
+        Example({"like": "x", "fill_value": 2}, "float32[B, 3]", "float32[B, 3]"),
+    )
+
+    def default_dtype(self) -> str:
+        return scalar_dtype(self.fill_value)
+
+    def make(self, shape: tuple[Any, ...], **options: Any) -> Call:
+        return Call("torch.full", shape, self.fill_value, **options)
+
+    def _value(self) -> tuple[Any, ...]:
+        return (self.fill_value,)
+
+    def _fixed(self, like: TensorType | None) -> bool:
+        return super()._fixed(like) and not isinstance(self.fill_value, Dim)
+
+    def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
+        made = super().infer(require, like)
+        self.constant(require, (self.fill_value,) if isinstance(self.fill_value, Dim) else (), like)
+        return made
+
+
+@op("one_hot", "torch.nn.functional.one_hot")
+class OneHot(Op):
+    """Class numbers as vectors of zeros with a single one, in a new last dimension."""
+
+    num_classes = arg(Int(1), doc="number of classes")
+    examples = (Example(10, "int64[B, T]", "int64[B, T, 10]"),)
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.dtype(x, "int64", inputs=(0,))
+        return x.with_shape((*x.shape, self.num_classes))
+
+    def forward(self, x: TensorType) -> Any:
+        return Call("F.one_hot", In(0), self.num_classes)

@@ -1,0 +1,208 @@
+"""Reading parts of a tensor: by position, by a tensor of positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Size, minimum
+from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import broadcast
+from archspec.ops.expr import Call, In, Index, Method, Slice
+from archspec.ops.kinds import AnyInt, Optional, PositiveInt, SizeKind
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+_ANY = -(2**62)
+
+
+def at_axis(axis: int, item: Any) -> tuple[Any, ...]:
+    """Index items that leave the dimensions before `axis` alone."""
+    return (Slice(),) * axis + (item,)
+
+
+def short(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
+    """The same, written the shorter way: `x[:, 0]`, but `x[..., 0]` for the last of many."""
+    return (Ellipsis, item) if axis == rank - 1 and axis > 1 else at_axis(axis, item)
+
+
+@op("select", "torch.select")
+class Select(Op):
+    """One slice of a dimension, without that dimension: `x[:, index]` for `dim` 1."""
+
+    dim = arg(AnyInt, doc="the dimension to read from")
+    index = arg(AnyInt, doc="position; negative counts from the end")
+    examples = (
+        Example({"dim": 1, "index": -1}, "float32[B, T, 8]", "float32[B, 8]"),
+        Example({"dim": -1, "index": 0}, "float32[B, T, 8]", "float32[B, T]"),
+        Example({"dim": 0, "index": 2}, "int64[3]", "int64[]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, inputs=(0,))
+        axis = require.axis(x, self.dim)
+        least = self.index + 1 if self.index >= 0 else -self.index
+        require.at_least(x.shape[axis], least, f"`select` reads position {self.index}", inputs=(0,), axis=(axis,))
+        return x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))
+
+    def forward(self, x: TensorType) -> Any:
+        return Index(In(0), short(x.rank, self.dim % x.rank, self.index))
+
+
+@op("slice", "torch.narrow")
+class SliceOp(Op):
+    """A stretch of a dimension, as Python's `start:stop:step` (a stop beyond the end is the end)."""
+
+    dim = arg(AnyInt, doc="the dimension to cut")
+    start = arg(Optional(SizeKind(_ANY)), None, "first position; negative counts from the end")
+    stop = arg(Optional(SizeKind(_ANY)), None, "position after the last; negative counts from the end")
+    step = arg(PositiveInt, 1, "distance between positions")
+    examples = (
+        Example({"dim": 1, "start": 1}, "float32[B, 5, 8]", "float32[B, 4, 8]"),
+        Example({"dim": -1, "stop": -2}, "float32[B, 5, 8]", "float32[B, 5, 6]"),
+        Example({"dim": 1, "start": 1, "stop": 9, "step": 2}, "float32[B, 5]", "float32[B, 2]"),
+        Example({"dim": 0, "start": -3, "stop": -1}, "int64[5]", "int64[2]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, inputs=(0,))
+        axis = require.axis(x, self.dim)
+        size = x.shape[axis]
+        first = self._place(require, self.start, size, 0, axis)
+        last = self._place(require, self.stop, size, size, axis)
+        length = last - first
+        if isinstance(length, int):
+            length = max(0, -(-length // self.step))
+        else:
+            if first != 0:
+                require.at_least(length, 0, "`slice` starts behind its end", inputs=(0,), axis=(axis,))
+            length = (length + (self.step - 1)) // self.step if self.step > 1 else length
+        return x.with_shape((*x.shape[:axis], length, *x.shape[axis + 1 :]))
+
+    def _place(self, require: Require, at: Size | None, size: Size, absent: Size, axis: int) -> Size:
+        """A bound as a position from 0 to `size`."""
+        if at is None or at == size:
+            return absent if at is None else size
+        if isinstance(at, int) and isinstance(size, int):
+            return min(max(at + size if at < 0 else at, 0), size)
+        if isinstance(at, int) and at < 0:
+            require.at_least(size, -at, f"`slice` counts {-at} from the end", inputs=(0,), axis=(axis,))
+            return size + at
+        if at == 0:
+            return 0
+        return minimum(at, size)
+
+    def forward(self, x: TensorType) -> Any:
+        step = self.step if self.step > 1 else None
+        return Index(In(0), short(x.rank, self.dim % x.rank, Slice(self.start, self.stop, step)))
+
+
+@op("narrow", "torch.narrow")
+class Narrow(Op):
+    """`length` positions of a dimension from `start` on; they must all be there."""
+
+    dim = arg(AnyInt, doc="the dimension to cut")
+    start = arg(AnyInt, doc="first position; negative counts from the end")
+    length = arg(SizeKind(0), doc="number of positions")
+    examples = (
+        Example({"dim": 1, "start": 1, "length": 3}, "float32[B, 5, 8]", "float32[B, 3, 8]"),
+        Example({"dim": -1, "start": -2, "length": 2}, "float32[B, 5]", "float32[B, 2]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, inputs=(0,))
+        axis = require.axis(x, self.dim)
+        size = x.shape[axis]
+        message = "`narrow` reads beyond the end"
+        if self.start < 0:
+            require.at_least(size, -self.start, message, inputs=(0,), argument="start", axis=(axis,))
+            require.at_least(-self.start, self.length, message, inputs=(0,), argument="length", axis=(axis,))
+        else:
+            require.at_least(size, self.start + self.length, message, inputs=(0,), argument="length", axis=(axis,))
+        return x.with_shape((*x.shape[:axis], self.length, *x.shape[axis + 1 :]))
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "narrow", self.dim, self.start, self.length)
+
+
+def _positions(require: Require, index: TensorType, number: int = 1, *, narrow: bool = True) -> None:
+    allowed = ("int64", "int32") if narrow else ("int64",)
+    require.dtype(index, *allowed, what="the index", inputs=(number,))
+
+
+@op("index_select", "torch.index_select")
+class IndexSelect(Op):
+    """The slices of a dimension at the positions in `index`, a tensor of one dimension."""
+
+    inputs = ("x", "index")
+    dim = arg(AnyInt, doc="the dimension to read from")
+    examples = (
+        Example({"dim": 1}, ("float32[B, 5, 8]", "int64[3]"), "float32[B, 3, 8]"),
+        Example({"dim": -1}, ("float32[B, 5]", "int32[N]"), "float32[B, N]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, index: TensorType) -> TensorType:
+        axis = require.axis(x, self.dim)
+        _positions(require, index)
+        require.rank(index, 0, 1, what="the index", inputs=(1,))
+        count = index.shape[0] if index.shape else 1
+        if not x.shape:
+            if count != 1:
+                require.fail("AS301", "`index_select` reads one position of a tensor without dimensions", inputs=(1,))
+            return x
+        return x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :]))
+
+    def forward(self, x: TensorType, index: TensorType) -> Any:
+        return Method(In(0), "index_select", self.dim, In(1))
+
+
+@op("gather", "torch.gather")
+class Gather(Op):
+    """For each element of `index`, the element of x that has its position except along `dim`, where `index` says it."""
+
+    inputs = ("x", "index")
+    dim = arg(AnyInt, doc="the dimension that `index` points into")
+    examples = (
+        Example({"dim": 1}, ("float32[B, 5, 8]", "int64[B, 2, 8]"), "float32[B, 2, 8]"),
+        Example({"dim": -1}, ("float32[6, 5]", "int64[4, 3]"), "float32[4, 3]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, index: TensorType) -> TensorType:
+        axis = require.axis(x, self.dim)
+        _positions(require, index)
+        if index.numel() == 0:
+            return x.with_shape(index.shape)
+        require.rank(index, *((0, 1) if x.rank <= 1 else (x.rank,)), what="the index", inputs=(1,))
+        if index.rank == x.rank:
+            for other, (size, wanted) in enumerate(zip(x.shape, index.shape, strict=True)):
+                if other != axis and size != wanted:
+                    message = f"`gather` needs an index no larger than x in dimension {other}"
+                    require.at_least(size, wanted, message, inputs=(0, 1), axis=(other, other))
+        return x.with_shape(index.shape)
+
+    def forward(self, x: TensorType, index: TensorType) -> Any:
+        return Method(In(0), "gather", self.dim, In(1))
+
+
+@op("take_along_dim", "torch.take_along_dim")
+class TakeAlongDim(Op):
+    """As `gather`, with the other dimensions broadcast (as argsort's and topk's indices are used)."""
+
+    inputs = ("x", "index")
+    dim = arg(AnyInt, doc="the dimension that `index` points into")
+    examples = (
+        Example({"dim": 1}, ("float32[B, 5, 8]", "int64[B, 2, 1]"), "float32[B, 2, 8]"),
+        Example({"dim": -1}, ("float32[1, 5]", "int64[4, 3]"), "float32[4, 3]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, index: TensorType) -> TensorType:
+        require.dtype(index, "int64", what="the index", inputs=(1,))
+        require.rank(index, x.rank, what=f"with an input {x}, the index", inputs=(0, 1))
+        require.rank(x, least=1, inputs=(0,))
+        axis = require.axis(x, self.dim)
+        shapes = [t.shape[:axis] + t.shape[axis + 1 :] for t in (x, index)]
+        rest = broadcast(require, shapes, self.name, (0, 1))
+        return x.with_shape((*rest[:axis], index.shape[axis], *rest[axis:]))
+
+    def forward(self, x: TensorType, index: TensorType) -> Any:
+        return Call("torch.take_along_dim", In(0), In(1), dim=self.dim)

@@ -1,0 +1,207 @@
+"""Initial values of parameters and buffers, as a spec writes them: `zeros`, `{normal: {std: 0.02}}`, `{constant: 1}`."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+from archspec.ops.broadcast import category
+from archspec.ops.expr import Call, Method, Name
+from archspec.ops.kinds import (
+    AnyInt,
+    AScalar,
+    BadValue,
+    Choice,
+    Kind,
+    ListOf,
+    NonNegativeFloat,
+    Number,
+    PositiveInt,
+    show,
+)
+
+Table = dict[str, dict[str, tuple[Kind[Any], Any]]]  # initialiser -> argument -> kind and default (None: required)
+
+_FAN = Choice("fan_in", "fan_out")
+_GAIN = Choice("linear", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
+_KAIMING: dict[str, tuple[Kind[Any], Any]] = {
+    "a": (Number, 0.0),
+    "mode": (_FAN, "fan_in"),
+    "nonlinearity": (_GAIN, "leaky_relu"),
+}
+
+PARAMETER_INITS: Table = {
+    "zeros": {},
+    "ones": {},
+    "constant": {"val": (AScalar, None)},
+    "normal": {"mean": (Number, 0.0), "std": (NonNegativeFloat, 1.0)},
+    "uniform": {"a": (Number, 0.0), "b": (Number, 1.0)},
+    "trunc_normal": {
+        "mean": (Number, 0.0), "std": (NonNegativeFloat, 1.0), "a": (Number, -2.0), "b": (Number, 2.0),
+    },
+    "xavier_uniform": {"gain": (Number, 1.0)},
+    "xavier_normal": {"gain": (Number, 1.0)},
+    "kaiming_uniform": _KAIMING,
+    "kaiming_normal": _KAIMING,
+    "orthogonal": {"gain": (Number, 1.0)},
+    "eye": {},
+    "dirac": {"groups": (PositiveInt, 1)},
+}  # fmt: skip
+BUFFER_INITS: Table = {
+    **PARAMETER_INITS,
+    "full": {"fill_value": (AScalar, None)},
+    "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1)},
+    "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
+    "tril": {"diagonal": (AnyInt, 0), "fill_value": (AScalar, 1)},
+    "triu": {"diagonal": (AnyInt, 0), "fill_value": (AScalar, 1)},
+    "values": {"values": (ListOf(AScalar, 1), None)},
+}
+
+_RANKS = {
+    "eye": (2, 2),
+    "dirac": (3, 5),
+    "tril": (2, None),
+    "triu": (2, None),
+    "linspace": (1, 1),
+    "orthogonal": (2, None),
+}
+_FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
+
+
+class Init(NamedTuple):
+    """An initialiser with its arguments."""
+
+    name: str
+    args: dict[str, Any]
+
+    def refuses(self, shape: tuple[int, ...], dtype: str) -> str | None:
+        """Why a tensor of this shape and dtype cannot be initialised so; None if it can."""
+        least, most = _RANKS.get(self.name, (2 if self.name in _FANS else 0, None))
+        if len(shape) < least or (most is not None and len(shape) > most):
+            wanted = f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
+            return f"`{self.name}` initialises {wanted} dimensions, and the shape has {len(shape)}"
+        if (
+            category(dtype) < 2
+            and self.name in PARAMETER_INITS
+            and self.name not in ("zeros", "ones", "constant", "eye")
+        ):
+            return f"`{self.name}` gives floating point numbers, and the dtype is {dtype}"
+        if self.name == "dirac" and shape[0] % self.args["groups"]:
+            return f"`dirac` in {self.args['groups']} groups of {shape[0]} channels"
+        if self.name == "arange" and self.args["step"] == 0:
+            return "`arange` with a step of 0"
+        if self.name == "values" and len(self.args["values"]) != prod(shape):
+            return f"{len(self.args['values'])} values for {prod(shape)} elements"
+        return None
+
+    def expression(self, shape: tuple[int, ...], dtype: str) -> Any:
+        """The tensor. `refuses` gave None."""
+        as_dtype = {"dtype": Name(f"torch.{dtype}")}
+        option = {} if dtype == "float32" else as_dtype
+        sizes = shape or ((),)
+        if self.name in ("zeros", "ones"):
+            return Call(f"torch.{self.name}", *sizes, **option)
+        if self.name in ("constant", "full"):
+            return _full(shape, self.args["val" if self.name == "constant" else "fill_value"], dtype)
+        if self.name == "eye" and len(set(shape)) == 1:
+            return Call("torch.eye", shape[0], **option)
+        if self.name == "eye":
+            return Call("torch.eye", *shape, **option)
+        if self.name in ("tril", "triu"):
+            fill, diagonal = self.args["fill_value"], self.args["diagonal"]
+            full = Call("torch.ones", *sizes, **option) if fill == 1 else _full(shape, fill, dtype)
+            return Method(full, self.name, *([diagonal] if diagonal else []))
+        if self.name == "linspace":
+            return Call("torch.linspace", self.args["start"], self.args["end"], shape[0], **option)
+        if self.name == "arange":
+            start, step = self.args["start"], self.args["step"]
+            bounds = [start, start + step * prod(shape)] if start or step != 1 else [prod(shape)]
+            out = Call(
+                "torch.arange", *bounds, *([step] if step != 1 else []), **({} if dtype == "int64" else as_dtype)
+            )
+            return out if len(shape) == 1 else Method(out, "reshape", *sizes)
+        if self.name == "values":
+            values = [_as(v, dtype) for v in self.args["values"]]
+            tensor = Call("torch.tensor", values, **({} if dtype in ("float32", "int64", "bool") else as_dtype))
+            return tensor if len(shape) == 1 else Method(tensor, "reshape", *sizes)
+        table = PARAMETER_INITS[self.name]
+        options = {k: v for k, v in self.args.items() if v != table[k][1]}
+        return Call(f"nn.init.{self.name}_", Call("torch.empty", *sizes, **option), **options)
+
+
+def _as(value: Any, dtype: str) -> Any:
+    """A Python number of the dtype's own kind, so that torch infers it."""
+    return (bool, int, float, float)[category(dtype)](value)
+
+
+def _full(shape: tuple[int, ...], value: Any, dtype: str) -> Call:
+    plain = dtype in ("float32", "int64", "bool")
+    return Call("torch.full", shape, _as(value, dtype), **({} if plain else {"dtype": Name(f"torch.{dtype}")}))
+
+
+class InitKind(Kind[Init]):
+    """An initialiser of a table: its name, or a mapping of the name to its arguments (or to the first one alone)."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.title = f"an initialiser ({', '.join(table)})"
+
+    def parse(self, value: Any) -> Init:
+        if isinstance(value, Init):
+            return value
+        if isinstance(value, str):
+            name, given = value, {}
+        elif isinstance(value, dict) and len(value) == 1:
+            ((name, given),) = value.items()
+        else:
+            raise self.refuse(value, "write one, as `zeros` or `{normal: {std: 0.02}}`")
+        if name not in self.table:
+            from archspec.diagnostics.suggest import did_you_mean
+
+            raise BadValue(f"there is no initialiser {show(name)}", (), did_you_mean(str(name), self.table))
+        return Init(name, self._arguments(name, given))
+
+    def _arguments(self, name: str, given: Any) -> dict[str, Any]:
+        table = self.table[name]
+        if given is None:
+            given = {}
+        if not isinstance(given, dict):
+            if not table:
+                raise BadValue(f"`{name}` takes no arguments", (name,))
+            given = {next(iter(table)): given}
+        for key in given:
+            if key not in table:
+                from archspec.diagnostics.suggest import did_you_mean
+
+                raise BadValue(f"`{name}` has no argument {show(key)}", (name,), did_you_mean(str(key), table))
+        out: dict[str, Any] = {}
+        for key, (kind, default) in table.items():
+            if key not in given:
+                if default is None:
+                    raise BadValue(f"`{name}` needs `{key}`", (name,))
+                out[key] = default
+                continue
+            try:
+                out[key] = kind.parse(given[key])
+            except BadValue as bad:
+                raise BadValue(bad.message, (name, key, *bad.path), bad.help) from None
+        return out
+
+    def literal(self) -> dict[str, Any]:
+        bare = [n for n, table in self.table.items() if all(default is not None for _, default in table.values())]
+        options: list[dict[str, Any]] = [{"enum": bare}]
+        for name, table in self.table.items():
+            if table:
+                arguments = {
+                    "type": "object",
+                    "properties": {key: kind.schema() for key, (kind, _) in table.items()},
+                    "additionalProperties": False,
+                }
+                first = next(iter(table.values()))[0].schema()
+                options.append({
+                    "type": "object",
+                    "properties": {name: {"anyOf": [arguments, first]}},
+                    "required": [name],
+                    "additionalProperties": False,
+                })  # fmt: skip
+        return {"anyOf": options}

@@ -1,0 +1,223 @@
+"""Putting tensors together and taking them apart along one dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Size, ceil_div
+from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import result_type
+from archspec.ops.expr import Call, In, Index, Method
+from archspec.ops.kinds import AnyInt, ListOf, NonNegativeInt, OneOf, PositiveInt
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+MOST_PIECES = 10_000  # outputs of one op
+
+
+@op("concat", "torch.cat")
+class Concat(Op):
+    """Join tensors along an existing dimension; all their other sizes agree."""
+
+    inputs = ("*x",)
+    dim = arg(AnyInt, 0, "the dimension that grows")
+    examples = (
+        Example({"dim": 1}, ("float32[B, 3, H, W]", "float32[B, 5, H, W]"), "float32[B, 8, H, W]"),
+        Example({"dim": -1}, ("float32[B, 4]", "float16[B, 4]", "int64[B, 1]"), "float32[B, 9]"),
+        Example({}, ("int64[3]", "int64[4]"), "int64[7]"),
+    )
+
+    def infer(self, require: Require, *tensors: TensorType) -> TensorType:
+        first = tensors[0]
+        require.rank(first, least=1, inputs=(0,))
+        axis = require.axis(first, self.dim)
+        joined: Size = first.shape[axis]
+        shape = list(first.shape)
+        for number, x in enumerate(tensors[1:], 1):
+            require.rank(x, first.rank, what=f"with an input {first}, each input", inputs=(0, number))
+            for other in range(first.rank):
+                if other != axis:
+                    shape[other] = require.equal(
+                        shape[other],
+                        x.shape[other],
+                        f"`concat` along dimension {self.dim} reads two sizes that differ in dimension {other}",
+                        inputs=(0, number),
+                        axis=(other, other),
+                    )
+            joined = joined + x.shape[axis]
+        shape[axis] = joined
+        return TensorType(result_type(*tensors), tuple(shape))
+
+    def forward(self, *tensors: TensorType) -> Any:
+        dim = {"dim": self.dim} if self.dim else {}
+        return Call("torch.cat", [In(i) for i in range(len(tensors))], **dim)
+
+
+@op("stack", "torch.stack")
+class Stack(Op):
+    """Join tensors of one shape along a new dimension."""
+
+    inputs = ("*x",)
+    dim = arg(AnyInt, 0, "where the new dimension stands in the result")
+    examples = (
+        Example({}, ("float32[B, 3]", "float32[B, 3]"), "float32[2, B, 3]"),
+        Example({"dim": -1}, ("float32[B, 3]", "float32[B, 3]", "int64[B, 3]"), "float32[B, 3, 3]"),
+    )
+
+    def infer(self, require: Require, *tensors: TensorType) -> TensorType:
+        first = tensors[0]
+        axis = require.axis(first, self.dim, extra=1)
+        shape = list(first.shape)
+        for number, x in enumerate(tensors[1:], 1):
+            require.rank(x, first.rank, what=f"with an input {first}, each input", inputs=(0, number))
+            for other, size in enumerate(x.shape):
+                shape[other] = require.equal(
+                    shape[other],
+                    size,
+                    f"`stack` reads two sizes that differ in dimension {other}",
+                    inputs=(0, number),
+                    axis=(other, other),
+                )
+        shape.insert(axis, len(tensors))
+        return TensorType(result_type(*tensors), tuple(shape))
+
+    def forward(self, *tensors: TensorType) -> Any:
+        dim = {"dim": self.dim} if self.dim else {}
+        return Call("torch.stack", [In(i) for i in range(len(tensors))], **dim)
+
+
+class Pieces(Op):
+    """Base of ops that take one tensor apart into several."""
+
+    result = ("*piece",)
+
+    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
+        raise NotImplementedError
+
+    def count(self, x: TensorType) -> int:
+        """How many pieces there are."""
+        raise NotImplementedError
+
+    def taken_apart(self, x: TensorType) -> Any:
+        """The call; its value is a tuple."""
+        raise NotImplementedError
+
+    def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:
+        require.rank(x, least=1, inputs=(0,))
+        found = self.pieces(require, x)
+        if len(found) > MOST_PIECES:
+            require.fail(
+                "AS304", f"`{self.name}` of {x} has {len(found)} results; {MOST_PIECES} are allowed", inputs=(0,)
+            )
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def forward(self, x: TensorType) -> Any:
+        value = self.taken_apart(x)
+        return Index(value, (0,)) if self.count(x) == 1 else value
+
+
+@op("chunk", "torch.chunk")
+class Chunk(Pieces):
+    """Take a dimension apart into `chunks` pieces of equal size (the last may be smaller)."""
+
+    chunks = arg(PositiveInt, doc="number of pieces")
+    dim = arg(AnyInt, 0, "the dimension to take apart")
+    examples = (
+        Example({"chunks": 3, "dim": -1}, "float32[B, T, 12]", ("float32[B, T, 4]",) * 3),
+        Example(2, "float32[5, 2]", ("float32[3, 2]", "float32[2, 2]")),
+        Example(4, "float32[6]", ("float32[2]",) * 3),
+        Example(1, "float32[B, 6]", "float32[B, 6]"),
+    )
+
+    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
+        axis = require.axis(x, self.dim)
+        size = x.shape[axis]
+        if isinstance(size, int):
+            if size == 0:
+                return [x] * self.chunks
+            each = -(-size // self.chunks)
+            sizes: list[Size] = [min(each, size - start) for start in range(0, size, each)]
+        else:
+            piece = ceil_div(size, self.chunks)
+            last = size - (self.chunks - 1) * piece
+            require.at_least(
+                last, 1, f"`chunk` into {self.chunks} leaves a last piece too small", inputs=(0,), axis=(axis,)
+            )
+            sizes = [piece] * (self.chunks - 1) + [last]
+        return [x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in sizes]
+
+    def count(self, x: TensorType) -> int:
+        size = x.shape[self.dim]
+        return len(range(0, size, -(-size // self.chunks))) if isinstance(size, int) and size else self.chunks
+
+    def taken_apart(self, x: TensorType) -> Any:
+        dim = {"dim": self.dim} if self.dim else {}
+        return Method(In(0), "chunk", self.chunks, **dim)
+
+
+@op("split", "torch.split")
+class Split(Pieces):
+    """Take a dimension apart into pieces of a size (the last may be smaller), or of the sizes in a list."""
+
+    split_size = arg(
+        OneOf(PositiveInt, ListOf(NonNegativeInt, 1), title="a positive integer, or a list of sizes"),
+        doc="size of a piece, or the sizes of all pieces",
+    )
+    dim = arg(AnyInt, 0, "the dimension to take apart")
+    examples = (
+        Example({"split_size": [4, 8], "dim": -1}, "float32[B, T, 12]", ("float32[B, T, 4]", "float32[B, T, 8]")),
+        Example({"split_size": 4, "dim": 1}, "float32[B, 10]", ("float32[B, 4]", "float32[B, 4]", "float32[B, 2]")),
+        Example({"split_size": 10, "dim": 1}, "float32[B, 10]", "float32[B, 10]"),
+    )
+
+    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
+        axis = require.axis(x, self.dim)
+        size = x.shape[axis]
+        sizes = self.split_size
+        if isinstance(sizes, int):
+            whole = require.known(
+                size, "`split` by a piece's size gives as many pieces as fit", inputs=(0,), axis=(axis,)
+            )
+            sizes = tuple(min(sizes, whole - start) for start in range(0, whole, sizes)) or (0,)
+        else:
+            message = "the sizes of `split` must add up to the size of the dimension"
+            require.equal(sum(sizes), size, message, inputs=(0,), argument="split_size", axis=(axis,))
+        return [x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in sizes]
+
+    def count(self, x: TensorType) -> int:
+        size = x.shape[self.dim]
+        if isinstance(self.split_size, int) and isinstance(size, int):
+            return max(1, -(-size // self.split_size))
+        return len(self.split_size)
+
+    def taken_apart(self, x: TensorType) -> Any:
+        sizes = self.split_size if isinstance(self.split_size, int) else list(self.split_size)
+        dim = {"dim": self.dim} if self.dim else {}
+        return Method(In(0), "split", sizes, **dim)
+
+
+@op("unbind", "torch.unbind")
+class Unbind(Pieces):
+    """Take a dimension apart into its single slices, without that dimension."""
+
+    dim = arg(AnyInt, 0, "the dimension to take apart")
+    examples = (
+        Example({}, "float32[3, B, 4]", ("float32[B, 4]",) * 3),
+        Example({"dim": -1}, "float32[B, 2]", ("float32[B]",) * 2),
+        Example({"dim": 1}, "float32[B, 1]", "float32[B]"),
+    )
+
+    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
+        axis = require.axis(x, self.dim)
+        count = require.known(x.shape[axis], "`unbind` has one result for each element", inputs=(0,), axis=(axis,))
+        require.at_least(count, 1, "`unbind` needs something to take apart", inputs=(0,), axis=(axis,))
+        if count > MOST_PIECES:
+            require.fail("AS304", f"`unbind` of {x} has {count} results; {MOST_PIECES} are allowed", inputs=(0,))
+        return [x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))] * count
+
+    def count(self, x: TensorType) -> int:
+        return int(x.shape[self.dim])  # type: ignore[arg-type]
+
+    def taken_apart(self, x: TensorType) -> Any:
+        return Method(In(0), "unbind", self.dim) if self.dim else Method(In(0), "unbind")
