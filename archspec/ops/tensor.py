@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from archspec.dims import Size
+from archspec.source.dtypes import COMPLEX, DTYPES, FLOATING, INTEGRAL
 
-FLOATING = ("float16", "bfloat16", "float32", "float64")
-INTEGRAL = ("uint8", "int8", "int16", "int32", "int64")
-COMPLEX = ("complex64", "complex128")
-DTYPES = (*FLOATING, *INTEGRAL, *COMPLEX, "bool")
+__all__ = ["COMPLEX", "DTYPES", "FLOATING", "INTEGRAL", "ITEMSIZE", "TensorType", "promote"]
 
 ITEMSIZE = {
     "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
