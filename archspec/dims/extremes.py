@@ -16,8 +16,9 @@ def extreme(greatest: bool, args: Iterable[Size]) -> Size:
     """max or min: nested ones flattened, arguments that never win left out, a common part taken out."""
     flat: list[Size] = []
     for arg in args:
-        inner = arg.terms[0][0][0] if isinstance(arg, Dim) and len(arg.terms) == 1 and len(arg.terms[0][0]) == 1 else None
-        if isinstance(arg, Dim) and isinstance(inner, Extreme) and inner.greatest == greatest and arg.terms[0][1] == 1:
+        lone = arg.terms[0] if isinstance(arg, Dim) and len(arg.terms) == 1 else ((), 0)
+        inner = lone[0][0] if len(lone[0]) == 1 and lone[1] == 1 else None
+        if isinstance(inner, Extreme) and inner.greatest == greatest:
             flat += inner.args
         else:
             flat.append(arg)

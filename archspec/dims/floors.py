@@ -8,7 +8,7 @@ from archspec.dims.size import Dim, Floor, Monomial, Size, Term, from_terms, ter
 
 
 def divide(num: Size, den: Size) -> Size:
-    """``num // den``. Where both are polynomials a common factor is cancelled, as it is not 0 where the quotient exists."""
+    """``num // den``. A common factor is cancelled: it is not 0 where the quotient exists."""
     if isinstance(den, int):
         if isinstance(num, int):
             return num // den
@@ -90,7 +90,7 @@ def _by_dim(num: Size, den: Dim) -> Size:
         whole = quotient
     else:
         remainder = list(terms_of(num))
-    common = _common([*remainder, *den.terms])
+    common = common_factor([*remainder, *den.terms])
     factor = 0
     for _, c in (*remainder, *den.terms):
         factor = gcd(factor, c)
@@ -111,19 +111,19 @@ def _long_division(num: Size, den: Dim) -> tuple[list[Term], list[Term]]:
     left = num
     while left:
         m, a = terms_of(left)[0]
-        part = _without(m, lead)
+        part = without(m, lead)
         if part is None or a % c:
             remainder.append((m, a))
             left = left - from_terms([(m, a)])
             if len(den.terms) > 1:
-                return [], terms_of(num) and list(terms_of(num))  # only an exact quotient is of use
+                return [], list(terms_of(num))  # only an exact quotient is of use
         else:
             quotient.append((part, a // c))
             left = left - from_terms([(part, a // c)]) * den
     return quotient, remainder
 
 
-def _without(m: Monomial, part: Monomial) -> Monomial | None:
+def without(m: Monomial, part: Monomial) -> Monomial | None:
     """m / part, or None where part does not divide m."""
     left = list(m)
     for atom in part:
@@ -133,7 +133,7 @@ def _without(m: Monomial, part: Monomial) -> Monomial | None:
     return tuple(left)
 
 
-def _common(terms: list[Term]) -> Monomial:
+def common_factor(terms: list[Term]) -> Monomial:
     """The greatest monomial that divides all."""
     shared = list(terms[0][0])
     for m, _ in terms[1:]:
@@ -152,7 +152,7 @@ def _common(terms: list[Term]) -> Monomial:
 def _cancel(terms: list[Term], common: Monomial, factor: int) -> Size:
     out: list[Term] = []
     for m, c in terms:
-        left = _without(m, common)
+        left = without(m, common)
         assert left is not None
         out.append((left, c // factor))
     return from_terms(out)

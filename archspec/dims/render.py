@@ -21,7 +21,7 @@ def _size(size: Size, replace: Replace) -> tuple[str, int]:
     given = replace(size)
     if given is not None:
         return given, _PRIMARY
-    found = _remainder(size)
+    found = as_remainder(size)
     if found is None:
         summands = [_term(t, replace) for t in size.terms]
     else:
@@ -32,7 +32,7 @@ def _size(size: Size, replace: Replace) -> tuple[str, int]:
         summands = [(times < 0, text, _PRODUCT)]
         if rest:
             more = rest.terms if isinstance(rest, Dim) else terms_of(rest)
-            if _remainder(rest) is None:
+            if as_remainder(rest) is None:
                 summands += [_term(t, replace) for t in more]
             else:
                 inner, tight = _size(rest, replace)
@@ -50,7 +50,7 @@ def _size(size: Size, replace: Replace) -> tuple[str, int]:
     return text, _SUM
 
 
-def _remainder(size: Size) -> tuple[int, Floor, Size] | None:
+def as_remainder(size: Size) -> tuple[int, Floor, Size] | None:
     """``times * (p % k) + rest`` where that has fewer terms than the sum as it stands."""
     if isinstance(size, int) or len(size.terms) < 2:
         return None

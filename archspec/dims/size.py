@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from math import gcd
 from typing import NoReturn, Union
 
 MAX_TERMS = 256  # summands of one size
@@ -18,7 +17,7 @@ MAX_DEGREE = 32  # factors of one summand
 MAX_BITS = 2048  # of a coefficient
 
 
-class TooComplex(ArithmeticError):
+class TooComplex(ArithmeticError):  # noqa: N818 - says what is the case
     """A size has grown past what is worth computing with."""
 
     def __init__(self) -> None:
@@ -262,7 +261,7 @@ class Dim:
         return total
 
     def render(self, atom: Callable[[Dim], str | None]) -> str:
-        """Python source. `atom` is asked for each sub-expression, the whole first, and may give its text (a primary)."""
+        """Python source. `atom` is asked for each sub-expression, from the whole down, and may give its text."""
         from archspec.dims.render import render
 
         return render(self, atom)
