@@ -28,24 +28,20 @@ class Prepared(NamedTuple):
 
 
 def pick_device(name: str) -> torch.device:
-    """`cpu`, `cuda` (`cuda:1`), `mps`, or `auto`: an accelerator where there is one. Raises DeviceError."""
+    """`cpu`, `cuda`, `cuda:1`, `mps`, `xpu`, or `auto`: an accelerator where there is one. Raises DeviceError."""
+    here = torch.accelerator.current_accelerator(check_available=True)
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return here or torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"unknown device `{name}`: give auto, cpu, cuda or mps") from None
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise DeviceError(f"device `{name}` is not supported: give auto, cpu, cuda or mps")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("this machine (or this build of PyTorch) has no MPS device")
-    if device.type == "cuda":
-        if not torch.cuda.is_available():
-            raise DeviceError("this machine (or this build of PyTorch) has no CUDA device")
-        if device.index is not None and device.index >= torch.cuda.device_count():
-            raise DeviceError(f"there is no `{name}`: this machine has {torch.cuda.device_count()} CUDA device(s)")
+        raise DeviceError(f"unknown device `{name}`: give auto, cpu or cuda") from None
+    if device.type != "cpu":
+        if here is None or here.type != device.type:
+            found = "none" if here is None else f"`{here.type}`"
+            raise DeviceError(f"there is no device `{name}` that PyTorch can use here (accelerators found: {found})")
+        if device.index is not None and device.index >= torch.accelerator.device_count():
+            raise DeviceError(f"there is no `{name}`: this machine has {torch.accelerator.device_count()}")
     return device
 
 
