@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics.model import Span
 from archspec.ops.base import Op
 from archspec.ops.tensor import TensorType
+from archspec.source.nodes import Mapping
 from archspec.source.nodes import Node as YamlNode
 
 if TYPE_CHECKING:
@@ -121,3 +122,22 @@ class Graph:
                     else:
                         out.add_edge(source, number, slots=[(slot, value.output)])
         return out
+
+
+class Elaboration(NamedTuple):
+    """What the graph stage hands on.
+
+    A node in error has `calls == []`: what it gives is unknown, and later stages say nothing about it.
+    `input_types` go with `graph.inputs`; None where the text is in error. `facts` are the promises of `symbols:`,
+    `fact_spans` their places. `env`: parameters and size symbols, for expressions of the `train` section of `root`.
+    """
+
+    graph: Graph
+    input_types: list[TensorType | None]
+    facts: dict[str, dict[str, int]]
+    fact_spans: dict[str, Span]
+    params: dict[str, Any]
+    name: str
+    doc: str
+    root: Mapping
+    env: dict[str, Any]

@@ -1,0 +1,120 @@
+"""Arguments of an op: evaluated, checked, and made an `OpCall`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import FAILED, Context, has_local_size
+from archspec.graph.ir import OpCall
+from archspec.graph.items import Item
+from archspec.ops.base import Op
+from archspec.ops.kinds import BadValue
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+# Arguments of PyTorch's constructors that follow from the input.
+INFERRED = frozenset(
+    {"in_channels", "in_features", "num_features", "input_size", "normalized_shape", "num_channels", "embed_dim", "d_model",
+     "in1_features", "in2_features", "device"}
+)  # fmt: skip
+
+
+def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
+    """The op with its arguments, or None (reported)."""
+    cls = item.op
+    assert cls is not None
+    given = argument_nodes(ctx, item, cls)
+    if given is None:
+        return None
+    values: dict[str, Any] = {}
+    healthy = True
+    for name, node in given.items():
+        value = ctx.evaluate(node, env)
+        if value is FAILED:
+            healthy = False
+        else:
+            values[name] = value
+    missing = [name for name, declared in cls.args.items() if declared.required and name not in given]
+    if missing:
+        _missing(ctx, item, cls, missing)
+        return None
+    if not healthy:
+        return None
+    if has_local_size(values):  # checked where the block is called with known sizes
+        return OpCall(cls, values, None)
+    try:
+        return OpCall(cls, values, cls.parse(values))
+    except BadValue as bad:
+        span = argument_span(item.value, cls, bad.path) or item.key_span
+        argument = bad.path[0] if bad.path else None
+        what = f"`{argument}` of `{cls.name}`: {bad.message}" if argument else bad.message
+        ctx.error("AS205", span, what, help=bad.help)
+        return None
+
+
+def argument_nodes(ctx: Context, item: Item, cls: type[Op]) -> dict[str, Node] | None:
+    """The YAML of each argument by its name; None where one is unknown (reported)."""
+    node = item.value
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return {}
+    if isinstance(node, Mapping):
+        unknown = [key for key in node.entries if key not in cls.args]
+        for key in unknown:
+            _unknown(ctx, cls, key, node)
+        return None if unknown else dict(node.entries)
+    first = next(iter(cls.args), None)
+    if first is None:
+        ctx.error("AS203", node.span, f"`{cls.name}` takes no arguments", help=f"write `{cls.name}` alone")
+        return None
+    return {first: node}
+
+
+def argument_span(raw: Node | None, cls: type[Op], path: tuple[str | int, ...]) -> Span | None:
+    """Where the value at `path` (a BadValue's or a Mismatch's) is written; None if it is not."""
+    if raw is None:
+        return None
+    if not path:
+        return None if isinstance(raw, Mapping) else raw.span
+    name, *rest = path
+    node: Node = raw
+    if isinstance(raw, Mapping):
+        found = raw.entries.get(str(name))
+        if found is None:
+            return None
+        node = found
+    elif name != next(iter(cls.args), None):
+        return None
+    for step in rest:
+        inner: Node | None = None
+        if isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
+            inner = node.items[step]
+        elif isinstance(node, Mapping):
+            inner = node.entries.get(str(step))
+        if inner is None:
+            break
+        node = inner
+    return node.span
+
+
+def _unknown(ctx: Context, cls: type[Op], key: str, node: Mapping) -> None:
+    names = list(cls.args)
+    if key in INFERRED:
+        help: str | None = "it follows from the input; leave it out"
+    elif not names:
+        help = "it takes none"
+    else:
+        help = did_you_mean(key, names)
+        listed = f"arguments: {', '.join(names)}"
+        help = f"{help} ({listed})" if help else listed
+    ctx.error("AS203", node.keys[key], f"`{cls.name}` has no argument `{key}`", help=help)
+
+
+def _missing(ctx: Context, item: Item, cls: type[Op], missing: list[str]) -> None:
+    first = next(iter(cls.args))
+    words = " and ".join(f"`{name}`" for name in missing)
+    if missing == [first]:
+        help = f"`{cls.name}: {{{first}: ...}}`, or `{cls.name}: ...` for this one alone"
+    else:
+        help = f"`{cls.name}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"
+    ctx.error("AS204", item.key_span, f"`{cls.name}` needs {words}", help=help)

@@ -1,0 +1,199 @@
+"""Blocks: their definitions, recursion among them, and a block's graph for given parameters (made once for equal ones)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import networkx as nx
+
+from archspec.diagnostics.model import Label, Span
+from archspec.dims import symbol
+from archspec.graph.context import FAILED, Context, freeze
+from archspec.graph.ir import Graph, GraphInput, Value
+from archspec.graph.items import Item
+from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong_identifier
+from archspec.graph.outputs import read_outputs
+from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
+from archspec.graph.scope import Absent, Binding, Builder, Scope
+from archspec.graph.typetext import read_type, symbols_of
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
+
+
+class BlockDef:
+    """One entry of `blocks:`; its parts are read when it is first called."""
+
+    __slots__ = ("_params", "ctx", "layers", "name", "node", "recursive", "span")
+
+    def __init__(self, ctx: Context, name: str, node: Mapping, span: Span) -> None:
+        self.ctx = ctx
+        self.name = name
+        self.node = node
+        self.span = span
+        layers = node.get("layers")
+        self.layers = layers if isinstance(layers, Sequence) else None
+        self.recursive = False
+        self._params: dict[str, Param] | None = None
+
+    def parameters(self) -> dict[str, Param]:
+        if self._params is None:
+            self._params = read_params(self.ctx, self.node.get("params"))
+        return self._params
+
+    def inputs(self) -> list[GraphInput]:
+        declared = self.node.get("inputs")
+        found: list[tuple[str, Span, Node | None]] = []
+        if isinstance(declared, Sequence):
+            found = [(n.value, n.span, None) for n in declared.items if isinstance(n, Scalar) and isinstance(n.value, str)]
+        elif isinstance(declared, Mapping):
+            for name, text in declared.entries.items():
+                empty = isinstance(text, Scalar) and text.value is None
+                found.append((name, declared.keys[name], None if empty else text))
+        return [GraphInput(name, span, None, text) for name, span, text in found] or [GraphInput("x", self.span)]
+
+    @property
+    def doc(self) -> str:
+        node = self.node.get("doc")
+        return str(node.value) if isinstance(node, Scalar) and node.value is not None else ""
+
+
+def read_blocks(ctx: Context, node: Node | None) -> None:
+    """Fill `ctx.blocks`; recursion is reported and its blocks marked."""
+    if not isinstance(node, Mapping):
+        return
+    for name, body in node.entries.items():
+        if isinstance(body, Mapping) and is_block_name(name):
+            ctx.blocks[name] = BlockDef(ctx, name, body, node.keys[name])
+    for block in ctx.blocks.values():
+        seen: dict[str, Span] = {}
+        for given in block.inputs():
+            wrong = wrong_identifier(given.name)
+            if wrong:
+                ctx.error("AS205", given.span, f"an input cannot be called `{given.name}`: {wrong}")
+            if given.name in seen:
+                ctx.error("AS207", given.span, f"`{block.name}` has two inputs `{given.name}`",
+                          secondary=[Label(seen[given.name], "first here")])  # fmt: skip
+            seen[given.name] = given.span
+    _find_recursion(ctx)
+
+
+def used_blocks(ctx: Context, items: Sequence) -> Iterator[tuple[str, Span]]:
+    """Blocks named in a list and the lists within it."""
+    for item in items.items:
+        key = key_of(item)
+        if key in ctx.blocks:
+            assert key is not None
+            yield key, item.keys[key] if isinstance(item, Mapping) else item.span
+        for _, inner, _ in inner_lists(item):
+            yield from used_blocks(ctx, inner)
+
+
+def block_digraph(ctx: Context) -> nx.DiGraph[str]:
+    """Which block uses which; an edge has the `span` of the first use."""
+    out: nx.DiGraph[str] = nx.DiGraph()
+    out.add_nodes_from(ctx.blocks)
+    for name, block in ctx.blocks.items():
+        if block.layers is not None:
+            for used, span in used_blocks(ctx, block.layers):
+                if not out.has_edge(name, used):
+                    out.add_edge(name, used, span=span)
+    return out
+
+
+def _find_recursion(ctx: Context) -> None:
+    graph = block_digraph(ctx)
+    for together in list(nx.strongly_connected_components(graph)):
+        start = next(name for name in ctx.blocks if name in together)
+        if len(together) == 1 and not graph.has_edge(start, start):
+            continue
+        for name in together:
+            ctx.blocks[name].recursive = True
+        edges = [(start, start)] if graph.has_edge(start, start) else nx.find_cycle(graph.subgraph(together), start)
+        route = [edge[0] for edge in edges] + [edges[0][0]]
+        labels = [Label(graph.edges[a, b]["span"], f"`{a}` uses `{b}`") for a, b, *_ in edges]
+        ctx.error(
+            "AS212", labels[0].span, f"a block cannot contain itself: {' → '.join(route)}", label=labels[0].text,
+            secondary=labels[1:], help="for layers one after another use `repeat`",
+        )  # fmt: skip
+
+
+def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Graph | None:
+    """The graph of a block with the item's arguments, or None (reported)."""
+    block = ctx.blocks[item.key]
+    given = _arguments(ctx, block, item, env)
+    if block.recursive or block.layers is None or given is None:
+        return None
+    key = (block.name, *((name, freeze(each.value)) for name, each in given.items()))
+    if key not in ctx.memo:
+        params = bind_params(ctx, block.parameters(), given, ctx.env)
+        if any(value is FAILED for value in params.values()):
+            return None
+        resolved = (block.name, *((name, freeze(value)) for name, value in params.items()))
+        if resolved not in ctx.memo:
+            ctx.memo[resolved] = _build(ctx, block, params, walk)
+        ctx.memo[key] = ctx.memo[resolved]
+    return ctx.memo[key]
+
+
+def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -> dict[str, Given] | None:
+    declared = block.parameters()
+    node = item.value
+    nodes: dict[str, Node] = {}
+    healthy = True
+    if isinstance(node, Mapping):
+        for key in node.entries:
+            if key in declared:
+                nodes[key] = node.entries[key]
+            else:
+                unknown_param(ctx, "AS203", node.keys[key], f"`{block.name}`", key, declared)
+                healthy = False
+    elif node is not None and not (isinstance(node, Scalar) and node.value is None):
+        if not declared:
+            ctx.error("AS203", node.span, f"`{block.name}` takes no parameters")
+            return None
+        nodes[next(iter(declared))] = node
+    missing = [name for name, param in declared.items() if param.type is not None and name not in nodes]
+    if missing:
+        words = " and ".join(f"`{name}`" for name in missing)
+        example = ", ".join(f"{name}: ..." for name in missing)
+        ctx.error("AS204", item.key_span, f"`{block.name}` needs {words}", help=f"`{block.name}: {{{example}}}`",
+                  secondary=[Label(declared[missing[0]].span, "required: a type and no default")])  # fmt: skip
+        healthy = False
+    given: dict[str, Given] = {}
+    for name, each in nodes.items():
+        value = ctx.evaluate(each, env)
+        if value is FAILED:
+            healthy = False
+        else:
+            given[name] = Given(value, each.span)
+    return {name: given[name] for name in declared if name in given} if healthy else None
+
+
+def _build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> Graph | None:
+    assert block.layers is not None
+    ctx.spend(block.span)
+    ctx.enter(block.span)
+    env = {**ctx.env, **params}
+    plan = Plan([((), block.layers)])
+    builder = Builder("block", block.name, ("block", block.name), plan, block.span)
+    builder.inputs = block.inputs()
+    local: dict[str, Any] = {}
+    for given in builder.inputs:
+        if given.type_text is not None:
+            given.type = read_type(ctx, given.type_text, env, block.name)
+            local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))
+    env.update(local)
+    scope = Scope(builder, block.layers, (), env)
+    for number, given in enumerate(builder.inputs):
+        scope.names[given.name] = Binding(Value(-1, number), given.span)
+    last = walk(ctx, scope, Value(-1, 0))
+    outputs = read_outputs(ctx, scope, block.node.get("outputs"), last, block.span)
+    ctx.leave()
+    if outputs is None:
+        return None
+    named, spans = outputs
+    return builder.finish(
+        named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans
+    )

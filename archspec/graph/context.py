@@ -1,0 +1,115 @@
+"""What one elaboration shares: where findings go, the root's values, the blocks, memoised graphs, limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from archspec.dims import Dim
+from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.graph.ir import Graph
+from archspec.source.expressions import FAILED, evaluate
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from archspec.graph.blocks import BlockDef
+
+MAX_TURNS = 10_000  # of one repeat
+MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
+MAX_WORK = 200_000  # steps built: what is elaborated once counts once
+MAX_DEPTH = 60  # structures within one another
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_NOTHING: frozenset[str] = frozenset()
+
+
+class LimitReached(Exception):
+    """An expansion was too large; its diagnostic has been given."""
+
+
+class Context:
+    __slots__ = ("_mentions", "blocks", "depth", "diagnostics", "env", "memo", "work")
+
+    def __init__(self, diagnostics: Diagnostics, env: dict[str, Any]) -> None:
+        self.diagnostics = diagnostics
+        self.env = env  # parameters and size symbols of the root: visible in every block
+        self.blocks: dict[str, BlockDef] = {}
+        self.memo: dict[Any, Graph | None] = {}
+        self.work = 0
+        self.depth = 0
+        self._mentions: dict[int, frozenset[str]] = {}
+
+    def error(
+        self, code: str, span: Span, message: str, *, label: str = "", help: str | None = None, secondary: Iterable[Label] = ()
+    ) -> None:
+        self.diagnostics.error(code, span, message, label=label, help=help, secondary=secondary)
+
+    def evaluate(self, node: Node, env: dict[str, Any]) -> Any:
+        """The node's plain data with its expressions replaced, or FAILED (the errors are reported)."""
+        if type(node) is Scalar and not (isinstance(node.value, str) and "$" in node.value):
+            return node.value
+        return evaluate(node, env, self.diagnostics)
+
+    def mentions(self, node: Node | None) -> frozenset[str]:
+        """Every name that the expressions under a node could read (more is harmless: it costs sharing only)."""
+        if node is None:
+            return _NOTHING
+        known = self._mentions.get(id(node))
+        if known is None:
+            known = self._mentions[id(node)] = self._find_mentions(node)
+        return known
+
+    def _find_mentions(self, node: Node) -> frozenset[str]:
+        if isinstance(node, Scalar):
+            text = node.value
+            return frozenset(_NAME.findall(text)) if isinstance(text, str) and "$" in text else _NOTHING
+        children: Iterable[Node] = ()
+        if isinstance(node, Sequence):
+            children = node.items
+        elif isinstance(node, Mapping):
+            children = node.entries.values()
+        found = [names for child in children if (names := self.mentions(child))]
+        return _NOTHING.union(*found) if found else _NOTHING
+
+    def spend(self, span: Span, amount: int = 1) -> None:
+        """Count steps built; stop where a spec expands without reasonable end."""
+        self.work += amount
+        if self.work > MAX_WORK:
+            self.error(
+                "AS215", span, f"the spec expands to more than {MAX_WORK:,} different steps",
+                help="fewer turns, or turns that do not differ (what is equal is built once)",
+            )  # fmt: skip
+            raise LimitReached
+
+    def enter(self, span: Span) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.error("AS215", span, f"structures and blocks are nested more than {MAX_DEPTH} deep")
+            raise LimitReached
+
+    def leave(self) -> None:
+        self.depth -= 1
+
+
+def freeze(value: Any) -> Any:
+    """A hashable stand-in for a value, equal only for equal values of equal types (1, 1.0 and true differ)."""
+    if isinstance(value, (list, tuple)):
+        return ("list", *map(freeze, value))
+    if isinstance(value, dict):
+        return ("dict", *((key, freeze(item)) for key, item in value.items()))
+    return (type(value).__name__, value)
+
+
+def has_local_size(value: Any) -> bool:
+    """Does a value hold a size that only the call of a block fixes (`Block.D`)?"""
+    if isinstance(value, Dim):
+        return any("." in name for name in value.symbols)
+    if isinstance(value, (list, tuple)):
+        return any(map(has_local_size, value))
+    if isinstance(value, dict):
+        return any(map(has_local_size, value.values()))
+    return False
+
+
+__all__ = ["FAILED", "MAX_NODES", "MAX_TURNS", "MAX_WORK", "Context", "LimitReached", "freeze", "has_local_size"]

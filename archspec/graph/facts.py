@@ -1,0 +1,53 @@
+"""`symbols:`: what a user promises of the sizes of the inputs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import FAILED, Context
+from archspec.ops.kinds import show
+from archspec.source.nodes import Mapping, Node
+
+PROMISES = ("min", "max", "multiple_of")
+
+
+class ReadFacts(NamedTuple):
+    values: dict[str, dict[str, int]]
+    spans: dict[str, Span]
+
+
+def read_facts(ctx: Context, node: Node | None, symbols: list[str], env: dict[str, Any]) -> ReadFacts:
+    """The promises that are well formed; the others are reported."""
+    out = ReadFacts({}, {})
+    if not isinstance(node, Mapping):
+        return out
+    for name, promises in node.entries.items():
+        if name not in symbols:
+            help = did_you_mean(name, symbols)
+            if help is None:
+                help = f"sizes of the inputs: {', '.join(symbols)}" if symbols else "no input has a size with a name"
+            ctx.error("AS206", node.keys[name], f"no input has a size `{name}`", help=help)
+            continue
+        if not isinstance(promises, Mapping):
+            continue  # the schema stage has reported it
+        found: dict[str, int] = {}
+        for key, value_node in promises.entries.items():
+            if key not in PROMISES:
+                continue
+            value = ctx.evaluate(value_node, env)
+            if value is FAILED:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                ctx.error("AS205", value_node.span, f"`{key}` of `{name}` is a positive integer, got {show(value)}")
+                continue
+            found[key] = value
+        low, high, step = found.get("min", 1), found.get("max"), found.get("multiple_of", 1)
+        if high is not None and high // step * step < low:
+            span = promises.entries["max"].span
+            ctx.error("AS205", span, f"no size `{name}` is from {low} to {high}" + (f" and a multiple of {step}" if step > 1 else ""))
+            continue
+        out.values[name] = found
+        out.spans[name] = node.keys[name]
+    return out

@@ -1,0 +1,138 @@
+"""Why a name cannot be read here: misspelt, inside another item, defined later, or part of a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+from archspec.diagnostics.model import Label, Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import Context
+from archspec.graph.names import inner_lists, key_of, name_of
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+if TYPE_CHECKING:
+    from archspec.graph.scope import Scope
+
+
+def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
+    """Report a name that `scope` cannot read."""
+    here: Scope | None = scope
+    while here is not None:
+        later = next(((at, where) for at, known, where in _names(here.items) if known == name and at >= here.current), None)
+        if later is not None:
+            _later(ctx, here, name, span, *later)
+            return
+        here = here.parent
+    here = scope
+    while here is not None:
+        for item in here.items.items:
+            where = _inside(item, name)
+            if where is not None:
+                around = name_of(item) or key_of(item)
+                ctx.error("AS206", span, f"`{name}` is inside `{around}`, and is not seen from here",
+                          secondary=[Label(where, "it is this one")],
+                          help=f"read `{around}`, or move `{name}` out of it")  # fmt: skip
+                return
+        here = here.parent
+    options = scope.visible()
+    help = did_you_mean(name, options)
+    if help is None:
+        shown = ", ".join(f"`{option}`" for option in options[:12])
+        help = f"values here: {shown}{', …' if len(options) > 12 else ''}"
+    ctx.error("AS206", span, f"there is no value `{name}`", help=help)
+
+
+def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
+    """Every written name of a list: item number, name, place."""
+    for index, item in enumerate(items.items):
+        if not isinstance(item, Mapping):
+            continue
+        name = item.entries.get("name")
+        if isinstance(name, Scalar) and isinstance(name.value, str):
+            yield index, name.value, name.span
+        outputs = item.entries.get("outputs")
+        if isinstance(outputs, Sequence):
+            for node in outputs.items:
+                if isinstance(node, Scalar) and isinstance(node.value, str):
+                    yield index, node.value, node.span
+
+
+def _later(ctx: Context, scope: Scope, name: str, span: Span, at: int, where: Span) -> None:
+    """The name is that of this item or a later one: a cycle if that one needs this one, else merely out of order."""
+    reads = _reads(scope.items)
+    start = scope.current
+    if at == start or nx.has_path(reads, at, start):
+        route = [start, *nx.shortest_path(reads, at, start)]
+        labels = [_label(scope.items, index) for index in route]
+        if len(route) == 2 and at == start:
+            route, labels = [start, start], [name, name]
+        places = [
+            Label(place, f"`{labels[k]}` reads `{labels[k + 1]}`")
+            for k in range(1, len(route) - 1)
+            if (place := _reading_span(scope.items, route[k])) is not None
+        ]
+        ctx.error("AS211", span, f"these values need one another: {' → '.join(labels)}", label=f"`{labels[0]}` reads `{name}`",
+                  secondary=places, help="a model's values form no cycle; a recurrence is a block in a `repeat`")  # fmt: skip
+        return
+    ctx.error("AS213", span, f"`{name}` is defined later", secondary=[Label(where, "here")],
+              help=f"move `{name}` before this item")  # fmt: skip
+
+
+def _reads(items: Sequence) -> nx.DiGraph[int]:
+    """Which item of the list reads which, by number."""
+    named = {name: index for index, name, _ in _names(items)}
+    out: nx.DiGraph[int] = nx.DiGraph()
+    out.add_nodes_from(range(len(items.items)))
+    for index, item in enumerate(items.items):
+        read = [name.value for name in _from_nodes(item) if isinstance(name.value, str)]
+        out.add_edges_from((index, named[name]) for name in read if name in named)
+        if index and not (isinstance(item, Mapping) and "from" in item.entries):
+            out.add_edge(index, index - 1)
+    return out
+
+
+def _from_nodes(item: Node) -> Iterator[Scalar]:
+    """The names an item reads, those of its nested lists too."""
+    if not isinstance(item, Mapping):
+        return
+    source = item.entries.get("from")
+    nodes: list[Node] = []
+    if isinstance(source, Sequence):
+        nodes = source.items
+    elif isinstance(source, Mapping):
+        nodes = list(source.entries.values())
+    elif source is not None:
+        nodes = [source]
+    for node in nodes:
+        if isinstance(node, Scalar):
+            yield node
+    for _, inner, _ in inner_lists(item):
+        for nested in inner.items:
+            yield from _from_nodes(nested)
+
+
+def _label(items: Sequence, index: int) -> str:
+    item = items.items[index]
+    return name_of(item) or key_of(item) or f"item {index}"
+
+
+def _reading_span(items: Sequence, index: int) -> Span | None:
+    item = items.items[index]
+    if isinstance(item, Mapping) and "from" in item.entries:
+        return item.entries["from"].span
+    return item.span
+
+
+def _inside(item: Node, name: str) -> Span | None:
+    for _, inner, _ in inner_lists(item):
+        for _, known, where in _names(inner):
+            if known == name:
+                return where
+        for nested in inner.items:
+            found = _inside(nested, name)
+            if found is not None:
+                return found
+    return None

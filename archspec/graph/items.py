@@ -1,0 +1,164 @@
+"""Reading one item of a list: which op, block or structure it is, and its common keys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.diagnostics.model import Label, Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import Context
+from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name
+from archspec.ops.base import Op
+from archspec.ops.registry import all_ops, find
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+
+class Item(NamedTuple):
+    """`kind`: "op", "block", "use", or a structure's word; `value` is what stands under its key."""
+
+    node: Node
+    position: Position
+    kind: str
+    key: str
+    key_span: Span
+    value: Node | None
+    common: dict[str, Node]
+    op: type[Op] | None = None
+
+    def get(self, key: str) -> Node | None:
+        return self.common.get(key)
+
+    @property
+    def is_structure(self) -> bool:
+        return self.kind in STRUCTURES
+
+
+def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
+    """The item, or None (reported)."""
+    if isinstance(node, Scalar):
+        if not isinstance(node.value, str):
+            what = "this item is empty" if node.value is None else f"an item cannot be {node.data()!r}"
+            ctx.error("AS214", node.span, what, help="an item is an op's name (`- relu`) or a mapping (`- linear: 10`)")
+            return None
+        return _of_key(ctx, node, position, node.value, node.span, None, {})
+    if isinstance(node, Sequence):
+        ctx.error(
+            "AS214", node.span, "an item cannot be a list",
+            help="a chain inside a chain is written `- sequence: [...]`",
+        )  # fmt: skip
+        return None
+    assert isinstance(node, Mapping)
+    common = {key: value for key, value in node.entries.items() if key in COMMON}
+    others = [key for key in node.entries if key not in COMMON]
+    known = [key for key in others if _kind(ctx, key) is not None]
+    if len(known) == 1:
+        _unknown_keys(ctx, node, known[0], [key for key in others if key != known[0]])
+        return _of_key(ctx, node, position, known[0], node.keys[known[0]], node.entries[known[0]], common)
+    if len(known) > 1:
+        first, *rest = known
+        ctx.error(
+            "AS214", node.keys[rest[0]], f"an item has one op or block; this one has {_words(known)}",
+            label="a second one", secondary=[Label(node.keys[first], "the first")],
+            help="write each as an item of its own, with its own `-`",
+        )  # fmt: skip
+        return None
+    if others:
+        for key in others:
+            _unknown(ctx, key, node.keys[key], common_too=len(others) > 1 or not common)
+        return None
+    ctx.error(
+        "AS214", node.span, "this item has no op or block" if common else "this item is empty",
+        help="an item is an op's name (`- relu`) or a mapping with one op: `{name: fc, linear: 10}`",
+    )  # fmt: skip
+    return None
+
+
+def read_merge(ctx: Context, node: Node, position: Position) -> Item | None:
+    """The `merge` of a `parallel`: an op with arguments and nothing else."""
+    item = read_item(ctx, node, position)
+    if item is None:
+        return None
+    if item.kind != "op":
+        ctx.error("AS205", item.key_span, f"`merge` is an op that joins the branches, not `{item.key}`",
+                  help="`merge: add`, or `merge: {concat: {dim: 1}}`")  # fmt: skip
+        return None
+    for key in item.common:
+        assert isinstance(node, Mapping)
+        ctx.error("AS201", node.keys[key], f"`merge` takes no `{key}`", help=f"write `{key}` on the parallel item")
+    return item._replace(common={})
+
+
+def _kind(ctx: Context, key: str) -> str | None:
+    if key in WORDS:
+        return key
+    if key in ctx.blocks:
+        return "block"
+    return "op" if find(key) is not None else None
+
+
+def _of_key(
+    ctx: Context, node: Node, position: Position, key: str, span: Span, value: Node | None, common: dict[str, Node]
+) -> Item | None:
+    kind = _kind(ctx, key)
+    if kind is None:
+        _unknown(ctx, key, span, common_too=False)
+        return None
+    if value is None and kind in WORDS:
+        want = "the name of an earlier item" if kind == "use" else "items"
+        ctx.error("AS204", span, f"`{key}` needs {want}", help=_FORMS[kind])
+        return None
+    return Item(node, position, kind, key, span, value, common, find(key) if kind == "op" else None)
+
+
+_FORMS = {
+    "use": "`- use: encoder`",
+    "sequence": "`- sequence: [...]`",
+    "residual": "`- residual: [...]`",
+    "parallel": "`- parallel: {branches: {a: [...], b: [...]}, merge: add}`",
+}
+
+
+def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
+    if "$" in key:
+        ctx.error("AS202", span, f"an op or block is named outright; `{key}` is an expression",
+                  help="choose between items with `when`")  # fmt: skip
+        return
+    torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
+    plain = _squeeze(torch_name)
+    ops = all_ops()
+    same = [name for name in ops if _squeeze(name) == plain or _squeeze(ops[name].counterpart.rpartition(".")[2]) == plain]
+    if same:
+        what = "block" if is_block_name(key) else "op"
+        ctx.error("AS202", span, f"there is no {what} `{key}`", help=f"the op is called `{same[0]}`")
+        return
+    options = [*ops, *WORDS, *ctx.blocks]
+    if common_too:
+        options += COMMON
+    help = did_you_mean(key, options)
+    if help is None and is_block_name(key):
+        names = ", ".join(f"`{name}`" for name in list(ctx.blocks)[:8])
+        help = f"blocks of this spec: {names}" if names else "declare it under `blocks:`"
+    what = "block" if is_block_name(key) else "op"
+    ctx.error("AS202", span, f"there is no {what} `{key}`", help=help)
+
+
+def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> None:
+    """Keys beside a good op key: most often an argument written one level too high."""
+    op = find(key)
+    block = ctx.blocks.get(key)
+    arguments = op.args if op is not None else (block.parameters() if block is not None else {})
+    for other in others:
+        if other in arguments:
+            help: str | None = f"it is an argument of `{key}`; write it there: `{key}: {{{other}: ...}}`"
+        else:
+            help = did_you_mean(other, COMMON)
+        ctx.error("AS201", node.keys[other], f"an item has no key `{other}`", help=help)
+
+
+def _squeeze(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _words(keys: list[str]) -> str:
+    quoted = [f"`{key}`" for key in keys]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

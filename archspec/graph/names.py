@@ -1,0 +1,196 @@
+"""What items and modules may be called, and what they are called when a spec does not say."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
+STRUCTURES = ("sequence", "residual", "parallel")
+WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
+
+# Attributes of torch.nn.Module: a submodule of that name would replace what PyTorch itself calls.
+# (A test holds this list against the installed PyTorch.)
+RESERVED = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
+    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
+    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
+    state_dict to to_empty train training type xpu zero_grad""".split()
+)
+
+_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+Position = tuple[Any, ...]  # of an item inside its graph: (3,), (3, "body", 0)
+
+
+def snake_case(name: str) -> str:
+    """`PatchEmbed` → `patch_embed`, `MLPBlock` → `mlp_block`."""
+    return _WORD_START.sub("_", name).lower()
+
+
+def is_block_name(name: str) -> bool:
+    return name[:1].isupper() and name.isidentifier() and name.isascii()
+
+
+def wrong_identifier(name: str) -> str | None:
+    """Why a name cannot be an identifier of the compiled class, or None."""
+    if not name:
+        return "it is empty"
+    if not name.isascii():
+        return "it has characters other than ASCII letters, digits and underscores"
+    if not name.isidentifier():
+        if name[0].isdigit():
+            return "it begins with a digit"
+        odd = next((c for c in name if not (c.isalnum() or c == "_")), "")
+        return "it has a space" if odd == " " else f"it has the character {odd!r}"
+    if keyword.iskeyword(name):
+        return "it is a word of Python's own"
+    return None
+
+
+def wrong_path(path: str) -> str | None:
+    """Why a name cannot be a module path, or None. Parts are identifiers or indices: `encoder.0.attn`."""
+    for part in path.split("."):
+        if not part:
+            return "a part between dots is empty" if path else "it is empty"
+        if not _PART.fullmatch(part):
+            return wrong_identifier(part) or "it is no identifier"
+        if keyword.iskeyword(part):
+            return f"`{part}` is a word of Python's own"
+        if part in RESERVED or part.startswith("__"):
+            return f"`{part}` is what PyTorch calls an attribute of every module (torch.nn.Module.{part})"
+        if part.startswith("_") and part.lstrip("_") in _PRIVATE:
+            return f"`{part}` is what PyTorch calls an attribute of every module (torch.nn.Module.{part})"
+    return None
+
+
+_PRIVATE = frozenset(
+    """apply backward_hooks backward_pre_hooks buffers call_impl compiled_call_impl forward_hooks forward_hooks_always_called
+    forward_hooks_with_kwargs forward_pre_hooks forward_pre_hooks_with_kwargs get_backward_hooks get_backward_pre_hooks
+    get_name is_full_backward_hook is_hf_initialized load_from_state_dict load_state_dict_post_hooks
+    load_state_dict_pre_hooks maybe_warn_non_full_backward_hook modules named_members non_persistent_buffers_set parameters
+    register_load_state_dict_pre_hook register_state_dict_hook replicate_for_data_parallel save_to_state_dict slow_forward
+    state_dict_hooks state_dict_pre_hooks version wrapped_call_impl""".split()
+)
+
+
+def key_of(item: Node) -> str | None:
+    """The op, block or structure of an item as it is written; checked elsewhere."""
+    if isinstance(item, Scalar):
+        return item.value if isinstance(item.value, str) else None
+    if isinstance(item, Mapping):
+        return next((key for key in item.entries if key not in COMMON), None)
+    return None
+
+
+def name_of(item: Node) -> str | None:
+    """The written name of an item, if it is plain text."""
+    if isinstance(item, Mapping):
+        node = item.entries.get("name")
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            return node.value
+    return None
+
+
+def is_named(item: Node) -> bool:
+    return isinstance(item, Mapping) and "name" in item.entries
+
+
+def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
+    """The lists of a structure: where, the list, and the name of the branch if it has one."""
+    key = key_of(item)
+    if key not in STRUCTURES or not isinstance(item, Mapping):
+        return
+    value = item.entries[key]
+    if isinstance(value, Sequence) and key != "parallel":
+        yield ("body",), value, None
+    elif isinstance(value, Mapping) and key == "residual":
+        for part in ("body", "shortcut"):
+            inside = value.entries.get(part)
+            if isinstance(inside, Sequence):
+                yield (part,), inside, None
+    elif isinstance(value, Mapping) and key == "parallel":
+        branches = value.entries.get("branches")
+        if isinstance(branches, Mapping):
+            for name, branch in branches.entries.items():
+                if isinstance(branch, Sequence):
+                    yield ("branch", name), branch, name
+        elif isinstance(branches, Sequence):
+            for number, branch in enumerate(branches.items):
+                if isinstance(branch, Sequence):
+                    yield ("branch", number), branch, None
+
+
+def _spliceable(item: Node) -> bool:
+    """An unnamed structure that may add no path component (a repeated one must: its turns are `sequence.0`, …)."""
+    return isinstance(item, Mapping) and key_of(item) in STRUCTURES and not is_named(item) and "repeat" not in item.entries
+
+
+def _any_named(items: Sequence) -> bool:
+    for item in items.items:
+        if is_named(item):
+            return True
+        if _spliceable(item) and any(_any_named(inner) for _, inner, branch in inner_lists(item) if branch is None):
+            return True
+    return False
+
+
+class Plan:
+    """Module paths of the unnamed items of one graph, by position; `spliced`: unnamed structures add no component.
+
+    The plan is read off the spec alone, before anything is evaluated: a name never depends on a parameter.
+    """
+
+    __slots__ = ("auto", "spliced")
+
+    def __init__(self, lists: list[tuple[Position, Sequence]], *, indexed: bool = False) -> None:
+        self.auto: dict[Position, str] = {}
+        self.spliced = not indexed and any(_any_named(items) for _, items in lists)
+        if self.spliced:
+            self._after_ops(lists)
+        else:
+            number = 0  # the lists of one structure (body, shortcut) are numbered through
+            for position, items in lists:
+                for index in range(len(items.items)):
+                    self.auto[(*position, index)] = str(number)
+                    number += 1
+
+    def _after_ops(self, lists: list[tuple[Position, Sequence]]) -> None:
+        taken: set[str] = set()
+        unnamed: list[tuple[Position, str]] = []
+
+        def walk(position: Position, items: Sequence) -> None:
+            for index, item in enumerate(items.items):
+                here = (*position, index)
+                if is_named(item):
+                    name = name_of(item)
+                    if name:
+                        taken.add(name.split(".")[0])
+                elif _spliceable(item):
+                    for where, inner, branch in inner_lists(item):
+                        if branch is None:
+                            walk((*here, *where), inner)
+                        else:
+                            taken.add(branch)
+                else:
+                    unnamed.append((here, snake_case(key_of(item) or "item")))
+
+        for position, items in lists:
+            walk(position, items)
+        counts: dict[str, int] = {}
+        for here, base in unnamed:
+            while True:
+                count = counts.get(base, 0)
+                counts[base] = count + 1
+                path = f"{base}_{count}" if count else base
+                if path not in taken:
+                    break
+            self.auto[here] = path

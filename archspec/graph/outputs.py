@@ -1,0 +1,55 @@
+"""What a root or block gives back: `outputs`, or the last value."""
+
+from __future__ import annotations
+
+from archspec.diagnostics.model import Label, Span
+from archspec.graph.context import Context
+from archspec.graph.ir import Value
+from archspec.graph.names import wrong_identifier
+from archspec.graph.scope import Absent, Scope
+from archspec.graph.wiring import Chain, read_name
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+Outputs = tuple[list[tuple[str, Value]], list[Span]]
+
+
+def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, span: Span) -> Outputs | None:
+    """Names with their values, and where each is written; None if one cannot be read (reported)."""
+    scope.current = len(scope.items.items)
+    if node is None:
+        if isinstance(last, Absent):
+            ctx.error("AS206", last.span, "the last value is left out, so there is nothing to give back",
+                      help="name the value to give back with `outputs`")  # fmt: skip
+            return None
+        return [("output", last)], [scope.items.items[-1].span if scope.items.items else span]
+    entries: list[tuple[str, Node, Span]] = []
+    if isinstance(node, Mapping):
+        entries = [(name, value, node.keys[name]) for name, value in node.entries.items()]
+    elif isinstance(node, Sequence):
+        entries = [(_own_name(value), value, value.span) for value in node.items]
+    else:
+        entries = [(_own_name(node), node, node.span)]
+    named: list[tuple[str, Value]] = []
+    seen: dict[str, Span] = {}
+    healthy = bool(entries)
+    if not entries:
+        ctx.error("AS205", node.span, "`outputs` names nothing", help="leave it out to give back the last value")
+    for name, value_node, name_span in entries:
+        value = read_name(ctx, scope, value_node, "outputs")
+        wrong = wrong_identifier(name) if value is not None else None
+        if wrong:
+            ctx.error("AS205", name_span, f"an output cannot be called `{name}`: {wrong}",
+                      help=f"give it a name of its own: `outputs: {{logits: {name}}}`" if name_span == value_node.span else None)  # fmt: skip
+        if name in seen and value is not None:
+            ctx.error("AS207", name_span, f"two outputs are called `{name}`", secondary=[Label(seen[name], "first here")])
+        seen[name] = name_span
+        if value is None or wrong:
+            healthy = False
+        else:
+            named.append((name, value))
+    return (named, [value_node.span for _, value_node, _ in entries]) if healthy else None
+
+
+def _own_name(node: Node) -> str:
+    """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`."""
+    return str(node.value).replace(".", "_") if isinstance(node, Scalar) else ""

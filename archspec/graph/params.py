@@ -1,0 +1,100 @@
+"""Parameters of a spec or block: declared, given, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.dims import Dim
+from archspec.graph.context import FAILED, Context
+from archspec.graph.names import wrong_identifier
+from archspec.ops.kinds import show
+from archspec.source.nodes import Mapping, Node, Scalar
+
+# Type words: a parameter declared with one is required. The value is one that --set may be shown with.
+TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}
+_TITLES = {
+    "int": "an integer", "float": "a number", "bool": "true or false", "str": "a string", "list": "a list",
+    "dict": "a mapping", "any": "a value",
+}  # fmt: skip
+
+
+class Param(NamedTuple):
+    """`type` is the type word of a required parameter; None where `node` is the default."""
+
+    name: str
+    span: Span
+    node: Node
+    type: str | None
+
+
+class Given(NamedTuple):
+    value: Any
+    span: Span
+
+
+def read_params(ctx: Context, node: Node | None) -> dict[str, Param]:
+    """The declarations under a `params:` key."""
+    if not isinstance(node, Mapping):
+        return {}
+    out: dict[str, Param] = {}
+    for name, declared in node.entries.items():
+        wrong = wrong_identifier(name)
+        if wrong:
+            ctx.error("AS205", node.keys[name], f"a parameter cannot be called `{name}`: {wrong}")
+            continue
+        word = declared.value if isinstance(declared, Scalar) and declared.plain else None
+        out[name] = Param(name, node.keys[name], declared, word if isinstance(word, str) and word in TYPES else None)
+    return out
+
+
+def bind_params(
+    ctx: Context, declared: MappingOf[str, Param], given: MappingOf[str, Given], around: dict[str, Any]
+) -> dict[str, Any]:
+    """Every parameter's value, in order of declaration; FAILED for those in error (reported).
+
+    A required one that is not given is the caller's to report. A default may use the parameters before it, and the
+    values `around`.
+    """
+    values: dict[str, Any] = {}
+    for name, param in declared.items():
+        sample = ctx.evaluate(param.node, {**around, **values}) if param.type is None else FAILED
+        if name not in given or (param.type is None and sample is FAILED):
+            values[name] = sample
+            continue
+        value = given[name].value
+        kind = param.type or kind_of(sample)
+        if not accepts(kind, value):
+            default = f"its default is {show(sample)}" if param.type is None else None
+            ctx.error("AS205", given[name].span, f"`{name}` is {_TITLES[kind]}, got {show(value)}", help=default)
+            value = sample
+        values[name] = value
+    return values
+
+
+def kind_of(default: Any) -> str:
+    """The type word that a default stands for."""
+    if default is None:
+        return "any"
+    if isinstance(default, Dim):
+        return "int"
+    return {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}.get(type(default), "any")
+
+
+def accepts(kind: str, value: Any) -> bool:
+    if kind == "any":
+        return True
+    if kind == "int":
+        return isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool))
+    if kind == "float":
+        return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
+    return isinstance(value, {"bool": bool, "str": str, "list": (list, tuple), "dict": dict}[kind])  # type: ignore[arg-type]
+
+
+def unknown_param(ctx: Context, code: str, span: Span, what: str, name: str, declared: MappingOf[str, Param]) -> None:
+    """Report a name that is no parameter of `what`."""
+    help = did_you_mean(name, declared)
+    listed = f"parameters: {', '.join(declared)}" if declared else "it has none"
+    ctx.error(code, span, f"{what} has no parameter `{name}`", help=f"{help} ({listed})" if help else listed)

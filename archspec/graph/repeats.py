@@ -1,0 +1,137 @@
+"""`repeat` and `when`: which turns of an item there are, and what each can read."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.dims import Dim
+from archspec.graph.context import FAILED, MAX_TURNS, Context
+from archspec.graph.items import Item
+from archspec.graph.names import wrong_identifier
+from archspec.graph.scope import Scope
+from archspec.ops.kinds import show
+from archspec.source.nodes import Mapping, Node, Scalar
+
+LOOP = frozenset({"i"})
+
+
+class Turn(NamedTuple):
+    """One call of an item: its number in the repeat (0 where there is none), what its expressions read, its path."""
+
+    number: int
+    env: dict[str, Any]
+    path: str
+
+
+def loop_names(item: Item) -> frozenset[str]:
+    """The names that `repeat` binds."""
+    repeat = item.get("repeat")
+    if repeat is None:
+        return frozenset()
+    bound = repeat.get("as") if isinstance(repeat, Mapping) else None
+    return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
+
+
+def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | None:
+    """The turns whose `when` holds (one, for an item without `repeat`); None if wrong (reported)."""
+    from archspec.graph.labels import evaluated_name
+
+    repeat, when, written = item.get("repeat"), item.get("when"), item.get("name")
+    base = name if isinstance(name, str) else scope.builder.plan.auto.get(item.position, item.key)
+    if repeat is None:
+        holds = _when(ctx, when, scope.env)
+        return None if holds is None else [Turn(0, scope.env, base)] if holds else []
+    envs = _envs(ctx, repeat, scope.env)
+    if envs is None:
+        return None
+    own = written is not None and name is None  # each turn has a name of its own
+    differs = when is not None and bool(ctx.mentions(when) & loop_names(item))
+    holds = True if differs else _when(ctx, when, scope.env)
+    if holds is None:
+        return None
+    out: list[Turn] = []
+    for number, env in enumerate(envs if holds else ()):
+        here = _when(ctx, when, env) if differs else True
+        path: Any = f"{base}.{number}"
+        if own:
+            assert written is not None
+            path = evaluated_name(ctx, scope, written, env)
+        if here is None or path is FAILED:
+            return None
+        if here:
+            out.append(Turn(number, env, path))
+    ctx.spend(item.key_span, len(out))
+    return out
+
+
+def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
+    if when is None:
+        return True
+    value = ctx.evaluate(when, env)
+    if value is FAILED:
+        return None
+    if isinstance(value, bool):
+        return value
+    help = None
+    if isinstance(value, str) and not (isinstance(when, Scalar) and "$" in str(when.value)):
+        help = f"an expression is written `$({value})`"
+    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help)
+    return None
+
+
+def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if isinstance(repeat, Mapping):
+        return _each(ctx, repeat, env)
+    count = ctx.evaluate(repeat, env)
+    if count is FAILED:
+        return None
+    if isinstance(count, Dim):
+        ctx.error("AS306", repeat.span, f"`repeat` is known when the model is built; {count} only when it runs")
+        return None
+    if isinstance(count, list):
+        ctx.error("AS205", repeat.span, "`repeat` takes a count; to go through a list use `each`",
+                  help="`repeat: {each: $stages, as: stage}`")  # fmt: skip
+        return None
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        ctx.error("AS205", repeat.span, f"`repeat` takes a count, 0 or more, got {show(count)}")
+        return None
+    return [{**env, "i": i} for i in range(count)] if _bounded(ctx, repeat, count) else None
+
+
+def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, Any]] | None:
+    healthy = True
+    for key in repeat.entries:
+        if key not in ("each", "as"):
+            help = did_you_mean(key, ("each", "as")) or "keys: each, as"
+            ctx.error("AS201", repeat.keys[key], f"`repeat` has no key `{key}`", help=help)
+            healthy = False
+    each, bound = repeat.get("each"), repeat.get("as")
+    name = bound.value if isinstance(bound, Scalar) else None
+    if bound is not None and (not isinstance(name, str) or wrong_identifier(name)):
+        ctx.error("AS205", bound.span, "`as` takes the name that an element is read by", help="`as: stage`")
+        healthy = False
+    if each is None:
+        if healthy:
+            ctx.error("AS204", repeat.span, "`repeat` needs `each`", help="`repeat: {each: $stages, as: stage}`, or a count")
+        return None
+    values = ctx.evaluate(each, env)
+    if values is FAILED or not healthy:
+        return None
+    if not isinstance(values, (list, tuple)):
+        ctx.error("AS205", each.span, f"`each` takes a list, got {show(values)}",
+                  help=f"for a count: `repeat: {values}`" if isinstance(values, int) else None)  # fmt: skip
+        return None
+    if not _bounded(ctx, each, len(values)):
+        return None
+    own = [name] if isinstance(name, str) else []
+    return [{**env, **dict.fromkeys(own, value), "i": i} for i, value in enumerate(values)]
+
+
+def _bounded(ctx: Context, node: Node, count: int) -> bool:
+    if count > MAX_TURNS:
+        ctx.error("AS215", node.span, f"{count:,} turns; a repeat has at most {MAX_TURNS:,}")
+        return False
+    return True

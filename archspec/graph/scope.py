@@ -1,0 +1,221 @@
+"""A graph under construction (`Builder`) and the names that one of its lists can read (`Scope`)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.model import Label, Span
+from archspec.graph.context import Context
+from archspec.graph.ir import Graph, GraphInput, Node, Value
+from archspec.graph.names import Plan, Position
+from archspec.source.nodes import Sequence
+
+
+class Absent(NamedTuple):
+    """No value: the item was left out by `when` and read nothing that could take its place."""
+
+    span: Span
+
+
+class Binding(NamedTuple):
+    """What a name stands for. `turns`: for a repeat, the numbers of the turns that are there.
+
+    `step` is the number of the node whose modules `use` calls again; None where the name is not an item's own.
+    """
+
+    value: Value | Absent
+    span: Span
+    step: int | None = None
+    turns: tuple[int, ...] | range | None = None
+    turn_inputs: Value | Absent | None = None  # what the first turn reads
+    unknown: bool = False  # the item is in error: whatever is read of it is unknown too
+    tap: int | None = None  # the value is that after turn number `tap` of a repeat
+
+
+class Builder:
+    """Collects the nodes of one `Graph`."""
+
+    def __init__(self, kind: str, name: str, template: Any, plan: Plan, span: Span, outer: Scope | None = None) -> None:
+        self.kind = kind
+        self.name = name
+        self.template = template
+        self.plan = plan
+        self.span = span
+        self.outer = outer  # the list in which a nested graph stands: its names can be read
+        self.inputs: list[GraphInput] = []
+        self.nodes: list[Node] = []
+        self.captured: dict[Value, int] = {}  # value of the outer graph → number of the input that brings it in
+        self.ties: dict[str, tuple[str, Span]] = {}  # for the enclosing block or root: path in this graph → target
+        self.taps: dict[int, set[int]] = {}  # repeated node → turns whose value is read
+        self._paths: dict[str, Span] = {}
+        self._prefixes: dict[str, tuple[str, Span]] = {}
+
+    def claim(self, ctx: Context, path: str, span: Span) -> bool:
+        """Take a module path; an error if it is another's, or inside another's."""
+        other: tuple[str, Span] | None = None
+        if path in self._paths:
+            other = (path, self._paths[path])
+        elif path in self._prefixes:
+            other = self._prefixes[path]
+        parts = path.split(".")
+        for count in range(1, len(parts)):
+            prefix = ".".join(parts[:count])
+            if other is None and prefix in self._paths:
+                other = (prefix, self._paths[prefix])
+            self._prefixes.setdefault(prefix, (path, span))
+        self._paths.setdefault(path, span)
+        if other is None:
+            return True
+        if other[0] == path:
+            message = f"two items are called `{path}`"
+        else:
+            inner, around = (path, other[0]) if len(path) > len(other[0]) else (other[0], path)
+            message = f"`{inner}` would be a part of `{around}`, which is an item of its own"
+        ctx.error("AS207", span, message, label="again here", secondary=[Label(other[1], "first here")])
+        return False
+
+    def add(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def capture(self, value: Value, name: str, span: Span) -> Value:
+        """Bring a value of the graph around into this one, as one more input."""
+        number = self.captured.get(value)
+        if number is None:
+            taken = {given.name for given in self.inputs}
+            base = name.replace(".", "_")
+            unique, count = base, 0
+            while unique in taken:
+                count += 1
+                unique = f"{base}_{count}"
+            number = self.captured[value] = len(self.inputs)
+            self.inputs.append(GraphInput(unique, span))
+        return Value(-1, number)
+
+    def finish(self, outputs: list[tuple[str, Value]], **more: Any) -> Graph:
+        nodes = self.nodes
+        if self.taps:
+            nodes, outputs = _split_repeats(nodes, outputs, self.taps)
+        return Graph(
+            self.kind, self.name, self.template, more.pop("params", {}), self.inputs, nodes, outputs, self.span, **more
+        )
+
+
+class Scope:
+    """One list being walked: its own names so far, then those of the lists around it."""
+
+    __slots__ = ("builder", "current", "env", "items", "names", "parent", "position")
+
+    def __init__(
+        self, builder: Builder, items: Sequence, position: Position, env: dict[str, Any], parent: Scope | None = None
+    ) -> None:
+        self.builder = builder
+        self.items = items
+        self.position = position
+        self.env = env
+        self.parent = parent
+        self.names: dict[str, Binding] = {}
+        self.current = 0  # index of the item being elaborated
+
+    def bind(self, ctx: Context, name: str, binding: Binding) -> None:
+        """Name a value; an error if the list has that name already."""
+        other = self.names.get(name)
+        if other is not None:
+            ctx.error(
+                "AS207", binding.span, f"`{name}` is already the name of another value of this list",
+                label="again here", secondary=[Label(other.span, "first here")],
+            )  # fmt: skip
+        self.names[name] = binding
+
+    def find(self, name: str) -> tuple[Binding, Scope, int | None] | None:
+        """The binding of a name, the list it is in, and the number of the turn (`h.3`) if it is one of a repeat's."""
+        base, _, last = name.rpartition(".")
+        turn = int(last) if base and last.isdecimal() and len(last) < 6 else None
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found, scope, None
+            if turn is not None:
+                repeat = scope.names.get(base)
+                if repeat is not None and (repeat.turns is not None or repeat.unknown):
+                    return repeat, scope, turn
+            scope = scope.parent
+        return None
+
+    def visible(self) -> list[str]:
+        out: list[str] = []
+        scope: Scope | None = self
+        while scope is not None:
+            out += scope.names
+            scope = scope.parent
+        return out
+
+    def bring(self, value: Value, origin: Scope, name: str, span: Span) -> Value:
+        """A value of the list `origin` as a value of this list's graph (captured through the graphs between)."""
+        between: list[Builder] = []
+        builder = self.builder
+        while builder is not origin.builder:
+            between.append(builder)
+            assert builder.outer is not None
+            builder = builder.outer.builder
+        for inner in reversed(between):
+            value = inner.capture(value, name, span)
+        return value
+
+
+def tap(builder: Builder, binding: Binding, turn: int) -> Value | Absent | None:
+    """The value after one turn of a repeat; None if there is no such turn. (Found again by `Builder.finish`.)"""
+    assert binding.turns is not None
+    turns = binding.turns
+    if not turns or not (0 <= turn <= turns[-1]):
+        return None
+    done = sum(1 for t in turns if t <= turn) if not isinstance(turns, range) else turn + 1
+    if done == 0:
+        return binding.turn_inputs
+    if done == len(turns) or binding.step is None:
+        return binding.value
+    builder.taps.setdefault(binding.step, set()).add(done - 1)
+    return Value(binding.step, -done)
+
+
+def _split_repeats(
+    nodes: list[Node], outputs: list[tuple[str, Value]], taps: dict[int, set[int]]
+) -> tuple[list[Node], list[tuple[str, Value]]]:
+    """Cut repeated nodes after each turn whose value is read, so that every value is the output of a node."""
+    out: list[Node] = []
+    where: dict[Value, Value] = {}
+    start: dict[int, list[tuple[int, set[str]]]] = {}
+
+    def moved(value: Value) -> Value:
+        if value.node < 0:
+            return value
+        return where.get(value) or Value(start[value.node][-1][0], value.output)
+
+    for number, node in enumerate(nodes):
+        inputs = tuple(None if value is None else moved(value) for value in node.inputs)
+        shared = node.shared
+        if shared is not None:
+            parts = start[shared]
+            shared = next((at for at, paths in parts if node.paths[0] in paths), parts[0][0])
+        cuts = [*sorted(taps.get(number, ())), len(node.calls) - 1]
+        begin = 0
+        parts = []
+        for cut in cuts:
+            last = cut == cuts[-1]
+            part = Node(
+                node.calls[begin : cut + 1], node.paths[begin : cut + 1] if node.calls else node.paths, inputs,
+                node.names if last else (node.paths[cut],), node.item, node.span, node.key_span, node.input_spans, node.raw,
+                node.repeated, shared, node.tie, node.tie_spans, node.doc, node.when, node.repeat, node.auto,
+            )  # fmt: skip
+            out.append(part)
+            at = len(out) - 1
+            parts.append((at, set(part.paths)))
+            where[Value(number, -(cut + 1))] = Value(at, 0)
+            inputs = (Value(at, 0), *inputs[1:])
+            begin = cut + 1
+        start[number] = parts
+    return out, [(name, moved(value)) for name, value in outputs]
+
+
+__all__ = ["Absent", "Binding", "Builder", "Scope", "tap"]

@@ -1,0 +1,241 @@
+"""`sequence`, `residual` and `parallel`: run inside the graph around them, or as a graph of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.arguments import op_call
+from archspec.graph.context import Context
+from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value
+from archspec.graph.items import Item, read_merge
+from archspec.graph.names import Plan, Position, inner_lists, wrong_path
+from archspec.graph.scope import Absent, Builder, Scope
+from archspec.ops.registry import find
+from archspec.source.nodes import Mapping, Sequence
+from archspec.source.nodes import Node as YamlNode
+
+Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
+PARTS = {"residual": ("body", "shortcut"), "parallel": ("branches", "merge")}
+
+
+class Captured(NamedTuple):
+    """Values of the graph around that a nested graph reads besides its input, in the order of its further inputs."""
+
+    values: tuple[Value, ...] = ()
+    inputs: tuple[GraphInput, ...] = ()
+
+
+class Nested(NamedTuple):
+    graph: Graph
+    captured: Captured
+    ties: dict[str, tuple[str, Span]]
+
+
+def run(
+    ctx: Context, scope: Scope, item: Item, position: Position, env: dict[str, Any], start: Value, walk: Walk,
+    builder: Builder,
+) -> Value | Absent | None:  # fmt: skip
+    """Build the structure's steps in `builder` from its input `start`; its value, or None (reported)."""
+    lists = {where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)}
+    if not _well_formed(ctx, item):
+        return None
+    if item.kind == "sequence":
+        return walk(ctx, lists[("body",)], start)
+    if item.kind == "residual":
+        return _residual(ctx, lists, item, position, start, walk, builder)
+    return _parallel(ctx, lists, item, position, env, start, walk, builder)
+
+
+def nested(
+    ctx: Context, scope: Scope, item: Item, name: str, env: dict[str, Any], walk: Walk, chain: Value | None, known: Captured
+) -> Nested | None:
+    """A structure as a graph of its own. `known`: what earlier turns of the same item captured.
+
+    `chain` is its input as a value of the graph around; None in a repeat, whose turns have different ones.
+    """
+    ctx.enter(item.key_span)
+    lists = [(where, items) for where, items, branch in inner_lists(item.node) if branch is None]
+    template = (scope.builder.template, item.position)
+    plan = Plan(lists, indexed=item.kind == "sequence")
+    builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known)
+    last = run(ctx, scope, item, (), env, Value(-1, 0), walk, builder)
+    ctx.leave()
+    return None if last is None else _finish(ctx, builder, last)
+
+
+def _nested_builder(
+    scope: Scope, name: str, template: Any, plan: Plan, span: Span, chain: Value | None, known: Captured
+) -> Builder:
+    builder = Builder("sequence", name, template, plan, span, outer=scope)
+    builder.inputs = [GraphInput("x", span), *known.inputs]
+    builder.captured = {value: number for number, value in enumerate(known.values, start=1)}
+    if chain is not None:
+        builder.captured.setdefault(chain, 0)
+    return builder
+
+
+def _finish(ctx: Context, builder: Builder, last: Value | Absent) -> Nested:
+    if isinstance(last, Absent):
+        ctx.error("AS206", last.span, "the last value of the list is left out, so the list has none")
+        last = Value(builder.add(Node([], ["?"], (), ("",), ("end",), last.span, last.span)))
+    values = sorted((number, value) for value, number in builder.captured.items() if number)
+    captured = Captured(tuple(value for _, value in values), tuple(builder.inputs[1:]))
+    return Nested(builder.finish([("output", last)]), captured, builder.ties)
+
+
+def _well_formed(ctx: Context, item: Item) -> bool:
+    value, key = item.value, item.key
+    if isinstance(value, Sequence) and key != "parallel":
+        return True
+    if key == "sequence":
+        assert value is not None
+        help = "put a dash before each item: `- linear: 10`" if isinstance(value, Mapping) else "`sequence: [...]`"
+        ctx.error("AS205", value.span, "`sequence` takes a list of items", help=help)
+        return False
+    assert value is not None
+    parts = PARTS[key]
+    if not isinstance(value, Mapping):
+        what = "a list of items, or {body: [...], shortcut: [...]}" if key == "residual" else "{branches: ..., merge: ...}"
+        ctx.error("AS205", value.span, f"`{key}` takes {what}")
+        return False
+    healthy = True
+    for name, given in value.entries.items():
+        if name not in parts:
+            ctx.error("AS201", value.keys[name], f"`{key}` has no key `{name}`",
+                      help=did_you_mean(name, parts) or f"keys: {', '.join(parts)}")  # fmt: skip
+            healthy = False
+        elif name in ("body", "shortcut") and not isinstance(given, Sequence):
+            ctx.error("AS205", given.span, f"`{name}` takes a list of items")
+            healthy = False
+    needed = ("body",) if key == "residual" else parts
+    for name in needed:
+        if name not in value.entries and healthy:
+            ctx.error("AS204", item.key_span, f"`{key}` needs `{name}`",
+                      help="`merge` says how the branches are joined: `merge: {concat: {dim: 1}}`" if name == "merge" else None)  # fmt: skip
+            healthy = False
+    return healthy
+
+
+def _residual(
+    ctx: Context, lists: dict[Position, Scope], item: Item, position: Position, start: Value, walk: Walk, builder: Builder
+) -> Value | None:
+    body = walk(ctx, lists[("body",)], start)
+    shortcut = walk(ctx, lists[("shortcut",)], start) if ("shortcut",) in lists else start
+    if not isinstance(body, Value) or not isinstance(shortcut, Value):
+        absent = body if isinstance(body, Absent) else shortcut
+        assert isinstance(absent, Absent)
+        ctx.error("AS206", absent.span, "the last value of the list is left out, so there is nothing to add")
+        return None
+    add = find("add")
+    assert add is not None
+    here = (*position, "add")
+    node = Node(
+        [OpCall(add, {}, add.parse({}))], ["add"], (body, shortcut), ("",), here, item.key_span, item.key_span,
+        (None, None), auto=True,
+    )  # fmt: skip
+    return Value(builder.add(node))
+
+
+def _parallel(
+    ctx: Context, lists: dict[Position, Scope], item: Item, position: Position, env: dict[str, Any], start: Value, walk: Walk,
+    builder: Builder,
+) -> Value | None:  # fmt: skip
+    assert isinstance(item.value, Mapping)
+    branches, merge = item.value.entries["branches"], item.value.entries["merge"]
+    values: list[Value | Absent | None] = []
+    spans: list[Span] = []
+    if isinstance(branches, Mapping):
+        for name, branch in branches.entries.items():
+            spans.append(branches.keys[name])
+            scope = lists.get(("branch", name))
+            if not isinstance(branch, Sequence) or scope is None:
+                ctx.error("AS205", branch.span, f"the branch `{name}` takes a list of items")
+                values.append(None)
+                continue
+            values.append(_named_branch(ctx, scope, item, position, env, name, start, walk, builder, branches.keys[name]))
+    elif isinstance(branches, Sequence):
+        for number, branch in enumerate(branches.items):
+            spans.append(branch.span)
+            if not isinstance(branch, Sequence):
+                ctx.error("AS205", branch.span, "a branch is a list of items", help="`branches: [[relu], [sigmoid]]`")
+                values.append(None)
+                continue
+            values.append(walk(ctx, lists[("branch", number)], start))
+    else:
+        ctx.error("AS205", branches.span, "`branches` takes a mapping of names to lists, or a list of lists")
+        return None
+    if not values:
+        ctx.error("AS205", branches.span, "`branches` is empty")
+    for k, value in enumerate(values):
+        if isinstance(value, Absent):
+            ctx.error("AS206", value.span, "the last value of the branch is left out, so there is nothing to merge")
+            values[k] = None
+    call = _merge_call(ctx, merge, position, env, len(values))
+    if call is None or not values or None in values:
+        return None
+    merged, merge_item = call
+    node = Node(
+        [merged], [merge_item.key], tuple(v for v in values if isinstance(v, Value)), ("",), (*position, "merge"),
+        merge_item.key_span, merge_item.key_span, tuple(spans), raw=merge_item.value, auto=True,
+    )  # fmt: skip
+    return Value(builder.add(node))
+
+
+def _merge_call(
+    ctx: Context, merge: YamlNode, position: Position, env: dict[str, Any], count: int
+) -> tuple[OpCall, Item] | None:
+    item = read_merge(ctx, merge, (*position, "merge"))
+    if item is None or item.op is None:
+        return None
+    call = op_call(ctx, item, env)
+    declared = item.op.inputs
+    most = None if declared and declared[-1].startswith("*") else len(declared)
+    least = sum(not name.endswith("?") for name in declared)
+    if count < least or (most is not None and count > most):
+        ctx.error("AS210", item.key_span, f"`{item.key}` joins {least if most == least else f'{least} or more'} values, "
+                  f"and there are {count} branches")  # fmt: skip
+        return None
+    return None if call is None else (call, item)
+
+
+def _named_branch(
+    ctx: Context, scope: Scope, item: Item, position: Position, env: dict[str, Any], name: str, start: Value, walk: Walk,
+    builder: Builder, span: Span,
+) -> Value | None:  # fmt: skip
+    """A branch with a name is a submodule, as `{name: a, sequence: [...]}` is."""
+    wrong = wrong_path(name)
+    if wrong:
+        ctx.error("AS205", span, f"a branch cannot be called `{name}`: {wrong}")
+        return None
+    outer = scope.parent
+    assert outer is not None
+    here = (*position, "branch", name)
+    if outer.builder is not builder:  # the parallel is a graph of its own, and the branch stands in that one
+        outer = Scope(builder, scope.items, here, env, outer)
+    plan = Plan([((), scope.items)], indexed=True)
+    inner = _nested_builder(outer, name, (builder.template, here), plan, span, start, Captured())
+    last = walk(ctx, Scope(inner, scope.items, (), env, outer), Value(-1, 0))
+    nested_graph = _finish(ctx, inner, last)
+    builder.claim(ctx, name, span)
+    node = Node(
+        [nested_graph.graph], [name], (start, *nested_graph.captured.values), ("",), here, span, span,
+        (None, *(given.span for given in nested_graph.captured.inputs)),
+    )  # fmt: skip
+    number = builder.add(node)
+    attach_ties(builder, number, nested_graph.ties)
+    return Value(number)
+
+
+def attach_ties(builder: Builder, number: int, ties: dict[str, tuple[str, Span]]) -> None:
+    """Hand ties made inside a node's modules to the block or root, from whose paths their targets are counted."""
+    node = builder.nodes[number]
+    for own, (target, span) in ties.items():
+        if builder.kind == "sequence":
+            for path in node.paths:
+                builder.ties[f"{path}.{own}"] = (target, span)
+        else:
+            node.tie[own] = target
+            node.tie_spans[own] = span

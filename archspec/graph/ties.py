@@ -1,0 +1,50 @@
+"""Do the paths in `tie` lead to modules? (Which parameters a module has is known once sizes are.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import Context
+from archspec.graph.ir import Graph, Node, OpCall
+
+
+def check_ties(ctx: Context, root: Graph) -> None:
+    """Every tie of the root and of each block, once."""
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        graph = todo.pop()
+        if id(graph) in seen:
+            continue
+        seen.add(id(graph))
+        for node in graph.nodes:
+            for target, span in [(node.tie[own], node.tie_spans[own]) for own in node.tie]:
+                found = find_module(graph, target)
+                if isinstance(found, str):
+                    ctx.error("AS206", span, f"there is no parameter `{target}`: {found}")
+            todo += [call for call in node.calls if isinstance(call, Graph)]
+
+
+def find_module(graph: Graph, path: str) -> OpCall | None | str:
+    """The op that owns the parameter at `path`, None if an item in error is on the way, or the words of what is missing."""
+    for node, where, call in _modules(graph):
+        if path.startswith(f"{where}."):
+            if call is None:
+                return None
+            if isinstance(call, Graph):
+                return find_module(call, path[len(where) + 1 :])
+            return call
+    known = [where for _, where, _ in _modules(graph)]
+    head = path.rpartition(".")[0]
+    return did_you_mean(head, known) or (f"the modules here are {', '.join(known[:8])}" if known else "there are no modules here")
+
+
+def _modules(graph: Graph) -> Iterator[tuple[Node, str, OpCall | Graph | None]]:
+    for node in graph.nodes:
+        if node.shared is not None:
+            continue
+        if not node.calls:
+            yield node, node.paths[0], None
+        for where, call in zip(node.paths, node.calls, strict=False):
+            yield node, where, call

@@ -1,0 +1,44 @@
+"""Declared types of inputs: `float32[B, 3, H, W]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from archspec.dims import Dim, symbol
+from archspec.graph.context import Context
+from archspec.ops.tensor import TensorType
+from archspec.source.expressions import ExpressionError, report
+from archspec.source.nodes import Node, Scalar
+from archspec.source.types import parse_type
+
+_SYMBOL = re.compile(r"\b[A-Z][A-Za-z0-9_]*")
+
+
+def read_type(ctx: Context, node: Node, env: dict[str, Any], block: str = "") -> TensorType | None:
+    """The type written at a node, or None (reported). In a block the symbols are its own: `D` is `Block.D`."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return None  # the schema stage has reported it
+    prefix = f"{block}." if block else ""
+    try:
+        return TensorType(*parse_type(node.value, env, lambda name: symbol(prefix + name)))
+    except ExpressionError as error:
+        report(error, node, ctx.diagnostics)
+        return None
+
+
+def symbols_of(types: Iterable[TensorType | None]) -> list[str]:
+    """Names of the symbols of some types, in order of appearance."""
+    found: dict[str, None] = {}
+    for each in types:
+        for size in each.shape if each is not None else ():
+            if isinstance(size, Dim):
+                found.update(dict.fromkeys(sorted(size.symbols)))
+    return list(found)
+
+
+def symbols_in_text(node: Node) -> list[str]:
+    """What look like symbols in a text that is no good type, so that they are not reported again where they are used."""
+    text = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
+    return _SYMBOL.findall(text)

@@ -1,0 +1,90 @@
+"""Warnings: parameters, values, inputs and blocks that nothing uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+
+from archspec.diagnostics.model import Span
+from archspec.graph.blocks import block_digraph, used_blocks
+from archspec.graph.context import Context
+from archspec.graph.ir import Graph
+from archspec.graph.names import Position
+from archspec.graph.overrides import FILE
+from archspec.source.nodes import Mapping, Sequence
+
+
+def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
+    _blocks(ctx, root)
+    _params(ctx, root)
+    if not ctx.diagnostics.has_errors:  # an item in error reads nothing: what it was to read would seem unused
+        _values(ctx, graph)
+
+
+def _blocks(ctx: Context, root: Mapping) -> None:
+    layers = root.get("layers")
+    if not isinstance(layers, Sequence):
+        return
+    reached = {name for name, _ in used_blocks(ctx, layers)}
+    if len(reached) < len(ctx.blocks):
+        uses = block_digraph(ctx)
+        reached |= {inner for name in list(reached) for inner in nx.descendants(uses, name)}
+        for name, block in ctx.blocks.items():
+            if name not in reached:
+                ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere")
+
+
+def _params(ctx: Context, root: Mapping) -> None:
+    """A parameter is used where its name stands behind a `$`, in what it is seen from."""
+    declared = root.get("params")
+    if isinstance(declared, Mapping) and declared.entries:
+        read = ctx.mentions(root)
+        for name, span in declared.keys.items():
+            if name not in read and span.file != FILE:
+                ctx.diagnostics.warning("AS401", span, f"the parameter `{name}` is used nowhere")
+    for block in ctx.blocks.values():
+        read = ctx.mentions(block.node)
+        for name, param in block.parameters().items():
+            if name not in read:
+                ctx.diagnostics.warning("AS401", param.span, f"the parameter `{name}` of `{block.name}` is used nowhere")
+
+
+def _values(ctx: Context, root: Graph) -> None:
+    """A value that no output needs. Only the last of a chain of such is named; in a block, only if unused in every instance."""
+    unused: dict[tuple[Any, Position], tuple[Span, str, str] | None] = {}
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        graph = todo.pop()
+        if id(graph) in seen:
+            continue
+        seen.add(id(graph))
+        digraph = graph.to_networkx()
+        ends = {value.node if value.node >= 0 else -1 - value.output for _, value in graph.outputs}
+        needed = set(ends).union(*(nx.ancestors(digraph, end) for end in ends))
+        again = {node.shared for node in graph.nodes if node.shared is not None}
+        tied = [target for node in graph.nodes for target in node.tie.values()]
+        for number, node in enumerate(graph.nodes):
+            for_modules = number in again or any(t.startswith(f"{path}.") for t in tied for path in node.paths)
+            read = number in needed or digraph.out_degree(number) or for_modules
+            key = (graph.template, node.item)
+            if read:
+                unused[key] = None
+            else:
+                unused.setdefault(key, (node.key_span, node.label, "value"))
+            todo += [call for call in node.calls if isinstance(call, Graph)]
+        for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
+            key = (graph.template, ("input", number))
+            if digraph.out_degree(-1 - number) or -1 - number in needed:
+                unused[key] = None
+            else:
+                unused.setdefault(key, (given.span, given.name, "input"))
+    for found in unused.values():
+        if found is not None:
+            span, label, what = found
+            if what == "input":
+                ctx.diagnostics.warning("AS402", span, f"the input `{label}` is read by nothing")
+            else:
+                ctx.diagnostics.warning("AS402", span, f"the value `{label}` is used nowhere",
+                                        help="leave the item out, or name its value in `outputs`")  # fmt: skip

@@ -1,0 +1,182 @@
+"""What an item reads: `from`, or the value before it; and whether that is as many values as it takes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.diagnostics.model import Label, Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.context import FAILED, Context
+from archspec.graph.forward import explain_unknown
+from archspec.graph.ir import Value
+from archspec.graph.items import Item
+from archspec.graph.scope import Absent, Scope, tap
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+Chain = Value | Absent
+
+
+class Inputs(NamedTuple):
+    values: tuple[Value | None, ...]
+    spans: tuple[Span | None, ...]
+
+
+def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Value | None:
+    """The value a name stands for, or None (reported, unless the name's own item is in error)."""
+    name = ctx.evaluate(node, scope.env)
+    if name is FAILED:
+        return None
+    if not isinstance(name, str):
+        ctx.error("AS205", node.span, f"`{what}` takes the name of a value, got {_shown(name)}",
+                  help=f'a name of digits is quoted: `"{name}"`' if isinstance(name, int) else None)  # fmt: skip
+        return None
+    found = scope.find(name)
+    if found is None:
+        explain_unknown(ctx, scope, name, node.span)
+        return None
+    binding, origin, turn = found
+    value: Chain | None = binding.value
+    if binding.tap is not None and binding.step is not None:
+        origin.builder.taps.setdefault(binding.step, set()).add(binding.tap)
+    if turn is not None and not binding.unknown:
+        value = tap(origin.builder, binding, turn)
+        if value is None:
+            base = name.rpartition(".")[0]
+            turns = binding.turns or ()
+            there = f"`{base}` has the turns `{base}.{turns[0]}` to `{base}.{turns[-1]}`" if turns else f"`{base}` has no turns"
+            ctx.error("AS206", node.span, f"there is no turn `{name}`", help=there, secondary=[Label(binding.span, "the repeat")])
+            return None
+    if isinstance(value, Absent):
+        ctx.error("AS206", node.span, f"`{name}` has no value here: its `when` is false and it reads nothing",
+                  secondary=[Label(value.span, "left out")])  # fmt: skip
+        return None
+    assert value is not None
+    return scope.bring(value, origin, name, node.span)
+
+
+def chain_value(ctx: Context, scope: Scope, item: Item, before: Chain) -> Value | None:
+    """The value before, or None (reported)."""
+    if isinstance(before, Absent):
+        ctx.error("AS206", item.key_span, f"`{item.key}` reads the value before it, and that was left out",
+                  secondary=[Label(before.span, "its `when` is false and it reads nothing")],
+                  help="name what is read with `from`")  # fmt: skip
+        return None
+    return before
+
+
+def read_inputs(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], before: Chain) -> Inputs | None:
+    """The item's inputs in the declared order (None for an absent optional one), or None (reported).
+
+    `declared` is written as in `Op.inputs`: ``("x", "mask?")``, ``("*x",)``. The op's `ref_inputs` follow.
+    """
+    found = _read_from(ctx, scope, item, declared, before)
+    refs = item.op.ref_inputs if item.op is not None else ()
+    if not refs:
+        return found
+    values: list[Value | None] = []
+    spans: list[Span | None] = []
+    healthy = True
+    for name in refs:
+        node = item.value.get(name) if isinstance(item.value, Mapping) else None
+        given = node is not None and not (isinstance(node, Scalar) and node.value is None)
+        values.append(read_name(ctx, scope, node, name) if given and node is not None else None)
+        spans.append(node.span if given and node is not None else None)
+        healthy = healthy and (values[-1] is not None or not given)
+    return Inputs((*found.values, *values), (*found.spans, *spans)) if found is not None and healthy else None
+
+
+def _read_from(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], before: Chain) -> Inputs | None:
+    source = item.get("from")
+    if not declared:
+        if source is not None:
+            ctx.error("AS210", source.span, f"`{item.key}` reads no value", help="leave out `from`")
+            return None
+        return Inputs((), ())
+    needed = [name for name in declared if not name.endswith("?")]
+    if source is None:
+        return _from_chain(ctx, scope, item, declared, needed, before)
+    if isinstance(source, Mapping):
+        return _from_mapping(ctx, scope, item, declared, source)
+    return _from_list(ctx, scope, item, declared, needed, source)
+
+
+def _from_chain(
+    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], needed: list[str], before: Chain
+) -> Inputs | None:
+    rest = len(declared) - 1
+    if not needed:  # nothing must be read: a parameter, positions that count by themselves
+        return Inputs((None,) * len(declared), (None,) * len(declared))
+    if len(needed) > 1:
+        names = ", ".join(name.strip("*?") for name in declared)
+        ctx.error("AS210", item.key_span, f"`{item.key}` reads {_count(declared)} ({names}), and the value before it is one",
+                  help=f"name them: `from: [{', '.join(name.strip('*') for name in needed)}]`")  # fmt: skip
+        return None
+    value = chain_value(ctx, scope, item, before)
+    if value is None:
+        return None
+    at = declared.index(needed[0])
+    values: list[Value | None] = [None] * (1 + rest)
+    values[at] = value
+    return Inputs(tuple(values), (None,) * len(values))
+
+
+def _from_list(
+    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], needed: list[str], source: Node
+) -> Inputs | None:
+    nodes = source.items if isinstance(source, Sequence) else [source]
+    if isinstance(source, Scalar) and source.value is None:
+        ctx.error("AS205", source.span, "`from` is empty", help="leave it out to read the value before")
+        return None
+    if not nodes:
+        ctx.error("AS210", source.span, "`from` names nothing", help="leave it out to read the value before")
+        return None
+    variadic = declared[-1].startswith("*")
+    if len(nodes) < len(needed) or (len(nodes) > len(declared) and not variadic):
+        names = ", ".join(name.strip("*") for name in declared)
+        ctx.error("AS210", source.span, f"`{item.key}` reads {_count(declared)} ({names}), and `from` names {len(nodes)}")
+        return None
+    values = [read_name(ctx, scope, node) for node in nodes]
+    if None in values:
+        return None
+    spans: list[Span | None] = [node.span for node in nodes]
+    padding = max(len(declared) - len(nodes), 0)
+    return Inputs((*values, *(None,) * padding), (*spans, *(None,) * padding))
+
+
+def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Mapping) -> Inputs | None:
+    names = [name.strip("*?") for name in declared]
+    healthy = True
+    values: list[Value | None] = [None] * len(declared)
+    spans: list[Span | None] = [None] * len(declared)
+    for key, node in source.entries.items():
+        if key not in names:
+            help = did_you_mean(key, names) or f"inputs: {', '.join(names)}"
+            ctx.error("AS210", source.keys[key], f"`{item.key}` has no input `{key}`", help=help)
+            healthy = False
+            continue
+        number = names.index(key)
+        if declared[number].startswith("*"):
+            ctx.error("AS210", source.keys[key], f"`{key}` of `{item.key}` is several values", help="write `from` as a list")
+            return None
+        values[number] = read_name(ctx, scope, node)
+        spans[number] = node.span
+        healthy = healthy and values[number] is not None
+    missing = [name for name in declared if not name.endswith("?") and name.strip("*") not in source.entries]
+    if missing and healthy:
+        words = ", ".join(f"`{name.strip('*')}`" for name in missing)
+        ctx.error("AS210", source.span, f"`{item.key}` also reads {words}")
+        healthy = False
+    return Inputs(tuple(values), tuple(spans)) if healthy else None
+
+
+def _count(declared: tuple[str, ...]) -> str:
+    least = sum(not name.endswith("?") for name in declared)
+    if declared[-1].startswith("*"):
+        return f"{least} or more values"
+    most = len(declared)
+    number = f"{least}" if least == most else f"{least} to {most}"
+    return f"{number} value{'' if number == '1' else 's'}"
+
+
+def _shown(value: object) -> str:
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(value)
