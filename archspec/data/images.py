@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from archspec.data.errors import reported
+from archspec.diagnostics.model import Span
 from archspec.recipe.data_kinds import Images
 from archspec.recipe.files import DataError, image_files, regular_file
 from archspec.recipe.model import DataFacts
@@ -70,12 +72,16 @@ def normalise(pixels: Tensor, kind: Images) -> Tensor:
 
 
 class ImageSplit:
-    """Image files and their labels. Decoded when first taken; kept if all of them fit into `cache` bytes."""
+    """Image files and their labels. Decoded when first taken; kept if all of them fit into `cache` bytes.
 
-    def __init__(self, files: list[Path], labels: list[int], kind: Images, cache: int = CACHE) -> None:
+    `take` raises SpecError (AS504, at `span`) naming a file that cannot be decoded.
+    """
+
+    def __init__(self, files: list[Path], labels: list[int], kind: Images, span: Span, cache: int = CACHE) -> None:
         self.files = files
         self.labels = torch.tensor(labels, dtype=torch.int64)
         self.kind = kind
+        self.span = span
         self.shape = (kind.depth, *kind.size)
         room = len(files) * int(np.prod(self.shape))
         self._kept = torch.empty((len(files), *self.shape), dtype=torch.uint8) if room <= cache else None
@@ -91,7 +97,8 @@ class ImageSplit:
     def _decode_all(self, indices: Tensor) -> Tensor:
         if self._pool is None:  # Pillow decodes without holding the interpreter's lock
             self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8))
-        return torch.stack(list(self._pool.map(self._decode, indices.tolist())))
+        with reported(self.span):
+            return torch.stack(list(self._pool.map(self._decode, indices.tolist())))
 
     def take(self, indices: Tensor) -> dict[str, Tensor]:
         if self._kept is None:

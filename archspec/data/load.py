@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from torch import Tensor
 
 from archspec.data.arrays import as_field, digits, npz
+from archspec.data.errors import reported
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
 from archspec.data.text import tokens
-from archspec.diagnostics.model import Diagnostic, Span, SpecError
+from archspec.diagnostics.model import Span
 from archspec.recipe.data_kinds import Csv, Digits, Images, Npz, Text
 from archspec.recipe.files import IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
@@ -33,25 +32,13 @@ class Data:
         self.classes = facts.classes
 
 
-@contextmanager
-def _reported(span: Span) -> Iterator[None]:
-    """A DataError as a SpecError: at the line of the data file if it has one, else at the spec's `path`."""
-    try:
-        yield
-    except DataError as error:
-        if error.file is not None and error.line is not None:
-            place = Span(str(error.file), error.line, 1, error.line, 2)
-            raise SpecError([Diagnostic("AS504", error.message, place, help=error.help)]) from None
-        raise SpecError([Diagnostic("AS504", str(error), span, help=error.help)]) from None
-
-
 def open_data(recipe: Recipe) -> Data:
     """Read and split the data of a recipe. The split depends on the data and `recipe.seed` alone.
 
     Raises SpecError (AS504) for a file that is missing, malformed, too large, or not what the spec says. Images are
-    decoded as they are taken: what is wrong with one of them is a DataError then.
+    decoded as they are taken, and what is wrong with one of them is raised then.
     """
-    with _reported(recipe.data.span):
+    with reported(recipe.data.span):
         return _open(recipe)
 
 
@@ -65,11 +52,13 @@ def _open(recipe: Recipe) -> Data:
         files, labels = listing(path, facts, "path")
         if other is not None:
             more, theirs = listing(other, facts, "validation", partial=True)
-            return Data(ImageSplit(files, labels, kind), ImageSplit(more, theirs, kind), facts)
+            span = recipe.data.span
+            return Data(ImageSplit(files, labels, kind, span), ImageSplit(more, theirs, kind, span), facts)
         train, held = hold_out(_enough(len(files), path), kind.holdout, recipe.seed)
 
         def part(chosen: Tensor) -> ImageSplit:
-            return ImageSplit([files[i] for i in chosen.tolist()], [labels[i] for i in chosen.tolist()], kind)
+            numbers = chosen.tolist()
+            return ImageSplit([files[i] for i in numbers], [labels[i] for i in numbers], kind, recipe.data.span)
 
         return Data(part(train), part(held), facts)
     if isinstance(kind, Digits):
@@ -125,7 +114,7 @@ def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> d
     where the data are standardised. Raises SpecError (AS504) for what cannot be read or does not fit the model.
     """
     facts = facts or recipe.data.facts
-    with _reported(Span(source, 1, 1, 1, 2)):
+    with reported(Span(source, 1, 1, 1, 2)):
         fields = _input_fields(recipe, source, facts)
         return {name: fields[field] for name, field in recipe.feeds.items()}
 
