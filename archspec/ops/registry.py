@@ -20,6 +20,8 @@ FAMILIES = (
     "dropout",
     "embedding",
     "arithmetic",
+    "pointwise",
+    "comparison",
     "joining",
     "indexing",
     "shaping",
