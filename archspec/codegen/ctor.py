@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.sizes import bind_sizes
-from archspec.codegen.tree import Chain, Child, Counted, Loop, New, Var, rebuild
+from archspec.codegen.tree import Chain, Child, Counted, Loop, Made, New, Var, rebuild
 from archspec.codegen.unify import NotUnifiable, same, unify
 from archspec.graph.ir import Node
 from archspec.ops.base import Op
@@ -60,7 +60,9 @@ def _components(node: Node) -> list[str] | None:
 def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, inline: bool = False) -> Any:
     """The expression that makes a callee."""
     if isinstance(callee, Op):
-        return bind_sizes(callee.module(*types), types)
+        made = callee.module(*types)
+        assert made is not None
+        return bind_sizes(Made(callee, made.fn, *made.args, **made.kwargs), types)
     found = None if inline else planner.plan_of(callee)
     if found is not None:
         plan, number = found

@@ -25,10 +25,10 @@ _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth it
 class SizeUnknown(Exception):
     """A size is needed in a class none of whose inputs has it."""
 
-    def __init__(self, symbol: str, number: int) -> None:
+    def __init__(self, symbol: str, node: Any) -> None:
         super().__init__(symbol)
         self.symbol = symbol
-        self.number = number
+        self.node = node
 
 
 class _Pending:
@@ -68,11 +68,17 @@ class Forward:
         self.lines = [(f"{s} = {t}", "") for s, t in self._symbols.items()] + self.lines
 
     def _defaults(self) -> None:
-        """Variables that a name of the spec may take: those it gives to values read more than once."""
+        """Variables that a name of the spec may take: those of values that the spec reads by name."""
+        read = {
+            source
+            for aligned in self.plan.nodes
+            for source, span in zip(aligned.sources, aligned.node.input_spans, strict=False)
+            if span is not None
+        }
         self._wanted: dict[Source, str] = {}
         for number, aligned in enumerate(self.plan.nodes):
             for output, name in enumerate(aligned.node.names):
-                if name and "." not in name:
+                if name and "." not in name and (number, output) in read:
                     self._wanted[(number, output)] = name
 
     def _count_uses(self) -> None:
@@ -115,8 +121,13 @@ class Forward:
             if outputs != 1 or aligned.sources[0] is None:
                 raise ValueError("an item with `when` has one output")
             test = self._condition(aligned, own)
-            text = f"{text} if {test} else {self._held(aligned.sources[0])}"
-            self._assign(number, aligned, text)
+            otherwise = self._held(aligned.sources[0])
+            target = self._target(number, aligned)
+            if target == otherwise:
+                self.lines.append((f"if {test}:", ""))
+                self._write(number, aligned, f"    {target} = {text}")
+            else:
+                self._write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
             return
         if outputs == 1:
             nested = isinstance(expr, (Call, Method, Module, Index)) or isinstance(expr, Binary)
@@ -157,6 +168,8 @@ class Forward:
         if value[0] + 1 >= len(self.plan.nodes):
             return False
         reader = self.plan.nodes[value[0] + 1]
+        if self.plan.nodes[value[0]].op is None and not isinstance(reader.forward, Binary):
+            return False  # a block's result is worth a line, and its shape
         if reader.present is not None or reader.looped or reader.unrolled:
             return False
         if reader.node.repeated:
@@ -220,7 +233,7 @@ class Forward:
             for axis, size in enumerate(given.shape if given is not None else ()):
                 if str(size) == name and all(str(t.inputs[k].shape[axis]) == name for t in self.plan.instances):
                     return f"{self.signature[k]}.shape[{axis}]"
-        raise SizeUnknown(name, number)
+        raise SizeUnknown(name, self.plan.nodes[number].node)
 
     # -- repeats -------------------------------------------------------------------------------------------
 
@@ -282,7 +295,7 @@ class Forward:
         wanted = self._wanted.get(value)
         named = self._uses[value] > 1 or self._last.get(value, 0) > value[0] + 1
         multiple = len(self.plan.nodes[value[0]].first.outputs) > 1
-        if wanted and (named or multiple) and not self._residual(value):
+        if wanted and (named or multiple):
             name = identifier(wanted)
             if name in self._live or name in _POOL or name in self._inputs:
                 name = self._names.new(name)
@@ -291,12 +304,6 @@ class Forward:
             if name not in self._live:
                 return name
         return self._names.new("x")
-
-    def _residual(self, value: Source) -> bool:
-        """Read by the next node and by one sum further on: a skip connection keeps the plain variable."""
-        return not self.plan.nodes[value[0]].node.names[value[1]] if value[1] < len(
-            self.plan.nodes[value[0]].node.names
-        ) else True
 
     def _target(self, number: int, aligned: NodePlan) -> str:
         name = self._choose((number, 0), number)
@@ -385,6 +392,10 @@ class Forward:
         if len(texts) == 1:
             text = texts[0]
             text = text[1:-1] if _wrapped(text) else text
+            if self.lines and self.lines[-1][0].startswith(f"{text} = "):
+                statement, comment = self.lines.pop()
+                self.lines.append((f"return {statement[len(text) + 3:]}", comment))
+                return
         elif graph.kind == "root":
             text = "{" + ", ".join(f'"{name}": {t}' for (name, _), t in zip(graph.outputs, texts, strict=True)) + "}"
         else:

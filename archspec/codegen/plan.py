@@ -11,11 +11,11 @@ from typing import Any
 from archspec.codegen.ctor import constructor, is_chain, turns
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes
-from archspec.codegen.tree import MISSING, Var, holds
+from archspec.codegen.tree import MISSING, Made, Var, holds
 from archspec.codegen.unify import NotUnifiable, unify
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.ops.base import Op
-from archspec.ops.expr import Module, Own
+from archspec.ops.expr import Call, Module, Own
 from archspec.shapes.typed import Typed, TypedNode
 
 Source = tuple[int, int]  # (aligned node, output), or (-1, graph input)
@@ -203,15 +203,11 @@ class Planner:
 
         if not node.repeated:
             if isinstance(node.calls[0], OpCall):
-                aligned.forward = merge_ops(
-                    [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done],
-                    lambda op, types: bind_sizes(op.forward(*types), types),
+                aligned.forward = merge_forward(
+                    [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done]
                 )
                 if node.shared is None and needs_attribute(aligned.forward):
-                    aligned.ctor = merge_ops(
-                        [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done],
-                        lambda op, types: op.module(*types),
-                    )
+                    aligned.ctor = each(lambda d: constructor(d.calls[0], d.call_inputs[0], self))
             elif node.shared is None:
                 aligned.ctor = each(lambda d: constructor(d.calls[0], d.call_inputs[0], self))
             return
@@ -222,10 +218,7 @@ class Planner:
             fn = "nn.Sequential"
         elif isinstance(first.calls[0], Op) and not needs_attribute(first.calls[0].forward(*first.call_inputs[0])):
             aligned.unrolled = [
-                merge_ops(
-                    [d if d is MISSING else (d.calls[t], d.call_inputs[t]) for d in aligned.done],
-                    lambda op, types: bind_sizes(op.forward(*types), types),
-                )
+                merge_forward([d if d is MISSING else (d.calls[t], d.call_inputs[t]) for d in aligned.done])
                 for t in range(_one([len(d.calls) for d in present]))
             ]
             return
@@ -233,9 +226,8 @@ class Planner:
             fn = "nn.ModuleList"
             aligned.looped = True
             if isinstance(first.calls[0], Op):
-                aligned.forward = merge_ops(
-                    [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)],
-                    lambda op, types: bind_sizes(op.forward(*types), types),
+                aligned.forward = merge_forward(
+                    [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)]
                 )
         if node.shared is None:
             aligned.ctor = each(lambda d: turns(fn, d, self))
@@ -258,33 +250,19 @@ def needs_attribute(expr: Any) -> bool:
     return holds(expr, Module, Own)
 
 
-def merge_ops(calls: list[Any], make: Any) -> Any:
-    """One expression for an op in all instances; an argument some leave at its default is written in all."""
-    made = [MISSING if c is MISSING else make(*c) for c in calls]
-    known = [m for m in made if m is not MISSING]
-    keys: dict[str, None] = {}
-    for expr in known:
-        keys.update(dict.fromkeys(getattr(expr, "kwargs", {})))
-    for j, expr in enumerate(made):
-        if expr is MISSING:
+def merge_forward(calls: list[Any]) -> Any:
+    """One expression for an op's forward in all instances. `calls`: (op, input types), or MISSING."""
+    made = []
+    for call in calls:
+        if call is MISSING:
+            made.append(MISSING)
             continue
-        op = calls[j][0]
-        for key in keys:
-            if key not in expr.kwargs:
-                if key not in op.args:
-                    raise NotUnifiable
-                expr.kwargs[key] = _collapsed(getattr(op, key))
-        if keys and list(expr.kwargs) != list(keys):
-            ordered = {k: expr.kwargs[k] for k in keys}
-            expr.kwargs.clear()
-            expr.kwargs.update(ordered)
+        op, types = call
+        expr = op.forward(*types)
+        if type(expr) is Call:
+            expr = Made(op, expr.fn, *expr.args, **expr.kwargs)
+        made.append(bind_sizes(expr, types))
     return unify(made)
-
-
-def _collapsed(value: Any) -> Any:
-    if isinstance(value, tuple) and value and all(v == value[0] for v in value):
-        return value[0]
-    return value
 
 
 def _groups(root: Typed) -> list[list[Typed]]:

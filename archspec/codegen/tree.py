@@ -27,6 +27,17 @@ class Var:
         self.origin = origin
 
 
+class Made(Call):
+    """The call an op lowered to, with the op: where another instance writes an argument that this one leaves at its
+    default, the op knows the value."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: Any, fn: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(fn, *args, **kwargs)
+        self.op = op
+
+
 class New:
     """Construction of one of our own classes: `plan` is its ClassPlan, `values` its constructor's arguments by name."""
 
@@ -104,6 +115,8 @@ def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(expr, (Call, Module)):
         args = [change(a) for a in expr.args]
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}
+        if isinstance(expr, Made):
+            return Made(expr.op, expr.fn, *args, **kwargs)
         return Call(expr.fn, *args, **kwargs) if isinstance(expr, Call) else Module(*args, **kwargs)
     if isinstance(expr, Method):
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archspec.codegen.tree import MISSING, Chain, Child, Counted, Loop, New, Var, holds, parts
+from archspec.codegen.tree import MISSING, Chain, Child, Counted, Loop, Made, New, Var, holds, parts
 from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
 
 
@@ -44,6 +44,8 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
     def across(get: Any, word: str = "", where: Any = None) -> Any:
         return unify([MISSING if e is MISSING else get(e) for e in instances], word, where)
 
+    if isinstance(first, Made):
+        _fill([e for e in known if isinstance(e, Made)])
     if isinstance(first, (Call, Module, Method)):
         _agree([getattr(e, "fn", None) for e in known])
         _agree([getattr(e, "name", None) for e in known])
@@ -53,6 +55,8 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
             across(lambda e, i=i: e.args[i], positional(first, i), i) for i in range(len(first.args))
         ]
         kwargs = {k: across(lambda e, k=k: e.kwargs[k], k, k) for k in first.kwargs}
+        if isinstance(first, Made):
+            return Made(first.op, first.fn, *args, **kwargs)
         if isinstance(first, Call):
             return Call(first.fn, *args, **kwargs)
         if isinstance(first, Module):
@@ -96,6 +100,27 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
     if isinstance(first, Var) or isinstance(first, Loop):
         raise NotUnifiable
     return Var(tuple(instances), hint, origin)
+
+
+def _fill(calls: list[Made]) -> None:
+    """Write out the arguments that some of the calls leave at their default, in one order."""
+    written = dict.fromkeys(key for call in calls for key in call.kwargs)
+    if all(list(call.kwargs) == list(written) for call in calls):
+        return
+    order = list(calls[0].op.args)
+    keys = sorted(written, key=lambda key: order.index(key) if key in order else len(order))
+    for call in calls:
+        if any(key not in call.kwargs and key not in call.op.args for key in keys):
+            raise NotUnifiable
+        whole = {key: call.kwargs[key] if key in call.kwargs else _lone(getattr(call.op, key)) for key in keys}
+        call.kwargs.clear()
+        call.kwargs.update(whole)
+
+
+def _lone(value: Any) -> Any:
+    if isinstance(value, tuple) and value and all(v == value[0] for v in value):
+        return value[0]
+    return value
 
 
 def _agree(values: list[Any]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archspec.dims import Size
 from archspec.ops.base import Op, State
 from archspec.shapes.typed import Typed, TypedNode
+
+
+Types = tuple[Any, ...]
 
 
 class Cost(NamedTuple):
@@ -40,23 +43,17 @@ class Costs:
     def of_node(self, done: TypedNode) -> Cost:
         """Of one node, all its turns together. A node that calls shared modules again adds FLOPs only."""
         total = Cost()
-        counted: dict[tuple[int, int], Cost] = {}
         for callee, inputs, outputs in each_call(done):
-            key = (id(callee), id(inputs))
-            one = counted.get(key)
-            if one is None:
-                one = counted[key] = self._call(done, callee, inputs, outputs)
-            total = total.plus(one)
+            total = total.plus(self.of_call(done, callee, inputs, outputs))
         return total._replace(parameters=0, buffers=0) if done.node.shared is not None else total
 
-    def _call(self, done: TypedNode, callee: Op | Typed, inputs: tuple, outputs: tuple) -> Cost:  # type: ignore[type-arg]
+    def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
+        """Of one turn, tied parameters left out."""
         if isinstance(callee, Typed):
             inner = self.of(callee)
-            tied = sum(
-                math.prod(state.shape)
-                for path, state in states(callee)
-                if state.parameter and path in done.node.tie
-            ) if done.node.tie else 0
+            if not done.node.tie:
+                return inner
+            tied = sum(math.prod(s.shape) for path, s in states(callee) if s.parameter and path in done.node.tie)
             return inner._replace(parameters=inner.parameters - tied)
         parameters = buffers = 0
         for state in callee.state(*inputs):
@@ -67,13 +64,14 @@ class Costs:
         return Cost(parameters, buffers, callee.flops(inputs, outputs))
 
 
-def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, tuple, tuple]]:  # type: ignore[type-arg]
+def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:
     """(callee, input types, output types) of each call of a node."""
     last = len(done.calls) - 1
     for turn, callee in enumerate(done.calls):
-        outputs = callee.outputs if isinstance(callee, Typed) else (
-            done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
-        )
+        if isinstance(callee, Typed):
+            outputs = callee.outputs
+        else:
+            outputs = done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
         yield callee, done.call_inputs[turn], outputs
 
 

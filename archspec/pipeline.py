@@ -1,0 +1,156 @@
+"""The pipeline: each stage one line, in order. Every command and every function of the package goes through here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archspec.codegen.emit import Source, emit
+from archspec.codegen.forward import SizeUnknown
+from archspec.cost.rows import Row, rows
+from archspec.cost.totals import Costs
+from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
+from archspec.dims import Constraints, Facts, Size
+from archspec.graph.elaborate import elaborate
+from archspec.graph.ir import Elaboration
+from archspec.ops.tensor import TensorType
+from archspec.recipe.model import DataFacts, Recipe
+from archspec.recipe.stage import check_training
+from archspec.schema.document import validate
+from archspec.shapes.infer import Inference
+from archspec.shapes.typed import UNKNOWN, Typed
+from archspec.source.nodes import Mapping
+from archspec.source.reader import read
+
+MAX_FILE = 1 << 20  # bytes
+
+
+class Spec(NamedTuple):
+    """The text of a spec, what to call it in messages, and what its relative paths start from.
+
+    `data`: the facts of its data where a finished run knows them; no data file is then looked at.
+    """
+
+    text: str | bytes
+    file: str
+    base: Path
+    data: DataFacts | None = None
+
+
+class Report:
+    """What `check` found. Everything below `diagnostics` is empty where they hold an error.
+
+    `inputs`, `outputs`: TensorTypes by name. `requirements`: what the architecture demands of the inputs' sizes;
+    `constraints` holds the same for further questions.
+    `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.diagnostics: list[Diagnostic] = []
+        self.sources: dict[str, str] = {}
+        self.elaboration: Elaboration | None = None
+        self.typed: Typed | None = None
+        self.recipe: Recipe | None = None
+        self.name = ""
+        self.inputs: dict[str, TensorType] = {}
+        self.outputs: dict[str, TensorType] = {}
+        self.requirements: list[str] = []
+        self.constraints = Constraints()
+        self.parameters = 0
+        self.flops: Size = 0
+        self.costs = Costs()
+
+    @property
+    def ok(self) -> bool:
+        return not any(d.is_error for d in self.diagnostics)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The table of nodes."""
+        return rows(self.typed, self.costs) if self.typed is not None and self.ok else []
+
+    def raise_for_errors(self) -> Report:
+        """Itself, if there are no errors; else SpecError."""
+        if not self.ok:
+            raise SpecError(self.diagnostics, self.sources)
+        return self
+
+    def __repr__(self) -> str:
+        found = "ok" if self.ok else f"{sum(d.is_error for d in self.diagnostics)} errors"
+        return f"<Report {self.name or self.spec.file}: {found}>"
+
+
+def load(source: str | os.PathLike[str] | Spec) -> Spec:
+    """A spec from a path, or from YAML text (a string with a line break). Raises OSError."""
+    if isinstance(source, Spec):
+        return source
+    if isinstance(source, str) and "\n" in source:
+        return Spec(source, "<spec>", Path())
+    path = Path(source)
+    with path.open("rb") as file:
+        return Spec(file.read(MAX_FILE + 1), str(source), path.parent)
+
+
+def check(source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None) -> Report:
+    """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override.
+
+    Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
+    Raises OSError where the file cannot be read.
+    """
+    spec = load(source)
+    report = Report(spec)
+    found = Diagnostics()
+    _stages(spec, params or {}, found, report)
+    report.diagnostics = found.sorted()
+    return report
+
+
+def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Report) -> None:
+    report.sources[spec.file] = spec.text if isinstance(spec.text, str) else spec.text.decode("utf-8", "replace")
+    root = read(spec.text, spec.file, found)
+    if not isinstance(root, Mapping) or not validate(root, found):
+        if root is not None and not found.has_errors:
+            found.error("AS205", root.span, "a spec is a mapping: `archspec: 1`, `inputs:`, `layers:`, …")
+        return
+    elaboration = report.elaboration = elaborate(root, params, found)
+    if elaboration is None:
+        return
+    report.name = elaboration.name
+    facts = Facts(elaboration.facts)
+    constraints = report.constraints = Constraints(facts)
+    types = tuple(UNKNOWN if t is None else t for t in elaboration.input_types)
+    typed = report.typed = Inference(constraints, found).graph(elaboration.graph, types)
+    report.inputs = {g.name: t for g, t in zip(elaboration.graph.inputs, types, strict=True) if t is not UNKNOWN}
+    names = [name for name, _ in elaboration.graph.outputs]
+    report.outputs = {n: t for n, t in zip(names, typed.outputs, strict=True) if t is not UNKNOWN}
+    report.requirements = constraints.summary()
+    report.recipe = check_training(elaboration, typed, constraints, spec.base, found, spec.data)
+    if not found.has_errors and typed.complete:
+        total = report.costs.of(typed)
+        report.parameters, report.flops = total.parameters, total.flops
+
+
+def emitted(report: Report) -> Source:
+    """The source of a clean report. Raises SpecError for one with errors."""
+    report.raise_for_errors()
+    assert report.typed is not None
+    assert report.elaboration is not None
+    try:
+        return emit(report.typed, report.elaboration.doc, Path(report.spec.file).name)
+    except SizeUnknown as unknown:
+        node = unknown.node
+        message = f"the size {unknown.symbol} is not to be had here: no input of this block has it"
+        problem = Diagnostic("AS306", message, _span(node), help="pass in a tensor that has this size")
+        raise SpecError([problem], report.sources) from None
+
+
+def source(spec: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None) -> str:
+    """The PyTorch source of a spec: a file that needs torch alone. Raises SpecError, OSError."""
+    return emitted(check(spec, params)).text
+
+
+def _span(node: Any) -> Span:
+    span: Span = node.span
+    return span
