@@ -1,0 +1,202 @@
+"""The schema stage: holds the document around the items against skeleton.py.
+
+It owns which keys the document, its blocks and its promises have, and what kind of value they hold. It does not look
+inside items, arguments, or the `train` and `runtime` sections: the graph stage and the recipe check those, where blocks,
+parameters and expressions are known. So nothing is reported twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+
+from archspec.diagnostics.model import Diagnostics, Span
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.schema import skeleton
+from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+Path = tuple[str | int, ...]
+
+
+@cache
+def _validator() -> Draft7Validator:
+    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.section(), skeleton.section()))
+
+
+def validate(root: Node, diagnostics: Diagnostics) -> bool:
+    """Report what is wrong with the document (AS201, AS204, AS205, AS216); False if there is nothing to elaborate."""
+    for error in _validator().iter_errors(_outline(root)):
+        _report(error, root, diagnostics)
+    if not isinstance(root, Mapping):
+        return False
+    return isinstance(root.get("inputs"), Mapping) and isinstance(root.get("layers"), Sequence)
+
+
+def _outline(root: Node) -> Any:
+    """The document's data without its items and sections."""
+    if not isinstance(root, Mapping):
+        return root.data()
+    out: dict[str, Any] = {}
+    for key, node in root.entries.items():
+        if key in ("layers", "train", "runtime", "params"):
+            out[key] = _hollow(node)
+        elif key == "blocks" and isinstance(node, Mapping):
+            out[key] = {name: _block_outline(body) for name, body in node.entries.items()}
+        else:
+            out[key] = node.data()
+    return out
+
+
+def _block_outline(node: Node) -> Any:
+    if not isinstance(node, Mapping):
+        return node.data()
+    return {key: _hollow(part) if key in ("layers", "params") else part.data() for key, part in node.entries.items()}
+
+
+def _hollow(node: Node) -> Any:
+    if isinstance(node, Sequence):
+        return []
+    return dict.fromkeys(node.entries) if isinstance(node, Mapping) else node.data()
+
+
+def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> None:
+    path: Path = tuple(error.absolute_path)
+    node, where = _at(root, path)
+    schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    kind = error.validator
+    if kind == "additionalProperties" and isinstance(node, Mapping):
+        known = list(schema.get("properties", {}))
+        for key in node.entries:
+            if key not in known:
+                _unknown_key(key, node, known, where, diagnostics)
+    elif kind == "required" and isinstance(node, Mapping):
+        for key in schema["required"]:
+            if key not in node.entries:
+                _missing_key(key, node, root, where, diagnostics)
+    elif kind == "propertyNames" or (error.absolute_schema_path and "propertyNames" in error.absolute_schema_path):
+        _bad_name(str(error.instance), node, path, diagnostics)
+    elif path == ("archspec",):
+        diagnostics.error("AS216", node.span, f"archspec {_shown(node)} is not a version of the language known here",
+                          help="write `archspec: 1`")  # fmt: skip
+    elif kind in ("minProperties", "minItems"):
+        diagnostics.error("AS205", node.span, f"{_place(path)} is empty", help=_EMPTY.get(path[-1] if path else ""))
+    elif kind == "type" and path and node.span == root.span:
+        diagnostics.error("AS205", root.span, f"a spec is {schema['title']}")
+    else:
+        _bad_value(node, path, schema, diagnostics)
+
+
+_EMPTY: dict[str | int, str] = {
+    "inputs": "declare what the model reads: `inputs: {image: float32[B, 3, 224, 224]}`",
+    "outputs": "leave it out to give back the last value",
+}
+
+
+def _bad_value(node: Node, path: Path, schema: dict[str, Any], diagnostics: Diagnostics) -> None:
+    help = None
+    last = path[-1] if path else ""
+    if last == "layers" and isinstance(node, Mapping):
+        help = "put a dash before each item: `- linear: 10`"
+    elif last == "outputs" and isinstance(node, Scalar) and node.value is not None:
+        help = f"write `outputs: [{node.value}]`, or `outputs: {{name: {node.value}}}`"
+    elif path[:1] == ("inputs",) and isinstance(node, Sequence):
+        sizes = ", ".join(str(item.data()) for item in node.items)
+        help = f"write the dtype and the sizes: float32[{sizes}]" if len(path) == 2 else "write `name: type` for each"
+    elif last == "name" and isinstance(node, Scalar) and node.value is not None:
+        help = f'quote it: "{node.value}"'
+    title = schema.get("title", "another value")
+    diagnostics.error("AS205", node.span, f"{_place(path)} takes {title}, got {_shown(node)}", help=help)
+
+
+def _unknown_key(key: str, node: Mapping, known: list[str], where: Path, diagnostics: Diagnostics) -> None:
+    help = did_you_mean(key, known)
+    if help is None and not where and _LEFT_OUT.get(key):
+        help = _LEFT_OUT[key]
+    if help is None:
+        help = f"keys: {', '.join(known)}"
+    diagnostics.error("AS201", node.keys[key], f"{_owner(where)} has no key `{key}`", help=help)
+
+
+_LEFT_OUT = {
+    "optimizer": "it belongs under `train:`",
+    "loss": "it belongs under `train:`",
+    "data": "it belongs under `train:`",
+    "epochs": "it belongs under `train:`",
+    "batch_size": "it belongs under `train:`",
+    "metrics": "it belongs under `train:`",
+    "precision": "it belongs under `runtime:`",
+}
+
+
+def _missing_key(key: str, node: Mapping, root: Node, where: Path, diagnostics: Diagnostics) -> None:
+    example = {
+        "inputs": "`inputs: {image: float32[B, 3, 224, 224]}`",
+        "layers": "`layers:` and a list of items: `- linear: 10`",
+    }.get(key)
+    span = node.keys[next(iter(node.keys))] if node is root and node.keys else node.span
+    if where:
+        parent, _ = _at(root, where[:-1])
+        if isinstance(parent, Mapping):
+            span = parent.keys.get(str(where[-1]), span)
+    diagnostics.error("AS204", span, f"{_owner(where)} needs `{key}`", help=example)
+
+
+def _bad_name(name: str, node: Node, path: Path, diagnostics: Diagnostics) -> None:
+    span: Span = node.keys[name] if isinstance(node, Mapping) and name in node.keys else node.span
+    if path[-1:] == ("blocks",):
+        camel = "".join(part[:1].upper() + part[1:] for part in "".join(c if c.isalnum() else " " for c in name).split())
+        camel = camel.lstrip("0123456789")
+        diagnostics.error("AS205", span, f"a block is called in CamelCase, so that it is told from an op; got `{name}`",
+                          help=f"`{camel}`" if camel else None)  # fmt: skip
+        return
+    what = {"inputs": "an input", "outputs": "an output", "params": "a parameter"}.get(str(path[-1]) if path else "", "a name")
+    diagnostics.error("AS205", span, f"{what} cannot be called `{name}`",
+                      help="a name is made of ASCII letters, digits and underscores, and begins with no digit")  # fmt: skip
+
+
+def _at(root: Node, path: Iterable[str | int]) -> tuple[Node, Path]:
+    """The node at a path, or the innermost one on the way, with the path to it."""
+    node, done = root, []
+    for step in path:
+        if isinstance(node, Mapping) and step in node.entries:
+            node = node.entries[str(step)]
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            break
+        done.append(step)
+    return node, tuple(done)
+
+
+def _owner(path: Path) -> str:
+    if not path:
+        return "a spec"
+    if path[0] == "blocks" and len(path) == 2:
+        return f"the block `{path[1]}`"
+    return f"`{path[-1]}`"
+
+
+def _place(path: Path) -> str:
+    if len(path) == 3 and path[0] == "blocks":
+        return f"`{path[2]}` of `{path[1]}`"
+    words = [str(step) for step in path if isinstance(step, str)]
+    if path and isinstance(path[-1], int):
+        return f"each of `{words[-1]}`" if words else "each"
+    if len(words) > 1 and words[0] not in ("inputs", "outputs"):
+        return f"`{words[-1]}` of `{words[-2]}`"
+    return f"`{words[-1]}`" if words else "a spec"
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        return "a list"
+    value = node.data()
+    if value is None:
+        return "nothing"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)

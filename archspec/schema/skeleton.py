@@ -1,0 +1,139 @@
+"""The document around the items: which keys a spec, a block and a promise have, and what kind of value each holds.
+
+Stated once, as JSON Schema: the whole schema (build.py) is made of it, and so are the checks of document.py. `title`
+is the words for the value in an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+VERSION = 1
+BLOCK_NAME = "^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+def spec(items: Schema, train: Schema, runtime: Schema) -> Schema:
+    """The top level. `items`: schema of a list of items; `train`, `runtime`: of those sections."""
+    return {
+        "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
+        "type": "object",
+        "properties": {
+            "archspec": {
+                "title": "the version of the language, 1",
+                "description": "Version of the language.",
+                "const": VERSION,
+            },
+            "name": _text("Name of the model."),
+            "doc": _text("What the model is, and where it is published."),
+            "params": params("What a user may change: a default, or a type word (int, float, bool, str, list, any) if required."),
+            "inputs": {
+                "title": "a mapping of input names to types",
+                "description": "The model's inputs: `image: float32[B, 3, H, W]`. A name that begins with a capital is a size "
+                "that is known only when the model runs.",
+                "type": "object",
+                "propertyNames": {"pattern": NAME},
+                "minProperties": 1,
+                "additionalProperties": {"title": "a type such as float32[B, 3, H, W]", "type": "string"},
+            },
+            "symbols": {
+                "title": "a mapping of sizes to promises",
+                "description": "What is promised of the sizes of the inputs: `T: {max: 1024}`, `H: {multiple_of: 32}`.",
+                "type": "object",
+                "additionalProperties": promise(),
+            },
+            "blocks": {
+                "title": "a mapping of block names to blocks",
+                "description": "Blocks: items by their own name, each compiled to a class of that name.",
+                "type": "object",
+                "propertyNames": {"title": "a block's name, in CamelCase", "pattern": BLOCK_NAME},
+                "additionalProperties": block(items),
+            },
+            "layers": {**items, "description": "The model: a chain of items, each reading the value of the one before."},
+            "outputs": {
+                "title": "a mapping of output names to values, or a list of values",
+                "description": "What the model gives back: `{logits: fc}`. Left out: the last value.",
+                "type": ["object", "array"],
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {"title": "the name of a value", "type": "string"},
+                "items": {"title": "the name of a value", "type": "string"},
+                "minProperties": 1,
+                "minItems": 1,
+            },
+            "train": train,
+            "runtime": runtime,
+        },
+        "required": ["inputs", "layers"],
+        "additionalProperties": False,
+    }
+
+
+def block(items: Schema) -> Schema:
+    return {
+        "title": "a block, a mapping with `layers`",
+        "type": "object",
+        "properties": {
+            "doc": _text("What the block is."),
+            "params": params("Parameters: a default, or a type word (int, float, bool, str, list, any) if required."),
+            "inputs": {
+                "title": "a list of names, or a mapping of names to types",
+                "description": "What it reads; `[x]` if left out. A type binds its sizes: `{x: float32[N, T, D]}`.",
+                "type": ["array", "object"],
+                "items": {"title": "a name", "type": "string", "pattern": NAME},
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {"title": "a type such as float32[N, T, D], or null", "type": ["string", "null"]},
+                "minItems": 1,
+                "minProperties": 1,
+            },
+            "layers": {**items, "description": "The block: a chain of items."},
+            "outputs": {
+                "title": "the name of a value, or a list of them",
+                "description": "What it gives back. Left out: the last value.",
+                "type": ["string", "array"],
+                "items": {"title": "the name of a value", "type": "string"},
+                "minItems": 1,
+            },
+        },
+        "required": ["layers"],
+        "additionalProperties": False,
+    }
+
+
+def params(description: str) -> Schema:
+    return {
+        "title": "a mapping of parameter names to defaults or types",
+        "description": description,
+        "type": "object",
+        "propertyNames": {"pattern": NAME},
+    }
+
+
+def promise() -> Schema:
+    number = {"title": "a positive integer", "type": ["integer", "string"], "minimum": 1, "pattern": r"\$"}
+    return {
+        "title": "a mapping of `min`, `max`, `multiple_of`",
+        "type": "object",
+        "properties": {
+            "min": {**number, "description": "The least value."},
+            "max": {**number, "description": "The greatest value."},
+            "multiple_of": {**number, "description": "What divides it."},
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+
+
+def item_list() -> Schema:
+    """A list of items whose items are not looked at (the graph stage does)."""
+    return {"title": "a list of items", "type": "array"}
+
+
+def section() -> Schema:
+    """A section that a later stage looks at."""
+    return {"title": "a mapping", "type": "object"}
+
+
+def _text(description: str) -> Schema:
+    return {"title": "text", "description": description, "type": "string"}
