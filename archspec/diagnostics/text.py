@@ -223,7 +223,7 @@ class _Renderer:
         return left + cut + right, begin - columns(left)
 
     def underline(self, marks: list[_Mark]) -> list[str]:
-        """Rows of carets (the finding) and dashes (what relates to it), then words; the last stand beside their mark."""
+        """Rows of carets (the finding) and dashes (what relates to it), then words; the last beside their mark."""
         marks = sorted(marks, key=lambda m: (m.start, not m.primary))
         row: list[tuple[str, str]] = [(" ", "")] * max(mark.end for mark in marks)
         for mark in sorted(marks, key=lambda m: m.primary):

@@ -1,0 +1,188 @@
+"""AS3xx: sizes and dtypes that do not fit."""
+
+from archspec.diagnostics.catalogue import Entry
+
+ENTRIES = (
+    Entry(
+        "AS301",
+        "the number of dimensions, or an axis",
+        """
+An op reads tensors with a certain number of dimensions, and an argument such as `dim` names one of them. `conv2d` reads
+[N, C, H, W] (or [C, H, W]); after `flatten` there are two dimensions left.
+""",
+        "Look at the trail for where a dimension was lost or added; flatten, unsqueeze or permute in the right place:",
+        """
+inputs: {x: "float32[B, 3, 8, 8]"}
+layers:
+  - flatten
+  - conv2d: {out_channels: 8, kernel_size: 3}
+""",
+        """
+inputs: {x: "float32[B, 3, 8, 8]"}
+layers:
+  - conv2d: {out_channels: 8, kernel_size: 3}
+  - flatten
+""",
+    ),
+    Entry(
+        "AS302",
+        "two sizes differ",
+        """
+Two sizes that must be one were proved to be different, for every value that the symbols may take. Sizes that are equal
+for some values only are no error: they become a requirement on the inputs, which `archspec check` shows.
+""",
+        "The trail and the labels show how each size came about: give both paths the same stride, padding or features:",
+        """
+inputs: {x: "float32[B, 3, 32, 32]"}
+layers:
+  - {name: stem, conv2d: {out_channels: 8, kernel_size: 3, padding: 1}}
+  - {name: down, conv2d: {out_channels: 8, kernel_size: 3, padding: 1, stride: 2}}
+  - {add: {}, from: [down, stem]}
+""",
+        """
+inputs: {x: "float32[B, 3, 32, 32]"}
+layers:
+  - {name: stem, conv2d: {out_channels: 8, kernel_size: 3, padding: 1}}
+  - {name: down, conv2d: {out_channels: 8, kernel_size: 3, padding: 1}}
+  - {add: {}, from: [down, stem]}
+""",
+    ),
+    Entry(
+        "AS303",
+        "a dtype does not fit",
+        """
+Layers with weights want floating point, an embedding wants integers, and most ops want one dtype for all their inputs,
+as in PyTorch.
+""",
+        "Declare the input with the dtype that the data have, or convert with `cast`. An embedding reads integers:",
+        """
+inputs: {tokens: "float32[B, T]"}
+layers:
+  - embedding: {num_embeddings: 100, embedding_dim: 16}
+""",
+        """
+inputs: {tokens: "int64[B, T]"}
+layers:
+  - embedding: {num_embeddings: 100, embedding_dim: 16}
+""",
+    ),
+    Entry(
+        "AS304",
+        "a size is too small, or too large",
+        """
+A size is smaller than the op needs: a kernel must fit into its padded input, and nothing may shrink below one. With
+symbols (H, T) the least size becomes a requirement on the input; this error says that no value will do. Some ops also
+have a largest size: how many results they give, or how many values they make.
+""",
+        "Use a smaller kernel, fewer halvings, some padding, or a larger input:",
+        """
+inputs: {x: "float32[B, 3, 4, 4]"}
+layers:
+  - conv2d: {out_channels: 8, kernel_size: 7}
+""",
+        """
+inputs: {x: "float32[B, 3, 4, 4]"}
+layers:
+  - conv2d: {out_channels: 8, kernel_size: 7, padding: 3}
+""",
+    ),
+    Entry(
+        "AS305",
+        "a size is not a multiple",
+        """
+A size must divide evenly: features into attention heads, channels into groups, a dimension into chunks.
+""",
+        "Change one of the two numbers:",
+        """
+inputs: {x: "float32[B, T, 100]"}
+layers:
+  - {attention: {num_heads: 12}, from: [x, x, x]}
+""",
+        """
+inputs: {x: "float32[B, T, 96]"}
+layers:
+  - {attention: {num_heads: 12}, from: [x, x, x]}
+""",
+    ),
+    Entry(
+        "AS306",
+        "a size must be known",
+        """
+Weights have a fixed shape, so a size that they depend on must be a number before the model runs; here it is a symbol,
+or computed from one. `linear` after `flatten` of a picture of any size is the common case.
+""",
+        "Give the input that size, or bring it to a fixed one (`adaptive_avg_pool2d`):",
+        """
+inputs: {x: "float32[B, 3, H, W]"}
+layers:
+  - flatten
+  - linear: 10
+""",
+        """
+inputs: {x: "float32[B, 3, H, W]"}
+layers:
+  - adaptive_avg_pool2d: 1
+  - flatten
+  - linear: 10
+""",
+    ),
+    Entry(
+        "AS307",
+        "a reshape that cannot be",
+        """
+`reshape`, `unflatten` and `expand` keep the number of elements; the product of the new sizes is another one.
+""",
+        "Work out one of the sizes with -1, or correct them:",
+        """
+inputs: {x: "float32[B, 12]"}
+layers:
+  - unflatten: {dim: 1, sizes: [3, 5]}
+""",
+        """
+inputs: {x: "float32[B, 12]"}
+layers:
+  - unflatten: {dim: 1, sizes: [3, 4]}
+""",
+    ),
+    Entry(
+        "AS308",
+        "what `symbols` promises is contradicted",
+        """
+`symbols` says which values a size can take. The architecture demands something that none of them satisfies.
+""",
+        "Change the promise, or the layers that make the demand (the message names it):",
+        """
+inputs: {x: "float32[B, T]"}
+symbols: {T: {max: 4}}
+layers:
+  - {unsqueeze: 1}
+  - conv1d: {out_channels: 8, kernel_size: 7}
+""",
+        """
+inputs: {x: "float32[B, T]"}
+symbols: {T: {max: 4}}
+layers:
+  - {unsqueeze: 1}
+  - conv1d: {out_channels: 8, kernel_size: 3}
+""",
+    ),
+    Entry(
+        "AS309",
+        "a pattern does not fit",
+        """
+The pattern of `einsum` or `rearrange` names another number of dimensions than the inputs have, uses a letter for two
+sizes, or has an output that its inputs do not determine.
+""",
+        "One letter stands for one size, and every input has a term of its own:",
+        """
+inputs: {q: "float32[B, T, 8]", k: "float32[B, T, 8]"}
+layers:
+  - {einsum: "bid,bd->bi", from: [q, k]}
+""",
+        """
+inputs: {q: "float32[B, T, 8]", k: "float32[B, T, 8]"}
+layers:
+  - {einsum: "bid,bjd->bij", from: [q, k]}
+""",
+    ),
+)

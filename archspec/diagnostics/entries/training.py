@@ -1,0 +1,129 @@
+"""AS5xx: the `train` and `runtime` sections, held against the architecture before anything runs."""
+
+from archspec.diagnostics.catalogue import Entry
+
+ENTRIES = (
+    Entry(
+        "AS501",
+        "an unknown data set, loss, metric, optimizer or schedule",
+        """
+`train` names its parts from a closed list, as layers name their ops.
+""",
+        "The help of the message names the nearest; `docs/training.md` lists them all.",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropi: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+    ),
+    Entry(
+        "AS502",
+        "the data do not fit the model's inputs",
+        """
+What the data set gives and what the model reads differ in their fields, dtypes or sizes, or a size of the data breaks
+a requirement of the architecture (`H % 32 == 0`). It is found here and not after the first batch was loaded.
+""",
+        "Change the input's declared type, or convert the data. Digits have one channel:",
+        """
+inputs: {image: "float32[B, 3, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+    ),
+    Entry(
+        "AS503",
+        "a loss or metric does not fit the model's outputs",
+        """
+A loss compares an output of the model with a field of the data. Their shapes and dtypes must suit it: a cross entropy
+reads as many scores as there are classes. As a warning: the loss runs, though surely not as meant.
+""",
+        "Name another output or field, or give the last layer the right size. There are ten digits:",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 5}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+    ),
+    Entry(
+        "AS504",
+        "a data file cannot be used",
+        """
+A file or folder named in `train.data` is not there, cannot be read, or does not hold what its kind of data says. Paths
+are looked up beside the spec.
+""",
+        "Check the path, and the argument that the message points to. Data that come with the package need no file:",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: {npz: {path: no/such/file.npz}}
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+    ),
+)
