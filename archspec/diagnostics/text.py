@@ -133,7 +133,9 @@ class _Renderer:
         if file not in self.lines:
             text = self.sources.get(file)
             # The breaks that positions count: str.splitlines knows more of them.
-            self.lines[file] = [] if not text else text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            self.lines[file] = (
+                [] if not text else text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            )
         return self.lines[file]
 
     def last_line(self, span: Span) -> int:

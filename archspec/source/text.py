@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from archspec.diagnostics.model import Diagnostics, Span
 
@@ -19,17 +18,6 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]"
 )
-
-
-def load(path: str, diagnostics: Diagnostics) -> bytes | None:
-    """The bytes of a file, at most one more than MAX_BYTES; None and AS107 where it cannot be read."""
-    try:
-        with Path(path).open("rb") as handle:
-            return handle.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        diagnostics.error("AS107", Span(path, 1, 1, 1, 1), f"cannot read the file: {reason}")
-        return None
 
 
 def newlines(text: str) -> str:

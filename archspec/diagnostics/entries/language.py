@@ -147,8 +147,8 @@ layers:
         "an expression cannot be computed",
         """
 `$(…)` holds numbers, texts, lists, names, arithmetic, comparisons, `and or not`, `x if c else y`, indexing,
-attributes of a record, and the functions `min max abs len ceil floor round sum range`. It is evaluated on its syntax tree, bounded in
-size; nothing else can be called.
+attributes of a record, and the functions `min max abs len ceil floor round sum range`. It is evaluated on its syntax
+tree, bounded in size; nothing else can be called.
 """,
         "The message points to the place inside the expression:",
         """
@@ -176,12 +176,14 @@ inputs (`$T`). A block sees its own parameters and those of the spec.
 params: {classes: 10}
 inputs: {x: "float32[B, 4]"}
 layers:
+  - linear: $classes
   - linear: $clases
 """,
         """
 params: {classes: 10}
 inputs: {x: "float32[B, 4]"}
 layers:
+  - linear: $classes
   - linear: $classes
 """,
     ),
@@ -193,16 +195,16 @@ An op or block reads a certain number of values. Left out, `from` is the one val
 """,
         "Name what is read, in the order of the op's inputs:",
         """
-inputs: {x: "float32[B, 4]"}
+inputs: {x: "float32[B, T, 4]"}
 layers:
-  - {name: fc, linear: 4}
-  - {matmul: {}}
+  - linear: 4
+  - attention: {num_heads: 2}
 """,
         """
-inputs: {x: "float32[B, 4]", y: "float32[4, 4]"}
+inputs: {x: "float32[B, T, 4]"}
 layers:
   - {name: fc, linear: 4}
-  - {matmul: {}, from: [fc, y]}
+  - {attention: {num_heads: 2}, from: [x, fc, fc]}
 """,
     ),
     Entry(
@@ -336,7 +338,8 @@ layers:
         "a type text cannot be read",
         """
 A type is a dtype by its PyTorch name and the sizes in brackets: `float32[B, 3, H, W]`. A name that begins with a
-capital is a symbol, `$name` a parameter, and sizes may be computed (`H // 2`, `$(2 * k)`). `float32[]` is a single number.
+capital is a symbol, `$name` a parameter, and sizes may be computed (`H // 2`, `$(2 * k)`).
+`float32[]` is a single number.
 """,
         "Follow the help of the message:",
         """
