@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import archspec
 import pytest
+
+import archspec
 from archspec.diagnostics.text import render
 
 ROOT = Path(__file__).parents[1]

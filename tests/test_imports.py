@@ -17,7 +17,12 @@ def loaded(statement: str) -> set[str]:
     """Top-level names in `sys.modules` after a statement, in a process of its own."""
     show = "import sys; print(); print(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{statement}\n{show}"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", f"{statement}\n{show}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     return set(done.stdout.splitlines()[-1].split())
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archspec.cli.output import Styles, add_color, failure, number, write_diagnostics
-from archspec.cli.specs import add_set, expand, load, overrides
+from archspec.cli.output import Styles, add_color, number, write_diagnostics, write_error
+from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
 
 if TYPE_CHECKING:
     from archspec.pipeline import Report
@@ -19,7 +19,9 @@ def add_parser(commands: Any) -> None:
         help="check specs: every error, at its line",
         description="Check specs. Nothing is run, allocated or downloaded, and torch is not imported.",
     )
-    parser.add_argument("specs", metavar="SPEC", nargs="+", help="a file, a directory, a pattern, or - for standard input")
+    parser.add_argument(
+        "specs", metavar="SPEC", nargs="+", help="a file, a directory, a pattern, or - for standard input"
+    )
     add_set(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as findings too")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
@@ -34,16 +36,19 @@ def run(args: argparse.Namespace) -> int:
     styles = Styles.of(args.color, sys.stdout)
     code = errors = warnings = checked = 0
     for name in expand(args.specs):
-        spec = load(name)
-        report = pipeline.check(spec, params)
         checked += 1
+        try:
+            spec = load(name)
+        except OSError as wrong:
+            write_error("AS107", cannot_read(name, wrong))
+            errors, code = errors + 1, 2
+            continue
+        report = pipeline.check(spec, params)
         found = list(report.diagnostics)
         write_diagnostics(found, report.sources, sys.stdout, args.color)
         errors += sum(d.is_error for d in found)
         warnings += sum(not d.is_error for d in found)
-        if not report.ok:
-            code = max(code, failure(found))
-        elif found and args.strict:
+        if not report.ok or (found and args.strict):
             code = max(code, 1)
         if report.ok and not args.quiet:
             print(clean(name, report, styles))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from archspec.cli.output import UsageError, add_color, failure, write_diagnostics
-from archspec.cli.specs import add_set, load, overrides
+from archspec.cli.output import UsageError, add_color, write_diagnostics
+from archspec.cli.specs import add_set, load_one, overrides
 
-MARK = "archspec"  # stands in the first lines of every emitted file
-_FIRST = 400  # characters
+_MARK = re.compile(r"^Made from .* by archspec\.$", re.MULTILINE)  # stands in the docstring of every emitted file
+_FIRST = 4000  # characters
 
 
 def add_parser(commands: Any) -> None:
@@ -23,7 +24,9 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("spec", metavar="SPEC", help="a file, or - for standard input")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE even where archspec did not write it")
+    parser.add_argument(
+        "-f", "--force", action="store_true", help="overwrite FILE even where archspec did not write it"
+    )
     add_set(parser)
     add_color(parser)
     parser.set_defaults(run=run)
@@ -38,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
     if target is not None:
         refuse(target, force=args.force)
     try:
-        text = pipeline.source(load(args.spec), params)
+        text = pipeline.source(load_one(args.spec), params)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
-        return failure(bad.diagnostics)
+        return 1
     if target is None:
         sys.stdout.write(text)
         return 0
@@ -60,7 +63,7 @@ def refuse(target: Path, *, force: bool) -> None:
         return
     try:
         with target.open(encoding="utf-8") as file:
-            ours = MARK in file.read(_FIRST)
+            ours = _MARK.search(file.read(_FIRST)) is not None
     except (OSError, UnicodeDecodeError):
         ours = False
     if not ours:

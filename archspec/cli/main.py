@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = stop.code if isinstance(stop.code, int) else 2
         sys.stdout.flush()
     except UsageError as wrong:
-        write_error("AS901", wrong.message, wrong.notes)
+        write_error(wrong.code, wrong.message, wrong.notes)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class UsageError(Exception):
     """The command line, or a file it names, cannot be used. `notes` are further lines, help first."""
 
-    def __init__(self, message: str, *notes: str) -> None:
+    def __init__(self, message: str, *notes: str, code: str = "AS901") -> None:
         super().__init__(message)
         self.message = message
         self.notes = notes
+        self.code = code
 
 
 class Styles:
@@ -54,7 +55,10 @@ class Styles:
 
 def add_color(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--color", choices=("auto", "always", "never"), default="auto", help="colour in the output (default: %(default)s)"
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour in the output (default: %(default)s)",
     )
 
 
@@ -74,16 +78,6 @@ def write_diagnostics(
     on = Styles.of(color, stream).on
     for diagnostic in found:
         print(render(diagnostic, dict(sources), color=on), end="\n\n", file=stream)
-
-
-def unreadable(found: Iterable[Diagnostic]) -> bool:
-    """Did the spec (or a file it names) fail to be read at all? That is a failed use, not a finding."""
-    return any(d.code == "AS107" for d in found)
-
-
-def failure(found: Iterable[Diagnostic]) -> int:
-    """The exit code for a spec with errors."""
-    return 2 if unreadable(found) else 1
 
 
 def number(value: Any) -> str:

@@ -8,9 +8,12 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.cli.output import UsageError
+
+if TYPE_CHECKING:
+    from archspec.pipeline import Spec
 
 STDIN = "-"
 _SUFFIXES = (".yaml", ".yml")
@@ -41,7 +44,9 @@ def overrides(given: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UsageError(f"`--set {text}` has no value", "help: write --set NAME=VALUE")
         if not written.strip():
-            raise UsageError(f"`--set {text}` has an empty value", f"help: write --set {name}=null or --set {name}='\"\"'")
+            raise UsageError(
+                f"`--set {text}` has an empty value", f"help: write --set {name}=null or --set {name}='\"\"'"
+            )
         if name in out:
             raise UsageError(f"`{name}` is set twice")
         found = Diagnostics()
@@ -96,9 +101,13 @@ def _directory(name: str) -> list[str]:
                 else:
                     others += 1
     if others:
-        print(f"note: {name}: left out {others} YAML file{'s' * (others > 1)} without an `archspec:` key", file=sys.stderr)
+        print(
+            f"note: {name}: left out {others} YAML file{'s' * (others > 1)} without an `archspec:` key", file=sys.stderr
+        )
     if not specs:
-        raise UsageError(f"there is no spec in `{name}`", "help: a spec is a .yaml or .yml file with an `archspec:` key")
+        raise UsageError(
+            f"there is no spec in `{name}`", "help: a spec is a .yaml or .yml file with an `archspec:` key"
+        )
     return specs
 
 
@@ -108,3 +117,24 @@ def _is_spec(path: str) -> bool:
             return _IS_SPEC.search(file.read(_LOOK_AT)) is not None
     except OSError:
         return True  # it is reported where it is read
+
+
+def load(name: str) -> Spec:
+    """A spec by the name `expand` gave. Raises OSError."""
+    from archspec import pipeline
+
+    if name == STDIN:
+        return pipeline.Spec(sys.stdin.buffer.read(pipeline.MAX_FILE + 1), "<stdin>", Path())
+    return pipeline.load(Path(name))
+
+
+def load_one(name: str) -> Spec:
+    """A spec named on a command line that takes exactly one. Raises UsageError."""
+    try:
+        return load(name)
+    except OSError as wrong:
+        raise UsageError(cannot_read(name, wrong), code="AS107") from None
+
+
+def cannot_read(name: str, wrong: OSError) -> str:
+    return f"`{name}` cannot be read: {wrong.strerror or wrong}"

@@ -54,7 +54,9 @@ BAD: dict[str, tuple[str | bytes, str, int, str]] = {
     "duplicate name": (CHAIN + "  - {name: a, relu: {}}\n  - {name: a, relu: {}}\n", "AS207", 6, "a"),
     "cycle": (CHAIN + "  - {name: a, add: {}, from: [x, b]}\n  - {name: b, relu: {}, from: a}\n", "AS211", 5, "b"),
     "missing parameter": (
-        CHAIN + "  - Block: {}\nblocks:\n  Block:\n    params: {width: int}\n    layers:\n      - flatten\n      - linear: $width\n",
+        CHAIN
+        + "  - Block: {}\nblocks:\n  Block:\n    params: {width: int}\n"
+        + "    layers:\n      - flatten\n      - linear: $width\n",
         "AS204",
         5,
         "width",
@@ -156,7 +158,9 @@ def test_standard_input(archspec: Any) -> None:
 
 
 def test_set(archspec: Any) -> None:
-    done = archspec("check", "specs/vision/resnet50.yaml", "--set", "classes=10", "--set", "depths=[1, 1, 1, 1]", cwd=ROOT)
+    done = archspec(
+        "check", "specs/vision/resnet50.yaml", "--set", "classes=10", "--set", "depths=[1, 1, 1, 1]", cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout
     assert "float32[B, 10]" in done.stdout
     assert "25,557,032" not in done.stdout

@@ -39,7 +39,14 @@ def test_version(archspec: Any) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("chek", SPEC), ("check",), ("check", "--no-such-option", SPEC), ("show",), ("compile",), ("check", "--color", "red", SPEC)],
+    [
+        ("chek", SPEC),
+        ("check",),
+        ("check", "--no-such-option", SPEC),
+        ("show",),
+        ("compile",),
+        ("check", "--color", "red", SPEC),
+    ],
 )
 def test_errors_of_use(archspec: Any, args: tuple[Any, ...]) -> None:
     done = archspec(*args)
@@ -79,7 +86,10 @@ def test_a_terminal_that_knows_only_ascii(archspec: Any) -> None:
 def test_a_reader_that_leaves(tmp_path: Path) -> None:
     """`archspec ops --markdown | head -1` says nothing of a broken pipe."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "archspec", "ops", "--markdown"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "archspec", "ops", "--markdown"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     process.stdout.read(1)

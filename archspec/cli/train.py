@@ -1,0 +1,98 @@
+"""`archspec train`: train a spec as its `train:` section says, into a run folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from archspec.cli.output import Styles, UsageError, add_color, number, write_diagnostics, write_error
+from archspec.cli.specs import add_set, load_one, overrides
+
+if TYPE_CHECKING:
+    from archspec.runtime.session import Plan, Result
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a spec, into a run folder",
+        description="Train a spec as its `train:` section says. The run folder gets the resolved spec, its source, "
+        "metrics as JSON lines, the best and the last weights as safetensors, and a report. Ctrl-C ends a run "
+        "early and keeps what it has.",
+    )
+    parser.add_argument("spec", metavar="SPEC", help="a file, or - for standard input")
+    add_set(parser)
+    parser.add_argument("--epochs", metavar="N", type=int, help="as --set train.epochs=N")
+    parser.add_argument(
+        "--run", metavar="DIR", dest="folder", help="the run folder, new or empty (default: runs/NAME-N)"
+    )
+    parser.add_argument("--device", metavar="DEVICE", help="auto, cpu or cuda (default: the spec's, or auto)")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be trained, and stop")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress and no summary")
+    add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from archspec import pipeline
+    from archspec.diagnostics.model import SpecError
+
+    params = overrides(args.set)
+    if args.epochs is not None:
+        params["train.epochs"] = args.epochs
+    report = pipeline.check(load_one(args.spec), params)
+    write_diagnostics(report.diagnostics, report.sources, sys.stderr, args.color)
+    if not report.ok:
+        return 1
+    if report.recipe is None:
+        help = "help: say `train: {data: …, loss: …, optimizer: …, epochs: …, batch_size: …}` in it"
+        raise UsageError(f"`{args.spec}` has no `train:` section", help)
+
+    from archspec.runtime.run_folder import RunError
+    from archspec.runtime.session import execute, plan
+    from archspec.runtime.trainer import TrainingError
+    from archspec.runtime.wrap import DeviceError
+
+    try:
+        given = plan(report, params, args.device)
+        if args.dry_run:
+            print(planned(given))
+            return 0
+        result = execute(given, args.folder, quiet=args.quiet)
+    except SpecError as bad:
+        write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)
+        return 1
+    except (RunError, DeviceError) as wrong:
+        raise UsageError(str(wrong)) from None
+    except TrainingError as wrong:
+        write_error("AS505", str(wrong))
+        return 2
+    if not args.quiet:
+        print(summary(result, Styles.of(args.color, sys.stdout)))
+    return 128 + result.signal if result.signal else 0
+
+
+def planned(given: Plan) -> str:
+    """What a run would do, a line a setting."""
+    from archspec.runtime.session import data_summary, settings
+
+    table = {"parameters": number(given.report.parameters), **data_summary(given), **settings(given)}
+    lines = [given.report.name]
+    for key, value in table.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+        lines.append(f"  {key.replace('_', ' '):<17} {text}")
+    return "\n".join(lines)
+
+
+def summary(result: Result, styles: Styles) -> str:
+    """`best accuracy 0.9917 in epoch 9`, and where to look."""
+    from archspec.runtime.progress import number4
+    from archspec.runtime.run_folder import REPORT
+
+    lines = [] if result.status == "done" else [styles.bold(f"{result.status} after {len(result.history)} epochs")]
+    if result.best is not None:
+        what = "held-out loss" if result.criterion == "loss" else result.criterion
+        lines.append(f"best {what} {styles.green(number4(result.best))} in epoch {result.best_epoch}")
+    lines.append(f"run {result.folder}  report {result.folder / REPORT}")
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""`archspec ops`: every op is listed and described, and docs/ops.md says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec.cli.ops_text as ops_text
+from archspec.cli.output import Styles
+from archspec.ops.registry import all_ops
+
+ROOT = Path(__file__).parents[2]
+PLAIN = Styles(on=False)
+
+
+def test_listing(archspec: Any) -> None:
+    done = archspec("ops")
+    assert done.returncode == 0
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert listed == set(all_ops())
+
+
+def test_one_op(archspec: Any) -> None:
+    done = archspec("ops", "conv2d", "lstm")
+    assert done.returncode == 0
+    for words in ("torch.nn.Conv2d", "out_channels", "required", "default 1", "torch.nn.LSTM", "bidirectional"):
+        assert words in done.stdout
+
+
+def test_an_unknown_op(archspec: Any) -> None:
+    done = archspec("ops", "conv2")
+    assert done.returncode == 2
+    assert "there is no op `conv2`" in done.stderr
+    assert "did you mean" in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(all_ops()))
+def test_every_op_is_documented(name: str) -> None:
+    """One sentence on the op, one on each argument, and an example to copy."""
+    op = all_ops()[name]
+    assert ops_text.doc(op).rstrip().endswith((".", ":", "`")), "a sentence"
+    assert op.examples
+    assert [arg.name for arg in op.args.values() if not arg.doc] == []
+    described = ops_text.describe(op, PLAIN)
+    assert all(arg.name in described for arg in op.args.values())
+
+
+def test_the_reference_is_up_to_date(archspec: Any) -> None:
+    done = archspec("ops", "--markdown", "--check", "docs/ops.md", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_outdated_reference_is_noticed(archspec: Any, tmp_path: Path) -> None:
+    archspec("ops", "--markdown", "-o", "ops.md")
+    assert archspec("ops", "--markdown", "--check", "ops.md").returncode == 0
+    (tmp_path / "ops.md").write_text((tmp_path / "ops.md").read_text().replace("conv2d", "conv2e", 1))
+    assert archspec("ops", "--markdown", "--check", "ops.md").returncode == 1
+    assert archspec("ops", "--markdown", "--check", "missing.md").returncode == 2
