@@ -14,6 +14,7 @@ from archspec.source.reader import read
 from archspec.source.scalars import resolve
 
 Path = tuple[str, ...]
+SHORT = ("data", "loss", "optimizer", "schedule")  # keys of `train` that take a lone name
 
 
 class EditError(Exception):
@@ -50,13 +51,14 @@ def _with_value(text: str, path: Path, value: Any, file: str) -> str:
     data = root.data()
     inner = data
     for k, key in enumerate(path[:-1]):
-        if inner.get(key) is None:
-            inner[key] = {}
-        elif isinstance(inner[key], str):  # `data: digits` is short for `data: {digits: {}}`
-            inner[key] = {inner[key]: {}}
-        if not isinstance(inner[key], dict):
+        found = inner.get(key)
+        if isinstance(found, str) and key in SHORT:  # `data: digits` is `data: {digits: {}}`
+            found = {found: {}} if path[k + 1] == found else {}
+        if found is None:
+            found = {}
+        if not isinstance(found, dict):
             raise EditError(f"`{'.'.join(path[: k + 1])}` is no mapping", path)
-        inner = inner[key]
+        inner[key] = inner = found
     inner[path[-1]] = value
     edited = _edited(text, root, path, value)
     if edited is not None:

@@ -50,6 +50,8 @@ class Trainer:
             raise TrainingError(
                 f"the training split has {len(data.train)} samples: too few for one batch of {recipe.batch_size}"
             )
+        whole = self.per_epoch * recipe.batch_size
+        self.samples_per_epoch = whole if recipe.batch is not None else len(data.train)
         self.total = self.per_epoch * recipe.epochs
         self.log_every = min(100, max(10, self.total // 200))
         optimizer = build_optimizer(recipe.optimizer, prepared.module)

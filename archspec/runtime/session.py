@@ -1,0 +1,271 @@
+"""A training run from a checked spec to a finished run folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+import archspec
+from archspec import pipeline
+from archspec.codegen.emit import Source
+from archspec.data import Data, open_data
+from archspec.diagnostics.model import Diagnostics
+from archspec.model.build import from_source
+from archspec.model.weights import write_text
+from archspec.pipeline import Report
+from archspec.recipe.files import DataError
+from archspec.recipe.model import Part, Recipe
+from archspec.runtime.interrupt import stop_on_signals
+from archspec.runtime.progress import display
+from archspec.runtime.report import write_report
+from archspec.runtime.resolved import EditError, with_values
+from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder
+from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
+from archspec.runtime.wrap import pick_device, prepare
+from archspec.source.reader import decode
+
+
+class Plan(NamedTuple):
+    """All that is decided before a run begins."""
+
+    report: Report
+    overrides: dict[str, Any]
+    recipe: Recipe
+    data: Data
+    device: torch.device
+    source: Source
+
+
+class Result(NamedTuple):
+    """A finished run. `status`: "done", "interrupted". `best`: the best held-out value of `criterion`, at `best_epoch`.
+
+    `history` holds one entry an epoch: train_loss, loss (held-out), the metrics, lr, seconds, samples_per_second.
+    """
+
+    folder: Path
+    status: str
+    criterion: str
+    best: float | None
+    best_epoch: int
+    history: list[dict[str, Any]]
+    signal: int = 0
+
+
+def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | None = None) -> Plan:
+    """Open the data and choose the device for a checked spec. `overrides` are those it was checked with.
+
+    Raises SpecError (errors in the spec; data that are not what it says), DeviceError, and ValueError where the spec
+    has no `train:` section.
+    """
+    report.raise_for_errors()
+    if report.recipe is None:
+        raise ValueError(f"{report.spec.file} has no `train:` section")
+    chosen = pick_device(device or report.recipe.runtime.device)
+    return Plan(report, overrides or {}, report.recipe, open_data(report.recipe), chosen, pipeline.emitted(report))
+
+
+def train(
+    path: str | os.PathLike[str],
+    *,
+    params: dict[str, Any] | None = None,
+    run: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> Result:
+    """Train a spec as its `train:` section says; `params` override parameters and `train.…` entries.
+
+    `run` is the run folder, new or empty; left out: `runs/<name>-<n>`. Raises SpecError, OSError, RunError,
+    DeviceError, and TrainingError where training cannot go on.
+    """
+    overrides = params or {}
+    return execute(plan(pipeline.check(path, overrides), overrides, device), run, quiet=quiet)
+
+
+def execute(given: Plan, run: str | os.PathLike[str] | None = None, *, quiet: bool = False) -> Result:
+    """Make the run folder, train, and leave weights, results and report in it, whatever happens meanwhile."""
+    recipe, report = given.recipe, given.report
+    torch.manual_seed(recipe.seed)
+    module = from_source(given.source)
+    prepared = prepare(module, given.device, recipe.runtime.precision)
+    folder = RunFolder.create(None if run is None else Path(run), report.name)
+    facts = describe(given, module)
+    with stop_on_signals() as stop:
+        try:
+            write_text(folder.path / SPEC, resolved_text(given))
+            write_text(folder.path / SOURCE, given.source.text)
+            folder.write_facts(facts)
+            metrics = tuple(term.label for term in recipe.metrics)
+            steps = steps_per_epoch(recipe, given.data) * recipe.epochs
+            with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
+                trainer = Trainer(prepared, given.data, recipe, folder, shown, stop)
+                facts["results"] = {"criterion": trainer.criterion}
+                try:
+                    trainer.run()
+                finally:
+                    facts["results"] = _results(trainer)
+        except Exception as error:
+            with suppress(OSError):  # a full disk is what the error says, not what hides it
+                _close(folder, facts, "failed", str(error) or type(error).__name__)
+            raise _translated(error) from error
+        state = trainer.state
+        done = state.epoch == recipe.epochs
+        message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
+        _close(folder, facts, "done" if done else "interrupted", message)
+    results = facts["results"]
+    status = "done" if done else "interrupted"
+    best, best_epoch = results["best"], results["best_epoch"]
+    return Result(folder.path, status, trainer.criterion, best, best_epoch, state.history, 0 if done else stop.signal)
+
+
+def _translated(error: Exception) -> Exception:
+    """What training could not help, as a TrainingError; anything else as it is."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return TrainingError(f"out of memory: try a smaller `batch_size` ({str(error).splitlines()[0]})")
+    return TrainingError(str(error)) if isinstance(error, DataError) else error
+
+
+def _close(folder: RunFolder, facts: dict[str, Any], status: str, message: str) -> None:
+    facts |= {"status": status, "message": message, "finished": _now()}
+    folder.log("final", {"status": status, **facts.get("results", {})})
+    folder.close()
+    folder.write_facts(facts)
+    write_report(folder.path)
+
+
+def _results(trainer: Trainer) -> dict[str, Any]:
+    state = trainer.state
+    trained = sum(entry["seconds"] for entry in state.history)
+    return {
+        "criterion": trainer.criterion,
+        "best": state.best,
+        "best_epoch": state.best_epoch,
+        "last": state.history[-1] if state.history else None,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "samples": state.samples,
+        "seconds": state.seconds,
+        "samples_per_second": len(state.history) * trainer.samples_per_epoch / trained if trained else None,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def resolved_text(given: Plan) -> str:
+    """The spec's text with the overrides in it: it compiles and trains as this run does, without them."""
+    spec, elaboration = given.report.spec, given.report.elaboration
+    assert elaboration is not None
+    text = decode(spec.text, spec.file, Diagnostics()) or ""
+    for path, value in given.overrides.items():
+        parts = tuple(path.split("."))
+        if parts[0] in ("train", "runtime"):
+            text = with_values(text, {parts: value})
+            continue
+        try:
+            text = with_values(text, {("params", *parts): value})
+        except EditError:  # an entry of a default that is computed: the whole value, as it came out
+            text = with_values(text, {("params", parts[0]): elaboration.params[parts[0]]})
+    return text
+
+
+def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
+    """run.json at the start of a run."""
+    recipe, report = given.recipe, given.report
+    elaboration = report.elaboration
+    return {
+        "archspec": archspec.__version__,
+        "name": report.name,
+        "doc": elaboration.doc if elaboration is not None else "",
+        "status": "running",
+        "message": "",
+        "started": _now(),
+        "overrides": given.overrides,
+        "seed": recipe.seed,
+        "device": str(given.device),
+        "parameters": report.parameters,
+        "metrics": [term.label for term in recipe.metrics],
+        "settings": settings(given),
+        "data": data_summary(given),
+        "data_facts": given.data.facts.to_json(),
+        "architecture": [
+            {
+                "depth": row.depth,
+                "path": row.path,
+                "kind": row.kind,
+                "outputs": [str(type_) for type_ in row.outputs],
+                "parameters": row.parameters,
+            }
+            for row in report.rows
+        ],
+        "environment": environment(given.device),
+    }
+
+
+def words(part: Part) -> str:
+    """`adamw: lr 0.001, weight_decay 0.01`, without what was left out."""
+    values = {key: value for key, value in part.keywords.items() if value is not None and value != {}}
+    return part.name + (": " if values else "") + ", ".join(f"{key} {_shown(value)}" for key, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {_shown(v)}' for k, v in value.items())}}}"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else f"{value}"
+
+
+def settings(given: Plan) -> dict[str, Any]:
+    """What the report shows of the recipe."""
+    recipe = given.recipe
+    losses = [f"{words(t.loss)} ({t.input} against {t.target}, weight {t.weight:g})" for t in recipe.losses]
+    out: dict[str, Any] = {
+        "loss": losses,
+        "optimizer": words(recipe.optimizer),
+        "schedule": words(recipe.schedule),
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "clip_grad_norm": recipe.clip_grad_norm,
+        "seed": recipe.seed,
+        "precision": recipe.runtime.precision,
+        "device": str(given.device),
+    }
+    if given.overrides:
+        out["overrides"] = [f"{key}={value}" for key, value in given.overrides.items()]
+    return out
+
+
+def data_summary(given: Plan) -> dict[str, Any]:
+    """What the report shows of the data."""
+    data, recipe = given.data, given.recipe
+    out: dict[str, Any] = {
+        "source": words(recipe.data.kind),
+        "training samples": len(data.train),
+        "held-out samples": len(data.holdout),
+        "fields": [f"{field.name} {field}" for field in data.facts.fields],
+        "model inputs": [f"{name} reads {field}" for name, field in recipe.feeds.items()],
+    }
+    if data.classes:
+        out["classes"] = list(data.classes) if len(data.classes) <= 20 else len(data.classes)
+    return out
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "archspec": archspec.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+    }
+    if device.type == "cuda":
+        out["device name"] = torch.cuda.get_device_name(device)
+    return out
