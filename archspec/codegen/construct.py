@@ -69,6 +69,8 @@ class Construct:
         pairs = ", ".join(self._named(child) for child in chain.children)
         if chain.fn == "nn.Sequential":
             self.needs.add("OrderedDict")
+            if len(chain.children) == 1 and pairs.startswith("*["):
+                return f"nn.Sequential(OrderedDict({pairs[1:]}))"
             return f"nn.Sequential(OrderedDict([{pairs}]))"
         return f"nn.ModuleDict(dict([{pairs}]))"
 

@@ -11,14 +11,15 @@ from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
 from archspec.codegen.printer import print_expr
 from archspec.codegen.sizes import SizeText
-from archspec.codegen.tree import MISSING, Var, holds, leaves
+from archspec.codegen.tree import MISSING, Var, holds, leaves, parts
 from archspec.ops.base import Op
-from archspec.ops.expr import Binary, Call, In, Index, Method, Module
+from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Own
 from archspec.shapes.typed import Typed
 
 _POOL = ("x", "y", "z", "u", "v", "w")
 _INLINE = 52  # characters of a nested expression beyond which it gets a line of its own
 _DEPTH = 3
+_LINE = 72  # characters of an expression beyond which a call and what is done with its result part
 _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth its line
 
 
@@ -110,10 +111,13 @@ class Forward:
 
     def _has_attribute(self, number: int, aligned: NodePlan) -> bool:
         return aligned.ctor is not None or aligned.node.shared is not None and (
-            aligned.op is None or holds(aligned.forward, Module)
+            aligned.op is None or holds(aligned.forward, Module, Own)
         )
 
     def _compute(self, number: int, aligned: NodePlan, expr: Any, own: str, unpack: Any) -> None:
+        if isinstance(expr, Own) and aligned.present is None:  # reading an attribute is no step of its own
+            self._where[(number, 0)] = _Pending(own, 0)
+            return
         texts, depth = self._read(aligned, expr)
         text = self._text(number, expr, texts, own)
         outputs = len(aligned.first.outputs)
@@ -147,6 +151,13 @@ class Forward:
             if unpack is not None:
                 pattern = self._pattern(number, aligned, unpack)
                 self._write(number, aligned, f"{pattern} = {text}")
+                return
+            base, rest = _split_chain(expr)
+            if len(text) > _LINE and rest is not None:
+                target = self._target(number, aligned)
+                self.lines.append((f"{target} = {self._text(number, base, texts, own)}", ""))
+                text = print_expr(rest, [target])
+                self._write(number, aligned, f"{target} = {text}")
                 return
             self._assign(number, aligned, text)
             return
@@ -401,6 +412,27 @@ class Forward:
         else:
             text = ", ".join(texts)
         self.lines.append((f"return {text}", ""))
+
+
+def _split_chain(expr: Any) -> tuple[Any, Any]:
+    """`f(x).transpose(1, 2).flatten(2)` as `f(x)` and the rest over `In(0)`; the rest None where that does not go."""
+    chain = []
+    while isinstance(expr, (Method, Index, Attr)):
+        if any(isinstance(leaf, (In, SizeText, Var)) for part in (parts(expr) or [])[1:] for leaf in leaves(part)):
+            return expr, None
+        chain.append(expr)
+        expr = expr.of
+    if not chain or not isinstance(expr, (Call, Module)):
+        return expr, None
+    rest: Any = In(0)
+    for link in reversed(chain):
+        if isinstance(link, Method):
+            rest = Method(rest, link.name, *link.args, **link.kwargs)
+        elif isinstance(link, Index):
+            rest = Index(rest, link.items)
+        else:
+            rest = Attr(rest, link.name)
+    return expr, rest
 
 
 def _wrapped(text: str) -> bool:
