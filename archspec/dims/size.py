@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import NoReturn, Union
+from typing import Union
 
 MAX_TERMS = 256  # summands of one size
 MAX_DEPTH = 48  # floors, maxima and minima inside one another
@@ -73,6 +73,9 @@ class Symbol(Atom):
         super().__init__((0, name), frozenset((name,)), 0)
         self.name = name
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Symbol, (self.name,)
+
     def evaluate(self, values: Mapping[str, int]) -> int:
         return values[self.name]
 
@@ -91,6 +94,9 @@ class Floor(Atom):
         self.num = num
         self.den = den
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return Floor, (self.num, self.den)
+
     def evaluate(self, values: Mapping[str, int]) -> int:
         return evaluate(self.num, values) // evaluate(self.den, values)
 
@@ -108,6 +114,9 @@ class Extreme(Atom):
         super().__init__(key, frozenset().union(*map(symbols_of, args)), 1 + max(map(_depth, args)))
         self.greatest = greatest
         self.args = args
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Extreme, (self.greatest, self.args)
 
     def evaluate(self, values: Mapping[str, int]) -> int:
         return (max if self.greatest else min)(evaluate(a, values) for a in self.args)
@@ -149,8 +158,8 @@ class Dim:
             return True
         return isinstance(other, Dim) and self.terms == other.terms
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a symbolic size is not pickled")
+    def __reduce__(self) -> tuple[object, ...]:
+        return Dim, (self.terms,)  # hashes differ from process to process
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -189,9 +198,6 @@ class Dim:
 
     def __neg__(self) -> Dim:
         return Dim(tuple((m, -c) for m, c in self.terms))
-
-    def __pos__(self) -> Dim:
-        return self
 
     def __mul__(self, other: Size) -> Size:
         if isinstance(other, int):

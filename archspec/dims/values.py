@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import gcd
+from itertools import pairwise
+from math import gcd, lcm
 from typing import NamedTuple
 
 from archspec.dims.size import TooComplex
@@ -46,7 +47,7 @@ class Part(NamedTuple):
 
 
 class Values:
-    """A union of disjoint parts, in order."""
+    """A union of parts that have no member in common."""
 
     __slots__ = ("parts",)
 
@@ -57,9 +58,7 @@ class Values:
         return bool(self.parts)
 
     def __contains__(self, n: int) -> bool:
-        return any(
-            p.low <= n and (p.high is None or n <= p.high) and n % p.modulus in p.residues for p in self.parts
-        )
+        return any(p.low <= n and (p.high is None or n <= p.high) and n % p.modulus in p.residues for p in self.parts)
 
     def __iter__(self) -> Iterator[int]:
         for part in self.parts:
@@ -213,6 +212,24 @@ def _smaller(modulus: int, residues: frozenset[int]) -> tuple[int, frozenset[int
     return modulus, residues
 
 
+def _apart(parts: list[Part]) -> list[Part]:
+    """Parts whose ranges overlap (not their members), as parts that lie one after another."""
+    starts = sorted({p.low for p in parts} | {p.high + 1 for p in parts if p.high is not None})
+    out: list[Part] = []
+    for low, following in zip(starts, [*starts[1:], None], strict=True):
+        here = [p for p in parts if p.low <= low and (p.high is None or p.high >= low)]
+        modulus = lcm(*(p.modulus for p in here))
+        if sum(len(p.residues) * (modulus // p.modulus) for p in here) > MAX_RESIDUES:
+            raise TooComplex
+        residues = frozenset(r + k for p in here for r in p.residues for k in range(0, modulus, p.modulus))
+        high = None if following is None else following - 1
+        low_member = Part(low, high, modulus, residues).first(low)
+        if low_member is not None:
+            part = Part(low_member, high, *_smaller(modulus, residues))
+            out.append(part if high is None else part._replace(high=part.last()))
+    return out
+
+
 def _normal(parts: Iterable[Part]) -> tuple[Part, ...]:
     out: list[Part] = []
     for part in parts:
@@ -227,6 +244,8 @@ def _normal(parts: Iterable[Part]) -> tuple[Part, ...]:
     if len(out) < 2:
         return tuple(out)
     out.sort(key=lambda p: p.low)
+    if any(a.high is None or a.high >= b.low for a, b in pairwise(out)):
+        out = _apart(out)
     merged = out[:1]
     for part in out[1:]:
         before = merged[-1]

@@ -1,0 +1,259 @@
+"""Decisions about sizes against trying all values."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from archspec.dims import Constraints, Facts, Size, TooComplex, minimum, symbol
+from archspec.dims.size import evaluate
+from tests.dims.strategies import Pair, sizes
+
+B, H, W, S, T, U = map(symbol, "BHWSTU")
+RANGE = range(1, 401)
+
+
+@st.composite
+def lines(draw: st.DrawFn, depth: int = 3) -> Size:
+    """Floors of linear forms of H: what convolutions and poolings make."""
+    size: Size = H
+    for _ in range(draw(st.integers(0, depth))):
+        kind = draw(st.sampled_from(["conv", "scale", "mod", "two"]))
+        if kind == "conv":
+            k, s, p = draw(st.integers(1, 7)), draw(st.integers(1, 4)), draw(st.integers(0, 3))
+            size = (size + 2 * p - k) // s + 1
+        elif kind == "scale":
+            size = draw(st.integers(1, 4)) * size + draw(st.integers(-5, 5))
+        elif kind == "mod":
+            size = size % draw(st.integers(1, 6)) + draw(st.integers(0, 1)) * H
+        else:
+            size = size + draw(st.sampled_from([-1, 1])) * (H // draw(st.integers(1, 5)))
+    return size
+
+
+FACTS = st.fixed_dictionaries(
+    {}, optional={"multiple_of": st.integers(1, 12), "min": st.integers(1, 30), "max": st.integers(60, 300)}
+)
+QUESTIONS = st.sampled_from(["equal", "at_least", "divisible"])
+
+
+def _true(kind: str, a: Size, b: Size, n: int) -> bool:
+    x, y = evaluate(a, {"H": n}), evaluate(b, {"H": n})
+    return {"equal": x == y, "at_least": x >= y, "divisible": x % y == 0 if y else False}[kind]
+
+
+def _check(promises: dict[str, int], questions: list[tuple[str, Size, Size]]) -> None:
+    facts = Facts({"H": promises})
+    constraints = Constraints(facts)
+    left = [n for n in RANGE if n in facts.domain("H")]
+    assume(left)
+    for kind, a, b in questions:
+        truth = [n for n in left if _true(kind, a, b, n)]
+        before = len(constraints.requirements)
+        answer = getattr(constraints, kind)(a, b)
+        if not answer:
+            assert truth == []
+            assert constraints.explain()
+            continue
+        if len(constraints.requirements) == before:
+            assert truth == left  # proved
+        else:
+            new = constraints.requirements[-1]
+            assert [n for n in left if new.holds({"H": n})] == truth
+            assert truth != left or max(left) > 300  # else it was not needed, as far as we can see
+        left = truth
+    shown = [n for n in RANGE if n in facts.domain("H") and _said(constraints.summary(), n)]
+    assert shown == left
+    for text in [str(r) for r in constraints.requirements]:
+        assert _said([text], 1) in (True, False)
+
+
+def _said(texts: list[str], n: int) -> bool:
+    return all(eval(text, {"max": max, "min": min}, {"H": n}) for text in texts)
+
+
+QUESTION = st.one_of(
+    st.tuples(st.just("equal"), lines(), lines()),
+    st.tuples(st.just("equal"), lines(), st.integers(-2, 60)),
+    st.tuples(st.just("at_least"), lines(), lines()),
+    st.tuples(st.just("at_least"), lines(), st.integers(-5, 60)),
+    st.tuples(st.just("divisible"), lines(), st.integers(1, 12)),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(FACTS, st.lists(QUESTION, min_size=1, max_size=4))
+def test_one_symbol_is_decided_exactly(promises: dict[str, int], questions: list[tuple[str, Size, Size]]) -> None:
+    _check(promises, questions)
+
+
+@settings(max_examples=500, deadline=None)
+@given(FACTS, st.sampled_from(["equal", "at_least"]), sizes(("H",), 3, False), sizes(("H",), 3, False))
+def test_products_and_extremes_of_one_symbol(promises: dict[str, int], kind: str, a: Pair, b: Pair) -> None:
+    _check(promises, [(kind, a[0], b[0])])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["equal", "at_least"]), sizes(depth=2), sizes(depth=2)), max_size=4))
+def test_several_symbols_are_never_judged_wrongly(questions: list[tuple[str, Pair, Pair]]) -> None:
+    """Refuted means no values at all; proved means all; and the requirements say neither more nor less."""
+    grid = [{"H": h, "W": w, "T": t} for h in range(1, 12) for w in range(1, 8) for t in range(1, 8)]
+    constraints = Constraints()
+    for kind, (a, _), (b, _) in questions:
+        truth = []
+        for env in grid:
+            try:
+                x, y = evaluate(a, env), evaluate(b, env)
+            except ZeroDivisionError:
+                continue
+            if x == y if kind == "equal" else x >= y:
+                truth.append(env)
+        answer = getattr(constraints, kind)(a, b)
+        met = []
+        for env in grid:
+            try:
+                evaluate(a, env), evaluate(b, env)
+                if all(r.holds(env) for r in constraints.requirements):
+                    met.append(env)
+            except ZeroDivisionError:
+                continue
+        if answer:
+            grid = [env for env in grid if env in truth]
+            assert met == grid
+        else:
+            assert [env for env in met if env in truth] == []
+        grid = met
+
+
+def _ask(constraints: Constraints, *equalities: tuple[Size, Size]) -> list[bool]:
+    return [constraints.equal(a, b) for a, b in equalities]
+
+
+def test_proved_and_refuted() -> None:
+    c = Constraints()
+    assert c.equal(H - H // 2, (H + 1) // 2)
+    assert c.equal(H // 2 + (H + 1) // 2, H)
+    assert c.at_least(2 * (H // 2) + 1, H)
+    assert not c.equal(B * T * 3, B * T * 4)
+    assert c.contradiction == "never"
+    assert not c.equal(2 * H, 2 * W + 1)
+    assert not c.equal(H + 1, H)
+    assert not c.at_least(0, H * W)
+    assert c.requirements == []
+
+
+def test_separate_symbols() -> None:
+    c = Constraints()
+    assert c.equal(2 * (H // 2) + 2 * (W // 2), H + W)
+    assert c.summary() == ["H % 2 == 0", "W % 2 == 0"]
+    assert not c.equal(H // 2 * 2 + W // 2 * 2, H + W + 1)
+
+
+def test_equal_symbols() -> None:
+    c = Constraints()
+    assert _ask(c, (T, S), (S, T), (T, U), (U, S)) == [True] * 4
+    assert len(c.requirements) == 2
+    assert c.summary() == ["S == T", "S == U"]
+    assert not c.equal(T, S + 1)
+    assert c.contradiction == "requirement"
+    assert _ask(c, (S, 5), (U, 6)) == [True, False]
+    assert "5" in c.explain()
+
+
+def test_what_is_known_of_one_symbol_passes_to_its_equal() -> None:
+    c = Constraints()
+    assert c.divisible(S, 4) and c.divisible(T, 6) and c.equal(S, T)
+    before = len(c.requirements)
+    assert c.divisible(T, 12)
+    assert len(c.requirements) == before
+    assert c.summary() == ["S % 4 == 0", "T % 6 == 0", "S == T"]
+
+
+def test_raw_requirements_are_checked_when_symbols_become_known() -> None:
+    c = Constraints()
+    assert c.equal((H // 2) * (W // 2), 49) and c.equal(H, 14)
+    assert not c.equal(W, 16)
+    assert c.equal(W, 15)
+    d = Constraints()
+    assert d.at_least(H, W + 3) and d.equal(W, 30)
+    assert not d.equal(H, 31)
+
+
+@pytest.mark.parametrize(
+    ("promises", "ask", "words"),
+    [
+        ({"multiple_of": 48}, lambda c: c.equal(H % 32, 8), "needs H % 32 == 8, but `symbols` promises H % 48 == 0"),
+        ({"max": 1024}, lambda c: c.equal(H, 2000), "needs H == 2000, but `symbols` promises H <= 1024"),
+        ({"max": 32}, lambda c: c.at_least(H - 32, 1), "needs H >= 33, but `symbols` promises H <= 32"),
+        ({"min": 64}, lambda c: c.at_least(60, H), "needs H <= 60, but `symbols` promises H >= 64"),
+    ],
+)
+def test_a_promise_contradicted_is_named(promises: dict[str, int], ask: object, words: str) -> None:
+    c = Constraints(Facts({"H": promises}))
+    assert ask(c) is False  # type: ignore[operator]
+    assert c.contradiction == "promise"
+    assert c.explain() == words
+    assert c.refusal is not None and c.refusal.symbol == "H"
+
+
+def test_an_earlier_requirement_contradicted_is_named() -> None:
+    c = Constraints()
+    assert _ask(c, (H, 224), (H, 225)) == [True, False]
+    assert c.explain() == "needs H == 225, but H == 224 is required already"
+    assert c.summary() == ["H == 224"]
+
+
+def test_promises_are_left_out_and_what_is_left_is_least() -> None:
+    c = Constraints(Facts({"H": {"multiple_of": 32}}))
+    assert c.divisible(H, 16)
+    assert c.summary() == []
+    assert c.divisible(H, 48)
+    assert c.summary() == ["H % 3 == 0"]
+    d = Constraints()
+    assert d.equal(2 * (H // 2), H) and d.equal((H // 2) % 2, 1)
+    assert d.summary() == ["H % 4 == 2"]
+
+
+def test_facts_are_checked() -> None:
+    for bad in ({"min": 0}, {"max": -1}, {"multiple_of": True}, {"min": 2.5}, {"least": 3}, {"min": 9, "max": 8}):
+        with pytest.raises(ValueError, match="H"):
+            Facts({"H": bad})
+    with pytest.raises(ValueError, match="no value"):
+        Facts({"H": {"min": 33, "max": 63, "multiple_of": 32}})
+
+
+def test_extremes() -> None:
+    c = Constraints()
+    assert c.equal(minimum(T, 1024), T)
+    assert c.summary() == ["T <= 1024"]
+
+
+def test_large_periods_cost_little() -> None:
+    import time
+
+    start = time.perf_counter()
+    c = Constraints()
+    assert c.divisible(H, 1_000_003) and c.divisible(3 * H + 6, 999_983)
+    assert c.equal(W // 99_991 + W // 99_989, W // 49_999)
+    assert c.at_least(U // 99_991 + U // 99_989, 10**9)
+    assert not c.equal(H // 99_991 + H // 99_989, H // 49_999)  # the two above leave no H below 10**11
+    assert c.equal(T % 65_521, T % 65_519)
+    assert time.perf_counter() - start < 2
+    assert "H % 1000003 == 0" in map(str, c.requirements)
+
+
+def test_many_requirements_on_one_symbol() -> None:
+    c = Constraints()
+    for k in (7, 11, 13, 17, 19, 23, 29, 31):
+        assert c.equal((H % k) * (H % k - 1), 0)
+    assert all(r.holds({"H": 1}) for r in c.requirements)
+    assert c.summary()
+
+
+def test_too_complex_is_only_raised_by_arithmetic() -> None:
+    size: Size = H
+    with pytest.raises(TooComplex):
+        for _ in range(100):
+            size = (3 * size) // 2
+    assert Constraints().at_least(size, 3)
