@@ -71,12 +71,10 @@ def known_sizes(report: Report, given: list[str]) -> dict[str, int]:
         for size, value in zip(type_.shape, sizes, strict=True):
             if not report.constraints.equal(size, value):
                 why = report.constraints.explain()
-                raise UsageError(
-                    f"`{name}` is {type_}: its {size} cannot be {value}", *([f"why: {why}"] if why else [])
-                )
+                notes = [f"why: {why}"] if why else []
+                raise UsageError(f"`{name}` is {type_}: its {size} cannot be {value}", *notes)
             if isinstance(size, Dim) and size == symbol(str(size)):
-                if values.setdefault(str(size), value) != value:
-                    raise UsageError(f"`{name}`: {size} cannot be {value}, it is {values[str(size)]} already")
+                values[str(size)] = value
     return values
 
 
@@ -107,11 +105,10 @@ def text(report: Report, sizes: dict[str, int], depth: int | None, styles: Style
     lines = [title, signature, "", styles.dim(head), *body, styles.dim("─" * len(head)), styles.bold(total)]
     if report.requirements:
         lines += ["", f"requires {', '.join(report.requirements)}"]
-    missing = (
-        sorted(report.flops.subs(sizes).symbols) if isinstance(report.flops, Dim) and _symbolic(report, sizes) else []
-    )
-    if missing:
-        lines += ["", f"FLOPs depend on {', '.join(missing)}: give sizes with {_example(report)}"]
+    total_flops = _put(report.flops, sizes)
+    if isinstance(total_flops, Dim):
+        missing = ", ".join(sorted(total_flops.symbols))
+        lines += ["", f"FLOPs depend on {missing}: give sizes with {_example(report)}"]
     return "\n".join(lines)
 
 
@@ -160,10 +157,6 @@ def _align(line: Iterable[str], widths: list[int]) -> list[str]:
         cell.rjust(width) if column >= 3 else cell.ljust(width)
         for column, (cell, width) in enumerate(zip(line, widths, strict=True))
     ]
-
-
-def _symbolic(report: Report, sizes: dict[str, int]) -> bool:
-    return isinstance(_put(report.flops, sizes), Dim)
 
 
 def _example(report: Report) -> str:

@@ -76,9 +76,8 @@ def test_sizes_that_the_model_does_not_take(archspec: Any, given: str, words: st
 
 
 def test_a_symbol_has_one_value(archspec: Any, spec: Callable[..., Path]) -> None:
-    path = spec(
-        'archspec: 1\nname: two\ninputs: {a: "float32[B, 4]", b: "float32[B, 4]"}\nlayers:\n  - {add: {}, from: [a, b]}\n'
-    )
+    inputs = 'inputs: {a: "float32[B, 4]", b: "float32[B, 4]"}'
+    path = spec(f"archspec: 1\nname: two\n{inputs}\nlayers:\n  - {{add: {{}}, from: [a, b]}}\n")
     assert archspec("show", path, "--input", "a=2,4", "--input", "b=2,4").returncode == 0
     done = archspec("show", path, "--input", "a=2,4", "--input", "b=3,4")
     assert done.returncode == 2
