@@ -6,13 +6,18 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import category, normalize_dims
-from archspec.ops.expr import In, Method
-from archspec.ops.kinds import AnyDType, Bool, Optional
+from archspec.ops.broadcast import category, floating_result, normalize_dims
+from archspec.ops.expr import Call, In, Method, Name
+from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, NonNegativeFloat, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.shaping import Dims, product
 from archspec.ops.tensor import TensorType
+
+
+def whole_sum(dtype: str) -> str:
+    """The dtype of sums and products: integers and bool become int64."""
+    return dtype if category(dtype) >= 2 else "int64"
 
 
 class Reduction(Op):
@@ -77,8 +82,6 @@ class Accumulation(Reduction):
     dtype = arg(Optional(AnyDType), None, "dtype to compute in")
 
     def options(self) -> dict[str, Any]:
-        from archspec.ops.expr import Name
-
         return {"dtype": Name(f"torch.{self.dtype}")} if self.dtype else {}
 
 
@@ -103,4 +106,207 @@ class Sum(Accumulation):
     """Sum; of integers and bool it is int64."""
 
     def dtype_of(self, require: Require, x: TensorType) -> str:
-        return self.dtype or (x.dtype if category(x.dtype) >= 2 else "int64")
+        return self.dtype or whole_sum(x.dtype)
+
+
+class OneAxis(Reduction):
+    """Base of reductions over one dimension, or all."""
+
+    dim = arg(Optional(AnyInt), None, "dimension to reduce; left out: all")
+    examples = (
+        Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
+        Example({"dim": -1, "keepdim": True}, "float32[B, 3, H, W]", "float32[B, 3, H, 1]"),
+        Example({}, "float32[B, T, 8]", "float32[]"),
+    )
+
+    def axes(self, require: Require, x: TensorType) -> tuple[int, ...]:
+        return tuple(range(x.rank)) if self.dim is None else (require.axis(x, self.dim),)
+
+    def over(self) -> dict[str, Any]:
+        out: dict[str, Any] = {} if self.dim is None else {"dim": self.dim}
+        return out | ({"keepdim": True} if self.keepdim else {})
+
+
+@op("prod", "torch.prod")
+class Prod(OneAxis):
+    """Product; of integers and bool it is int64."""
+
+    dtype = arg(Optional(AnyDType), None, "dtype to compute in")
+
+    def validate(self) -> None:
+        if self.keepdim and self.dim is None:
+            raise BadValue("`keepdim` needs `dim`", ("keepdim",))
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        return self.dtype or whole_sum(x.dtype)
+
+    def options(self) -> dict[str, Any]:
+        return {"dtype": Name(f"torch.{self.dtype}")} if self.dtype else {}
+
+
+class Extreme(OneAxis):
+    """Base of the largest and the smallest element; along a dimension, with its position."""
+
+    empty = False
+    result = ("values", "indices")
+    examples = (
+        Example({"dim": 1}, "float32[B, T, 8]", ("float32[B, 8]", "int64[B, 8]")),
+        Example({"dim": -1, "keepdim": True}, "int32[B, T]", ("int32[B, 1]", "int64[B, 1]")),
+        Example({}, "float32[B, T, 8]", "float32[]"),
+    )
+
+    def validate(self) -> None:
+        if self.keepdim and self.dim is None:
+            raise BadValue("`keepdim` needs `dim`", ("keepdim",))
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        return ordered(require, x, self.name)
+
+    def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:  # type: ignore[override]
+        values = super().infer(require, x)
+        return values if self.dim is None else (values, values.with_dtype("int64"))
+
+
+def ordered(require: Require, x: TensorType, name: str, *, boolean: bool = True) -> str:
+    """The dtype of x, which must have an order."""
+    if category(x.dtype) == 3 or (x.dtype == "bool" and not boolean):
+        require.fail("AS303", f"`{name}` does not take {x.dtype}", inputs=(0,))
+    return x.dtype
+
+
+@op("max", "torch.max")
+class Max(Extreme):
+    """The largest element; with `dim`, the largest along it and their positions."""
+
+
+@op("min", "torch.min")
+class Min(Extreme):
+    """The smallest element; with `dim`, the smallest along it and their positions."""
+
+
+@op("amax", "torch.amax")
+class Amax(Reduction):
+    """The largest elements over some dimensions; where several are, they share the gradient."""
+
+    empty = False
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        return ordered(require, x, self.name)
+
+    def over(self) -> dict[str, Any]:
+        return {"dim": (), **super().over()} if self.dim is None and self.keepdim else super().over()
+
+
+@op("amin", "torch.amin")
+class Amin(Amax):
+    """The smallest elements over some dimensions; where several are, they share the gradient."""
+
+
+class Position(OneAxis):
+    """Base of positions of the largest and the smallest element."""
+
+    empty = False
+    examples = (
+        Example({"dim": 1}, "float32[B, T, 8]", "int64[B, 8]"),
+        Example({"dim": -1, "keepdim": True}, "int32[B, T]", "int64[B, 1]"),
+        Example({}, "float32[B, T, 8]", "int64[]"),
+    )
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        ordered(require, x, self.name, boolean=False)
+        return "int64"
+
+
+@op("argmax", "torch.argmax")
+class Argmax(Position):
+    """Position of the largest element along a dimension, or in the flattened tensor."""
+
+
+@op("argmin", "torch.argmin")
+class Argmin(Position):
+    """Position of the smallest element along a dimension, or in the flattened tensor."""
+
+
+class Spreading(Reduction):
+    """Base of standard deviation and variance."""
+
+    correction = arg(NonNegativeFloat, 1.0, "divide by the number of elements less this")
+    examples = (*Reduction.examples, Example({"dim": -1, "correction": 0}, "float32[B, T, 8]", "float32[B, T]"))
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        if category(x.dtype) < 2:
+            require.fail("AS303", f"`{self.name}` must be floating point or complex, got {x.dtype}", inputs=(0,))
+        return {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype)
+
+    def options(self) -> dict[str, Any]:
+        whole = int(self.correction)
+        return {} if self.correction == 1 else {"correction": whole if whole == self.correction else self.correction}
+
+
+@op("std", "torch.std")
+class Std(Spreading):
+    """Standard deviation."""
+
+
+@op("var", "torch.var")
+class Var(Spreading):
+    """Variance."""
+
+
+@op("norm", "torch.linalg.vector_norm")
+class Norm(Reduction):
+    """The p-norm of vectors over some dimensions, or of all elements."""
+
+    ord = arg(AScalar, 2, "the p of the norm; `.inf` is the largest absolute value")
+    examples = (
+        *Reduction.examples,
+        Example({"ord": 1, "dim": -1}, "float32[B, T, 8]", "float32[B, T]"),
+        Example({"ord": float("inf"), "dim": 1}, "float32[B, 8]", "float32[B]"),
+    )
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        if category(x.dtype) < 2:
+            require.fail("AS303", f"`norm` must be floating point or complex, got {x.dtype}", inputs=(0,))
+        return {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype)
+
+    def forward(self, x: TensorType) -> Any:
+        order = {} if self.ord == 2 else {"ord": self.ord}
+        return Call("torch.linalg.vector_norm", In(0), **order, **self.over())
+
+
+@op("logsumexp", "torch.logsumexp")
+class Logsumexp(Reduction):
+    """log(sum(exp(x))), computed without overflow."""
+
+    dim = arg(Dims, doc="dimension or dimensions to reduce")
+    examples = (
+        Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
+        Example({"dim": [-1, -2], "keepdim": True}, "float32[B, 3, H, W]", "float32[B, 3, 1, 1]"),
+        Example(0, "int64[4]", "float32[]"),
+    )
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        return floating_result(x.dtype)
+
+
+class Quantified(Reduction):
+    """Base of `any` and `all`; of uint8 the result is uint8, else bool."""
+
+    examples = (
+        Example({"dim": 1}, "bool[B, T, 8]", "bool[B, 8]"),
+        Example({"dim": [-1, -2], "keepdim": True}, "bool[B, 3, H, W]", "bool[B, 3, 1, 1]"),
+        Example({}, "float32[B, T, 8]", "bool[]"),
+    )
+
+    def dtype_of(self, require: Require, x: TensorType) -> str:
+        return "uint8" if x.dtype == "uint8" else "bool"
+
+
+@op("any", "torch.any")
+class AnyTrue(Quantified):
+    """Is any element true (not zero)?"""
+
+
+@op("all", "torch.all")
+class AllTrue(Quantified):
+    """Are all elements true (not zero)?"""

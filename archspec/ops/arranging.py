@@ -1,0 +1,171 @@
+"""The same elements elsewhere: rolled, flipped, repeated, or set to zero above or below the diagonal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Size, maximum, minimum
+from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import normalize_dims
+from archspec.ops.calls import given
+from archspec.ops.expr import In, Method
+from archspec.ops.kinds import AnyInt, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.shaping import Dims, product
+from archspec.ops.tensor import TensorType
+
+Shifts = ListOf(AnyInt, 1, lone=True, title="an integer or a list of them")
+
+
+@op("roll", "torch.roll")
+class Roll(Op):
+    """Shift elements along dimensions; what leaves at the end comes in at the start."""
+
+    shifts = arg(Shifts, doc="places to shift by, for each of `dims`")
+    dims = arg(Optional(Dims), None, "dimension or dimensions; left out: the flattened tensor")
+    examples = (
+        Example({"shifts": [-3, -3], "dims": [1, 2]}, "float32[B, H, W, 8]", "float32[B, H, W, 8]"),
+        Example({"shifts": 1, "dims": -1}, "int64[B, T]", "int64[B, T]"),
+        Example(2, "float32[B, T]", "float32[B, T]"),
+    )
+
+    def validate(self) -> None:
+        wanted = 1 if self.dims is None else len(self.dims)
+        if len(self.shifts) != wanted:
+            raise BadValue(
+                f"`shifts` needs one number for each dimension: {wanted}, got {len(self.shifts)}", ("shifts",)
+            )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        for dim in self.dims or ():
+            require.axis(x, dim, "dims")
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        values = (self.shifts,) if self.dims is None else (self.shifts, self.dims)
+        return Method(In(0), "roll", *((v[0] if len(v) == 1 else v) for v in values))
+
+
+@op("flip", "torch.flip")
+class Flip(Op):
+    """Reverse the order along dimensions."""
+
+    dims = arg(Dims, doc="dimension or dimensions to reverse")
+    examples = (
+        Example({"dims": [-1, -2]}, "float32[B, 3, H, W]", "float32[B, 3, H, W]"),
+        Example(1, "int64[B, T]", "int64[B, T]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        normalize_dims(require, x, self.dims, "dims")
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "flip", *(self.dims or ((),)))
+
+
+@op("repeat_interleave", "torch.repeat_interleave")
+class RepeatInterleave(Op):
+    """Each slice of a dimension several times in a row."""
+
+    repeats = arg(NonNegativeInt, doc="how many times")
+    dim = arg(Optional(AnyInt), None, "the dimension; left out: the flattened tensor")
+    examples = (
+        Example({"repeats": 4, "dim": 1}, "float32[B, 2, T, 8]", "float32[B, 8, T, 8]"),
+        Example(3, "float32[B, 2]", "float32[6*B]"),
+        Example({"repeats": 2, "dim": -1}, "int64[B, T]", "int64[B, 2*T]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        if self.dim is None:
+            return x.with_shape((product(x.shape) * self.repeats,))
+        axis = require.axis(x, self.dim)
+        if not x.shape:
+            return x.with_shape((self.repeats,))
+        return x.with_shape(s * self.repeats if a == axis else s for a, s in enumerate(x.shape))
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "repeat_interleave", self.repeats, **({} if self.dim is None else {"dim": self.dim}))
+
+
+@op("tile", "torch.tile")
+class Tile(Op):
+    """The whole tensor several times along each dimension; missing leading ones count 1."""
+
+    dims = arg(
+        ListOf(SizeKind(0), lone=True, title="a size or a list of sizes"), doc="how many times along each dimension"
+    )
+    examples = (
+        Example({"dims": [1, 2]}, "float32[B, T]", "float32[B, 2*T]"),
+        Example(3, "float32[B, 4]", "float32[B, 12]"),
+        Example({"dims": [2, 1, 3]}, "float32[4]", "float32[2, 1, 12]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        rank = max(len(self.dims), x.rank)
+        times: tuple[Size, ...] = (1,) * (rank - len(self.dims)) + self.dims
+        shape: tuple[Size, ...] = (1,) * (rank - x.rank) + x.shape
+        return x.with_shape(a * b for a, b in zip(shape, times, strict=True))
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "tile", self.dims)
+
+
+class Triangle(Op):
+    """Base of the two triangles of matrices."""
+
+    diagonal = arg(AnyInt, 0, "the diagonal that ends it; above the main one it is positive")
+    examples = (
+        Example({}, "float32[B, T, T]", "float32[B, T, T]"),
+        Example(1, "bool[T, S]", "bool[T, S]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=2, inputs=(0,))
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), self.name, *([self.diagonal] if self.diagonal else []))
+
+
+@op("tril", "torch.tril")
+class Tril(Triangle):
+    """The lower triangle of matrices, zero elsewhere."""
+
+
+@op("triu", "torch.triu")
+class Triu(Triangle):
+    """The upper triangle of matrices, zero elsewhere."""
+
+
+@op("diagonal", "torch.diagonal")
+class Diagonal(Op):
+    """The diagonal of matrices, as the last dimension."""
+
+    offset = arg(AnyInt, 0, "which diagonal; above the main one it is positive")
+    dim1 = arg(AnyInt, 0, "the rows")
+    dim2 = arg(AnyInt, 1, "the columns")
+    examples = (
+        Example({"dim1": -2, "dim2": -1}, "float32[B, 4, 5]", "float32[B, 4]"),
+        Example(2, "float32[4, 5]", "float32[3]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=2, inputs=(0,))
+        rows, columns = require.axis(x, self.dim1, "dim1"), require.axis(x, self.dim2, "dim2")
+        if rows == columns:
+            require.fail("AS301", "`diagonal` needs two different dimensions", inputs=(0,), argument="dim2")
+        rest = [s for a, s in enumerate(x.shape) if a not in (rows, columns)]
+        return x.with_shape((*rest, self._length(x.shape[rows], x.shape[columns])))
+
+    def _length(self, rows: Size, columns: Size) -> Size:
+        if self.offset > 0:
+            columns = columns - self.offset
+        else:
+            rows = rows + self.offset
+        return maximum(minimum(rows, columns), 0)
+
+    def forward(self, x: TensorType) -> Any:
+        names = ("offset", "dim1", "dim2")
+        return Method(In(0), "diagonal", **given(self, *names))

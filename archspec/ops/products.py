@@ -1,0 +1,141 @@
+"""Products of matrices and tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.dims import Size
+from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import broadcast
+from archspec.ops.equation import Equation, EquationKind
+from archspec.ops.expr import Binary, Call, In
+from archspec.ops.registry import op
+from archspec.ops.require import Require
+from archspec.ops.shaping import product
+from archspec.ops.tensor import TensorType
+
+
+def multipliable(require: Require, op_name: str, *tensors: TensorType) -> None:
+    """Matrix products are of one dtype, and not of bool."""
+    for number, x in enumerate(tensors):
+        require.same_dtype(tensors[0], x, inputs=(0, number))
+        if x.dtype == "bool":
+            require.fail("AS303", f"`{op_name}` does not take bool", inputs=(number,))
+
+
+@op("matmul", "torch.matmul")
+class Matmul(Op):
+    """Matrix product over the last two dimensions, the others broadcast; a tensor of one dimension is a vector."""
+
+    inputs = ("x", "y")
+    examples = (
+        Example({}, ("float32[B, T, 8]", "float32[B, 8, 5]"), "float32[B, T, 5]"),
+        Example({}, ("float32[B, 4, T, 8]", "float32[8, 5]"), "float32[B, 4, T, 5]"),
+        Example({}, ("float32[7, 1, 2, 3]", "float32[5, 3, 4]"), "float32[7, 5, 2, 4]"),
+        Example({}, ("float64[8]", "float64[8]"), "float64[]"),
+        Example({}, ("float32[B, 8]", "float32[8]"), "float32[B]"),
+        Example({}, ("int64[3]", "int64[5, 3, 4]"), "int64[5, 4]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
+        for number, t in enumerate((x, y)):
+            require.rank(t, least=1, what="each input of `matmul`", inputs=(number,))
+        multipliable(require, self.name, x, y)
+        rows = max(y.rank - 2, 0)
+        message = "`matmul` multiplies rows and columns of different length"
+        require.equal(x.shape[-1], y.shape[rows], message, inputs=(0, 1), axis=(x.rank - 1, rows))
+        batch = broadcast(require, [x.shape[:-2], y.shape[:-2]], self.name, (0, 1))
+        return x.with_shape((*batch, *x.shape[-2:-1], *(y.shape[-1:] if y.rank > 1 else ())))
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out
+        return 0 if inputs[1].rank == 1 else 2 * outputs[0].numel() * inputs[0].shape[-1]
+
+    def forward(self, x: TensorType, y: TensorType) -> Any:
+        return Binary("@", In(0), In(1))
+
+
+@op("einsum", "torch.einsum")
+class Einsum(Op):
+    """Sum of products by Einstein's convention: `bhqd,bhkd->bhqk`."""
+
+    inputs = ("*x",)
+    equation = arg(EquationKind(), doc="for each input a letter per dimension, and those of the result: `bij,bjk->bik`")
+    examples = (
+        Example("bhqd,bhkd->bhqk", ("float32[B, 4, T, 8]", "float32[B, 4, S, 8]"), "float32[B, 4, T, S]"),
+        Example("i, j -> i j", ("float32[T]", "float32[8]"), "float32[T, 8]"),
+        Example("...ij->...ji", "float32[B, T, 8]", "float32[B, 8, T]"),
+        Example("ij,jk,kl->il", ("float32[B, 3]", "float32[3, 4]", "float32[4, 5]"), "float32[B, 5]"),
+        Example("...ij,jk", ("float64[B, T, 3]", "float64[3, 4]"), "float64[B, T, 4]"),
+        Example("bii->b", "float32[B, 3, 3]", "float32[B]"),
+    )
+
+    def infer(self, require: Require, *tensors: TensorType) -> TensorType:
+        multipliable(require, self.name, *tensors)
+        sizes = self._sizes(require, tensors)
+        return tensors[0].with_shape(sizes[label] for label in self._output(tensors))
+
+    def _labels(self, tensors: tuple[TensorType, ...]) -> list[tuple[str, ...]]:
+        return self.equation.labels([t.rank for t in tensors])
+
+    def _output(self, tensors: tuple[TensorType, ...]) -> tuple[str, ...]:
+        return self.equation.result([t.rank for t in tensors])
+
+    def _sizes(self, require: Require, tensors: tuple[TensorType, ...]) -> dict[str, Size]:
+        """The size of each label; a constant 1 stretches."""
+        equation: Equation = self.equation
+        if len(tensors) != len(equation.terms):
+            require.fail(
+                "AS210",
+                f"`{equation}` is for {len(equation.terms)} inputs, got {len(tensors)}",
+                inputs=(0,),
+                argument="equation",
+            )
+        for number, (term, x) in enumerate(zip(equation.terms, tensors, strict=True)):
+            if not term.fits(x.rank):
+                message = f"`{term}` names {term.letters} dimensions, and {x} has {x.rank}"
+                require.fail("AS309", message, inputs=(number,), argument="equation")
+        sizes: dict[str, Size] = {}
+        origin: dict[str, tuple[int, int]] = {}
+        for number, (labels, x) in enumerate(zip(self._labels(tensors), tensors, strict=True)):
+            for axis, (label, size) in enumerate(zip(labels, x.shape, strict=True)):
+                twice = labels.index(label) != axis
+                if label not in sizes or (sizes[label] == 1 and not twice):
+                    sizes[label], origin[label] = size, (number, axis)
+                elif size != 1 or twice:
+                    other, other_axis = origin[label]
+                    if twice:
+                        other, other_axis = number, labels.index(label)
+                    sizes[label] = require.equal(
+                        x.shape[other_axis] if twice else sizes[label],
+                        size,
+                        f"`einsum` reads two sizes that differ in `{label}`",
+                        inputs=(other, number),
+                        argument="equation",
+                        axis=(other_axis, axis),
+                    )
+        return sizes
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        """torch multiplies from left to right: a step that sums over a shared label is a matrix product."""
+        labels = self._labels(inputs)
+        output = self._output(inputs)
+        known: dict[str, Size] = dict(zip(labels[0], inputs[0].shape, strict=True))
+        total: Size = 0
+        for step in range(1, len(inputs)):
+            other = dict(zip(labels[step], inputs[step].shape, strict=True))
+            later = {*output, *(label for rest in labels[step + 1 :] for label in rest)}
+            joint: dict[str, Size] = {}
+            summed = False
+            for label in {**known, **other}:
+                a, b = known.get(label, 1), other.get(label, 1)
+                if label in later or (a != 1 and b != 1):
+                    joint[label] = b if a == 1 else a
+                    summed = summed or label not in later
+            if summed:
+                total = total + 2 * product(tuple(joint.values()))
+            known = {label: size for label, size in joint.items() if label in later}
+        return total
+
+    def forward(self, *tensors: TensorType) -> Any:
+        return Call("torch.einsum", str(self.equation), *(In(i) for i in range(len(tensors))))
