@@ -16,7 +16,7 @@ from archspec.ops.tensor import TensorType
 class Arithmetic(Op):
     """Base: tensors, and perhaps a scalar as the last operand (argument `scalar_name`)."""
 
-    inputs = ("x", "y?")
+    inputs: ClassVar[tuple[str, ...]] = ("x", "y?")
     scalar_name: ClassVar[str] = "other"
     infix: ClassVar[str] = ""
 

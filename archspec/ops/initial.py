@@ -150,7 +150,8 @@ class InitKind(Kind[Init]):
         if isinstance(value, Init):
             return value
         if isinstance(value, str):
-            name, given = value, {}
+            name: Any = value
+            given: Any = None
         elif isinstance(value, dict) and len(value) == 1:
             ((name, given),) = value.items()
         else:

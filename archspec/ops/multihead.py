@@ -92,7 +92,7 @@ class MultiheadAttention(Op):
         return (query, weights)
 
     def _all(self, *inputs: TensorType | None) -> tuple[TensorType, TensorType, TensorType, Any, Any]:
-        query, key, value, padding, mask = (*inputs, *(None,) * (5 - len(inputs)))
+        query, key, value, padding, mask = inputs + (None,) * (5 - len(inputs))
         assert query is not None
         key = key or query
         return query, key, value or key, padding, mask
@@ -168,7 +168,7 @@ class MultiheadAttention(Op):
         return Call("nn.MultiheadAttention", embed, self.num_heads, **given(self, *names), **sizes, **dtype_of(query))
 
     def forward(self, *inputs: TensorType | None) -> Any:
-        query, key, value, padding, mask = (*inputs, *(None,) * (5 - len(inputs)))
+        query, key, value, padding, mask = inputs + (None,) * (5 - len(inputs))
         assert query is not None
         key_number = 0 if key is None else 1
         options: dict[str, Any] = {}

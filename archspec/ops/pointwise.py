@@ -17,7 +17,7 @@ class Pointwise(Op):
     """Base: the shape of x; `refused` are categories of dtypes it does not take (0 bool, 3 complex)."""
 
     refused: ClassVar[tuple[int, ...]] = ()
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "float32[B, 4]"),
         Example({}, "int32[B, T, 4]", "int32[B, T, 4]"),
         Example({}, "float64[]", "float64[]"),
@@ -51,7 +51,7 @@ class FloatPointwise(Pointwise):
 class Test(Pointwise):
     """Base of questions about each element."""
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "bool[B, 4]"),
         Example({}, "int64[]", "bool[]"),
     )

@@ -17,8 +17,8 @@ from archspec.ops.tensor import TensorType
 class Recurrent(Op):
     """Base. x is [T, N, features], [N, T, features] with `batch_first`, or [T, features]."""
 
-    inputs = ("x", "h_0?")
-    result = ("sequence", "hidden")
+    inputs: ClassVar[tuple[str, ...]] = ("x", "h_0?")
+    result: ClassVar[tuple[str, ...]] = ("sequence", "hidden")
     unpack: ClassVar[tuple[Any, ...] | None] = (0, 1)
     gates: ClassVar[int] = 1
     torch_name: ClassVar[str] = ""
@@ -77,7 +77,7 @@ class Recurrent(Op):
         for layer in range(self.num_layers):
             width = int(x.shape[-1]) if layer == 0 else self.out_size * self.directions  # type: ignore[arg-type]
             for suffix in ("", "_reverse")[: self.directions]:
-                shapes = {"weight_ih": (rows, width), "weight_hh": (rows, self.out_size)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, self.out_size)}
                 if self.bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
                 if self.out_size != self.hidden_size:

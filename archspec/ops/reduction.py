@@ -25,9 +25,9 @@ class Reduction(Op):
 
     empty: ClassVar[bool] = True  # does it have a value for no elements?
 
-    dim = arg(Optional(Dims), None, "dimension or dimensions to reduce; left out: all")
+    dim: Any = arg(Optional(Dims), None, "dimension or dimensions to reduce; left out: all")
     keepdim = arg(Bool, False, "keep the reduced dimensions, with size 1")
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
         Example({"dim": [-1, -2], "keepdim": True}, "float32[B, 3, H, W]", "float32[B, 3, 1, 1]"),
         Example({}, "float32[B, T, 8]", "float32[]"),
@@ -113,7 +113,7 @@ class OneAxis(Reduction):
     """Base of reductions over one dimension, or all."""
 
     dim = arg(Optional(AnyInt), None, "dimension to reduce; left out: all")
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
         Example({"dim": -1, "keepdim": True}, "float32[B, 3, H, W]", "float32[B, 3, H, 1]"),
         Example({}, "float32[B, T, 8]", "float32[]"),
