@@ -15,9 +15,20 @@ from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
 # Arguments of PyTorch's constructors that follow from the input.
 INFERRED = frozenset(
-    {"in_channels", "in_features", "num_features", "input_size", "normalized_shape", "num_channels", "embed_dim", "d_model",
-     "in1_features", "in2_features", "device"}
-)  # fmt: skip
+    {
+        "in_channels",
+        "in_features",
+        "num_features",
+        "input_size",
+        "normalized_shape",
+        "num_channels",
+        "embed_dim",
+        "d_model",
+        "in1_features",
+        "in2_features",
+        "device",
+    }
+)
 
 
 def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:

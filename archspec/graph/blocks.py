@@ -1,4 +1,4 @@
-"""Blocks: their definitions, recursion among them, and a block's graph for given parameters (made once for equal ones)."""
+"""Blocks: their definitions, recursion among them, and the graph of a block for given parameters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong
 from archspec.graph.outputs import read_outputs
 from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
 from archspec.graph.scope import Absent, Binding, Builder, Scope
-from archspec.graph.typetext import read_type, symbols_of
+from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
 Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
@@ -43,15 +43,36 @@ class BlockDef:
         return self._params
 
     def inputs(self) -> list[GraphInput]:
+        found = self._written_inputs()
+        unique = {name: GraphInput(name, span, None, text) for name, span, text in reversed(found)}
+        return list(reversed(unique.values())) or [GraphInput("x", self.span)]
+
+    def _written_inputs(self) -> list[tuple[str, Span, Node | None]]:
         declared = self.node.get("inputs")
-        found: list[tuple[str, Span, Node | None]] = []
         if isinstance(declared, Sequence):
-            found = [(n.value, n.span, None) for n in declared.items if isinstance(n, Scalar) and isinstance(n.value, str)]
-        elif isinstance(declared, Mapping):
-            for name, text in declared.entries.items():
-                empty = isinstance(text, Scalar) and text.value is None
-                found.append((name, declared.keys[name], None if empty else text))
-        return [GraphInput(name, span, None, text) for name, span, text in found] or [GraphInput("x", self.span)]
+            return [
+                (n.value, n.span, None) for n in declared.items if isinstance(n, Scalar) and isinstance(n.value, str)
+            ]
+        if not isinstance(declared, Mapping):
+            return []
+        texts = declared.entries.items()
+        return [
+            (name, declared.keys[name], None if isinstance(text, Scalar) and text.value is None else text)
+            for name, text in texts
+        ]
+
+    def check_inputs(self) -> None:
+        """Names of inputs that cannot be, or are there twice."""
+        seen: dict[str, Span] = {}
+        for name, span, _ in self._written_inputs():
+            wrong = wrong_identifier(name)
+            if wrong:
+                self.ctx.error("AS205", span, f"an input cannot be called `{name}`: {wrong}")
+            if name in seen:
+                self.ctx.error(
+                    "AS207", span, f"`{self.name}` has two inputs `{name}`", secondary=[Label(seen[name], "first here")]
+                )
+            seen.setdefault(name, span)
 
     @property
     def doc(self) -> str:
@@ -67,15 +88,7 @@ def read_blocks(ctx: Context, node: Node | None) -> None:
         if isinstance(body, Mapping) and is_block_name(name):
             ctx.blocks[name] = BlockDef(ctx, name, body, node.keys[name])
     for block in ctx.blocks.values():
-        seen: dict[str, Span] = {}
-        for given in block.inputs():
-            wrong = wrong_identifier(given.name)
-            if wrong:
-                ctx.error("AS205", given.span, f"an input cannot be called `{given.name}`: {wrong}")
-            if given.name in seen:
-                ctx.error("AS207", given.span, f"`{block.name}` has two inputs `{given.name}`",
-                          secondary=[Label(seen[given.name], "first here")])  # fmt: skip
-            seen[given.name] = given.span
+        block.check_inputs()
     _find_recursion(ctx)
 
 
@@ -114,9 +127,13 @@ def _find_recursion(ctx: Context) -> None:
         route = [edge[0] for edge in edges] + [edges[0][0]]
         labels = [Label(graph.edges[a, b]["span"], f"`{a}` uses `{b}`") for a, b, *_ in edges]
         ctx.error(
-            "AS212", labels[0].span, f"a block cannot contain itself: {' → '.join(route)}", label=labels[0].text,
-            secondary=labels[1:], help="for layers one after another use `repeat`",
-        )  # fmt: skip
+            "AS212",
+            labels[0].span,
+            f"a block cannot contain itself: {' → '.join(route)}",
+            label=labels[0].text,
+            secondary=labels[1:],
+            help="for layers one after another use `repeat`",
+        )
 
 
 def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Graph | None:
@@ -155,11 +172,16 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
             return None
         nodes[next(iter(declared))] = node
     missing = [name for name, param in declared.items() if param.type is not None and name not in nodes]
-    if missing:
+    if missing and healthy:
         words = " and ".join(f"`{name}`" for name in missing)
         example = ", ".join(f"{name}: ..." for name in missing)
-        ctx.error("AS204", item.key_span, f"`{block.name}` needs {words}", help=f"`{block.name}: {{{example}}}`",
-                  secondary=[Label(declared[missing[0]].span, "required: a type and no default")])  # fmt: skip
+        ctx.error(
+            "AS204",
+            item.key_span,
+            f"`{block.name}` needs {words}",
+            help=f"`{block.name}: {{{example}}}`",
+            secondary=[Label(declared[missing[0]].span, "required: a type and no default")],
+        )
         healthy = False
     given: dict[str, Given] = {}
     for name, each in nodes.items():
@@ -180,11 +202,14 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) ->
     builder = Builder("block", block.name, ("block", block.name), plan, block.span)
     builder.inputs = block.inputs()
     local: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}  # sizes of types in error
     for given in builder.inputs:
         if given.type_text is not None:
             given.type = read_type(ctx, given.type_text, env, block.name)
+            if given.type is None:
+                unknown.update(dict.fromkeys(symbols_in_text(given.type_text), FAILED))
             local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))
-    env.update(local)
+    env = {**env, **unknown, **local}
     scope = Scope(builder, block.layers, (), env)
     for number, given in enumerate(builder.inputs):
         scope.names[given.name] = Binding(Value(-1, number), given.span)
@@ -194,6 +219,4 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) ->
     if outputs is None:
         return None
     named, spans = outputs
-    return builder.finish(
-        named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans
-    )
+    return builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)

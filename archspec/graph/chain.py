@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.graph import blocks, structures
@@ -10,7 +10,7 @@ from archspec.graph.arguments import op_call
 from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
-from archspec.graph.labels import item_name, output_names, text_of, ties_of
+from archspec.graph.labels import doc_of, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, is_named, name_of, snake_case
 from archspec.graph.repeats import Turn, loop_names, turns_of
 from archspec.graph.scope import Absent, Binding, Scope
@@ -57,9 +57,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     made = _calls(ctx, scope, item, turns, start)
     if made is None or not outputs_fit(ctx, item, made.calls[0], outputs):
         return unknown_value(ctx, scope, item.node, item.position)
-    for turn in turns:
-        if not scope.builder.claim(ctx, turn.path, label_span(item)):
-            break
+    unique = all(scope.builder.claim(ctx, turn.path, label_span(item)) for turn in turns)
     node = Node(
         made.calls,
         [turn.path for turn in turns],
@@ -71,14 +69,14 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         (*inputs.spans, *(given.span for given in made.captured.inputs)),
         raw=item.value,
         repeated=item.get("repeat") is not None,
-        doc=text_of(item.get("doc")),
+        doc=doc_of(ctx, item),
         when=item.get("when"),
         repeat=item.get("repeat"),
         auto=name is None,
     )
     number = scope.builder.add(node)
     attach_ties(scope.builder, number, {**made.ties, **tie})
-    bind(ctx, scope, item, name, outputs, number, turns, start)
+    bind(ctx, scope, item, name, outputs, number, turns, start, quiet=not unique)
     return Value(number)
 
 
@@ -126,7 +124,9 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     turns = turns_of(ctx, item, scope, "")
     tie = item.get("tie")
     if tie is not None:
-        ctx.error("AS201", tie.span, f"an unnamed `{item.key}` owns no parameter to tie", help="write `tie` on the op inside")
+        ctx.error(
+            "AS201", tie.span, f"an unnamed `{item.key}` owns no parameter to tie", help="write `tie` on the op inside"
+        )
     if inputs is None or outputs is None or turns is None:
         return unknown_value(ctx, scope, item.node, item.position)
     start = inputs.values[0]
@@ -179,10 +179,18 @@ def label_span(item: Item) -> Span:
 
 
 def bind(
-    ctx: Context, scope: Scope, item: Item, name: str | None, outputs: list[tuple[str, Span]], number: int, turns: list[Turn],
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    name: str | None,
+    outputs: list[tuple[str, Span]],
+    number: int,
+    turns: list[Turn],
     start: Chain | None,
-) -> None:  # fmt: skip
-    """Give the new node's values their names."""
+    *,
+    quiet: bool = False,
+) -> None:
+    """Give the new node's values their names. `quiet`: that the name is taken has been reported."""
     span = label_span(item)
     repeated = item.get("repeat") is not None
     numbers: tuple[int, ...] | range | None = None
@@ -191,12 +199,12 @@ def bind(
         if numbers == tuple(range(len(numbers))):
             numbers = range(len(numbers))
     if name:
-        scope.bind(ctx, name, Binding(Value(number), span, number, numbers, start))
+        scope.bind(ctx, name, Binding(Value(number), span, number, numbers, start), quiet=quiet)
     elif repeated and item.get("name") is not None:  # a name for each turn
         for k, turn in enumerate(turns):
             last = k == len(turns) - 1
             value = Value(number) if last else Value(number, -(k + 1))
-            scope.bind(ctx, turn.path, Binding(value, span, number, tap=None if last else k))
+            scope.bind(ctx, turn.path, Binding(value, span, number, tap=None if last else k), quiet=quiet)
     for k, (text, where) in enumerate(outputs):
         if text not in ("_", name):
             scope.bind(ctx, text, Binding(Value(number, k), where, number if not name and k == 0 else None))

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from archspec.dims import Dim
 from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.dims import Dim
 from archspec.graph.ir import Graph
 from archspec.source.expressions import FAILED, evaluate
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
-MAX_WORK = 200_000  # steps built: what is elaborated once counts once
+MAX_WORK = 100_000  # steps built: what is elaborated once counts once
 MAX_DEPTH = 60  # structures within one another
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NOTHING: frozenset[str] = frozenset()
 
 
-class LimitReached(Exception):
+class LimitReachedError(Exception):
     """An expansion was too large; its diagnostic has been given."""
 
 
@@ -41,7 +41,14 @@ class Context:
         self._mentions: dict[int, frozenset[str]] = {}
 
     def error(
-        self, code: str, span: Span, message: str, *, label: str = "", help: str | None = None, secondary: Iterable[Label] = ()
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        help: str | None = None,
+        secondary: Iterable[Label] = (),
     ) -> None:
         self.diagnostics.error(code, span, message, label=label, help=help, secondary=secondary)
 
@@ -77,16 +84,18 @@ class Context:
         self.work += amount
         if self.work > MAX_WORK:
             self.error(
-                "AS215", span, f"the spec expands to more than {MAX_WORK:,} different steps",
+                "AS215",
+                span,
+                f"the spec expands to more than {MAX_WORK:,} different steps",
                 help="fewer turns, or turns that do not differ (what is equal is built once)",
-            )  # fmt: skip
-            raise LimitReached
+            )
+            raise LimitReachedError
 
     def enter(self, span: Span) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             self.error("AS215", span, f"structures and blocks are nested more than {MAX_DEPTH} deep")
-            raise LimitReached
+            raise LimitReachedError
 
     def leave(self) -> None:
         self.depth -= 1
@@ -112,4 +121,4 @@ def has_local_size(value: Any) -> bool:
     return False
 
 
-__all__ = ["FAILED", "MAX_NODES", "MAX_TURNS", "MAX_WORK", "Context", "LimitReached", "freeze", "has_local_size"]
+__all__ = ["FAILED", "MAX_NODES", "MAX_TURNS", "MAX_WORK", "Context", "LimitReachedError", "freeze", "has_local_size"]

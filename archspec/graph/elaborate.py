@@ -13,7 +13,7 @@ from archspec.dims import symbol
 from archspec.graph import unused
 from archspec.graph.blocks import read_blocks
 from archspec.graph.chain import walk
-from archspec.graph.context import FAILED, Context, LimitReached
+from archspec.graph.context import FAILED, Context, LimitReachedError
 from archspec.graph.facts import read_facts
 from archspec.graph.ir import Elaboration, GraphInput, Value
 from archspec.graph.labels import text_of
@@ -29,10 +29,10 @@ from archspec.source.nodes import Mapping, Sequence
 
 
 def elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostics) -> Elaboration | None:
-    """The spec as a graph. None only where there is nothing to go on with: no inputs, no layers, an expansion too large."""
+    """The spec as a graph; None only where nothing can be gone on with: no inputs or layers, an expansion too large."""
     try:
         return _elaborate(root, overrides, diagnostics)
-    except LimitReached:
+    except LimitReachedError:
         return None
 
 
@@ -66,8 +66,13 @@ def _params(ctx: Context, root: Mapping, overrides: dict[str, Any]) -> dict[str,
     given = given_params(ctx, declared, overrides)
     for name, param in declared.items():
         if param.type is not None and name not in given:
-            ctx.error("AS204", param.span, f"the parameter `{name}` has no value", label=f"{param.type}, and no default",
-                      help=f"give it with --set {name}={TYPES[param.type]}, or write a default here")  # fmt: skip
+            ctx.error(
+                "AS204",
+                param.span,
+                f"the parameter `{name}` has no value",
+                label=f"{param.type}, and no default",
+                help=f"give it with --set {name}={TYPES[param.type]}, or write a default here",
+            )
     return bind_params(ctx, declared, given, {})
 
 
@@ -93,8 +98,12 @@ def _inputs(ctx: Context, root: Mapping, params: dict[str, Any]) -> tuple[list[G
             if each in params:
                 declared = root.get("params")
                 assert isinstance(declared, Mapping)
-                ctx.error("AS207", text.span, f"`{each}` is a size here and a parameter too",
-                          secondary=[Label(declared.keys[each], "the parameter")],
-                          help=f"write `${each}` for the parameter's value, or rename one")  # fmt: skip
+                ctx.error(
+                    "AS207",
+                    text.span,
+                    f"`{each}` is a size here and a parameter too",
+                    secondary=[Label(declared.keys[each], "the parameter")],
+                    help=f"write `${each}` for the parameter's value, or rename one",
+                )
     ctx.env = {**symbols, **params}
     return inputs, types

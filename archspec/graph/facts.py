@@ -46,7 +46,8 @@ def read_facts(ctx: Context, node: Node | None, symbols: list[str], env: dict[st
         low, high, step = found.get("min", 1), found.get("max"), found.get("multiple_of", 1)
         if high is not None and high // step * step < low:
             span = promises.entries["max"].span
-            ctx.error("AS205", span, f"no size `{name}` is from {low} to {high}" + (f" and a multiple of {step}" if step > 1 else ""))
+            multiple = f" and a multiple of {step}" if step > 1 else ""
+            ctx.error("AS205", span, f"no size `{name}` is from {low} to {high}{multiple}")
             continue
         out.values[name] = found
         out.spans[name] = node.keys[name]

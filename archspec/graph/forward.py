@@ -19,22 +19,21 @@ if TYPE_CHECKING:
 
 def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
     """Report a name that `scope` cannot read."""
+    if explain_later(ctx, scope, name, span):
+        return
     here: Scope | None = scope
-    while here is not None:
-        later = next(((at, where) for at, known, where in _names(here.items) if known == name and at >= here.current), None)
-        if later is not None:
-            _later(ctx, here, name, span, *later)
-            return
-        here = here.parent
-    here = scope
     while here is not None:
         for item in here.items.items:
             where = _inside(item, name)
             if where is not None:
                 around = name_of(item) or key_of(item)
-                ctx.error("AS206", span, f"`{name}` is inside `{around}`, and is not seen from here",
-                          secondary=[Label(where, "it is this one")],
-                          help=f"read `{around}`, or move `{name}` out of it")  # fmt: skip
+                ctx.error(
+                    "AS206",
+                    span,
+                    f"`{name}` is inside `{around}`, and is not seen from here",
+                    secondary=[Label(where, "it is this one")],
+                    help=f"read `{around}`, or move `{name}` out of it",
+                )
                 return
         here = here.parent
     options = scope.visible()
@@ -43,6 +42,24 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
         shown = ", ".join(f"`{option}`" for option in options[:12])
         help = f"values here: {shown}{', …' if len(options) > 12 else ''}"
     ctx.error("AS206", span, f"there is no value `{name}`", help=help)
+
+
+def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: bool = True) -> bool:
+    """Report a name that is of an item not reached yet, in this list or one around it; False if it is not.
+
+    `reads`: its value is read, which may close a cycle.
+    """
+    here: Scope | None = scope
+    while here is not None:
+        for at, known, where in _names(here.items):
+            if known == name and at >= here.current:
+                if reads and _cycle(ctx, here, name, span, at):
+                    return True
+                help = f"move `{name}` before this item"
+                ctx.error("AS213", span, f"`{name}` is defined later", secondary=[Label(where, "here")], help=help)
+                return True
+        here = here.parent
+    return False
 
 
 def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
@@ -60,25 +77,31 @@ def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
                     yield index, node.value, node.span
 
 
-def _later(ctx: Context, scope: Scope, name: str, span: Span, at: int, where: Span) -> None:
-    """The name is that of this item or a later one: a cycle if that one needs this one, else merely out of order."""
-    reads = _reads(scope.items)
+def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
+    """Report the cycle that reading item number `at` closes, if that item needs the one being elaborated."""
     start = scope.current
-    if at == start or nx.has_path(reads, at, start):
-        route = [start, *nx.shortest_path(reads, at, start)]
-        labels = [_label(scope.items, index) for index in route]
-        if len(route) == 2 and at == start:
-            route, labels = [start, start], [name, name]
-        places = [
-            Label(place, f"`{labels[k]}` reads `{labels[k + 1]}`")
-            for k in range(1, len(route) - 1)
-            if (place := _reading_span(scope.items, route[k])) is not None
-        ]
-        ctx.error("AS211", span, f"these values need one another: {' → '.join(labels)}", label=f"`{labels[0]}` reads `{name}`",
-                  secondary=places, help="a model's values form no cycle; a recurrence is a block in a `repeat`")  # fmt: skip
-        return
-    ctx.error("AS213", span, f"`{name}` is defined later", secondary=[Label(where, "here")],
-              help=f"move `{name}` before this item")  # fmt: skip
+    if at == start:
+        ctx.error("AS211", span, f"`{name}` reads itself", help="a recurrence is a block in a `repeat`")
+        return True
+    reads = _reads(scope.items)
+    if not nx.has_path(reads, at, start):
+        return False
+    route = [start, *nx.shortest_path(reads, at, start)]
+    labels = [_label(scope.items, index) for index in route]
+    places = [
+        Label(place, f"`{labels[k]}` reads `{labels[k + 1]}`")
+        for k in range(1, len(route) - 1)
+        if (place := _reading_span(scope.items, route[k])) is not None
+    ]
+    ctx.error(
+        "AS211",
+        span,
+        f"these values need one another: {' → '.join(labels)}",
+        label=f"`{labels[0]}` reads `{name}`",
+        secondary=places,
+        help="a model's values form no cycle; a recurrence is a block in a `repeat`",
+    )
+    return True
 
 
 def _reads(items: Sequence) -> nx.DiGraph[int]:

@@ -43,9 +43,11 @@ def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
         return _of_key(ctx, node, position, node.value, node.span, None, {})
     if isinstance(node, Sequence):
         ctx.error(
-            "AS214", node.span, "an item cannot be a list",
+            "AS214",
+            node.span,
+            "an item cannot be a list",
             help="a chain inside a chain is written `- sequence: [...]`",
-        )  # fmt: skip
+        )
         return None
     assert isinstance(node, Mapping)
     common = {key: value for key, value in node.entries.items() if key in COMMON}
@@ -57,19 +59,24 @@ def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     if len(known) > 1:
         first, *rest = known
         ctx.error(
-            "AS214", node.keys[rest[0]], f"an item has one op or block; this one has {_words(known)}",
-            label="a second one", secondary=[Label(node.keys[first], "the first")],
+            "AS214",
+            node.keys[rest[0]],
+            f"an item has one op or block; this one has {_words(known)}",
+            label="a second one",
+            secondary=[Label(node.keys[first], "the first")],
             help="write each as an item of its own, with its own `-`",
-        )  # fmt: skip
+        )
         return None
     if others:
         for key in others:
             _unknown(ctx, key, node.keys[key], common_too=len(others) > 1 or not common)
         return None
     ctx.error(
-        "AS214", node.span, "this item has no op or block" if common else "this item is empty",
+        "AS214",
+        node.span,
+        "this item has no op or block" if common else "this item is empty",
         help="an item is an op's name (`- relu`) or a mapping with one op: `{name: fc, linear: 10}`",
-    )  # fmt: skip
+    )
     return None
 
 
@@ -79,8 +86,12 @@ def read_merge(ctx: Context, node: Node, position: Position) -> Item | None:
     if item is None:
         return None
     if item.kind != "op":
-        ctx.error("AS205", item.key_span, f"`merge` is an op that joins the branches, not `{item.key}`",
-                  help="`merge: add`, or `merge: {concat: {dim: 1}}`")  # fmt: skip
+        ctx.error(
+            "AS205",
+            item.key_span,
+            f"`merge` is an op that joins the branches, not `{item.key}`",
+            help="`merge: add`, or `merge: {concat: {dim: 1}}`",
+        )
         return None
     for key in item.common:
         assert isinstance(node, Mapping)
@@ -120,16 +131,19 @@ _FORMS = {
 
 def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if "$" in key:
-        ctx.error("AS202", span, f"an op or block is named outright; `{key}` is an expression",
-                  help="choose between items with `when`")  # fmt: skip
+        ctx.error(
+            "AS202",
+            span,
+            f"an op or block is named outright; `{key}` is an expression",
+            help="choose between items with `when`",
+        )
         return
     torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
     plain = _squeeze(torch_name)
     ops = all_ops()
-    same = [name for name in ops if _squeeze(name) == plain or _squeeze(ops[name].counterpart.rpartition(".")[2]) == plain]
+    same = [name for name in ops if plain in (_squeeze(name), _squeeze(ops[name].counterpart.rpartition(".")[2]))]
     if same:
-        what = "block" if is_block_name(key) else "op"
-        ctx.error("AS202", span, f"there is no {what} `{key}`", help=f"the op is called `{same[0]}`")
+        ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`")
         return
     options = [*ops, *WORDS, *ctx.blocks]
     if common_too:
@@ -138,6 +152,10 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if help is None and is_block_name(key):
         names = ", ".join(f"`{name}`" for name in list(ctx.blocks)[:8])
         help = f"blocks of this spec: {names}" if names else "declare it under `blocks:`"
+    owners = [f"`{name}`" for name, op in ops.items() if key in op.args]
+    if help is None and owners:
+        some = f"{', '.join(owners[:3])}{', …' if len(owners) > 3 else ''}"
+        help = f"it is an argument of {some}; the op comes first: `- op: {{{key}: ...}}`"
     what = "block" if is_block_name(key) else "op"
     ctx.error("AS202", span, f"there is no {what} `{key}`", help=help)
 

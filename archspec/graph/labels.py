@@ -17,6 +17,13 @@ def text_of(node: Node | None) -> str:
     return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
+def doc_of(ctx: Context, item: Item) -> str:
+    node = item.get("doc")
+    if node is not None and not (isinstance(node, Scalar) and isinstance(node.value, str)):
+        ctx.error("AS205", node.span, "`doc` takes text")
+    return text_of(node)
+
+
 def item_name(ctx: Context, scope: Scope, item: Item) -> Any:
     """The name; None where there is none, or where each turn of the repeat has its own; FAILED (reported)."""
     node = item.get("name")
@@ -78,8 +85,12 @@ def ties_of(ctx: Context, scope: Scope, item: Item) -> dict[str, tuple[str, Span
     if node is None:
         return {}
     if not isinstance(node, Mapping):
-        ctx.error("AS205", node.span, "`tie` takes a mapping from the item's own parameter to the path of another",
-                  help="`tie: {weight: wte.weight}`")  # fmt: skip
+        ctx.error(
+            "AS205",
+            node.span,
+            "`tie` takes a mapping from the item's own parameter to the path of another",
+            help="`tie: {weight: wte.weight}`",
+        )
         return None
     out: dict[str, tuple[str, Span]] = {}
     for own, target in node.entries.items():
@@ -87,8 +98,12 @@ def ties_of(ctx: Context, scope: Scope, item: Item) -> dict[str, tuple[str, Span
         if path is FAILED:
             return None
         if not isinstance(path, str) or "." not in path:
-            ctx.error("AS205", target.span, f"`tie` wants the path of a parameter, got `{path}`",
-                      help="an item's name and its parameter's: `wte.weight`")  # fmt: skip
+            ctx.error(
+                "AS205",
+                target.span,
+                f"`tie` wants the path of a parameter, got `{path}`",
+                help="an item's name and its parameter's: `wte.weight`",
+            )
             return None
         out[own] = (path, target.span)
     return out

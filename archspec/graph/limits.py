@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.graph.context import MAX_NODES, Context, LimitReached
+from archspec.graph.context import MAX_NODES, Context, LimitReachedError
 from archspec.graph.ir import Graph
 
 
@@ -13,7 +13,7 @@ def check_size(ctx: Context, graph: Graph) -> None:
         return
     worst = max(graph.nodes, key=lambda node: sum(_size(call, sizes) for call in node.calls))
     ctx.error("AS215", worst.span, f"written out, the model has {sizes[id(graph)]:,} steps; at most {MAX_NODES:,}")
-    raise LimitReached
+    raise LimitReachedError
 
 
 def expanded_size(graph: Graph, sizes: dict[int, int]) -> int:

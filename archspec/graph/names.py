@@ -7,23 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from archspec.graph.reserved import RESERVED
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel")
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
-
-# Attributes of torch.nn.Module: a submodule of that name would replace what PyTorch itself calls.
-# (A test holds this list against the installed PyTorch.)
-RESERVED = frozenset(
-    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
-    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
-    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
-    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
-    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
-    state_dict to to_empty train training type xpu zero_grad""".split()
-)
 
 _PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -67,19 +56,7 @@ def wrong_path(path: str) -> str | None:
             return f"`{part}` is a word of Python's own"
         if part in RESERVED or part.startswith("__"):
             return f"`{part}` is what PyTorch calls an attribute of every module (torch.nn.Module.{part})"
-        if part.startswith("_") and part.lstrip("_") in _PRIVATE:
-            return f"`{part}` is what PyTorch calls an attribute of every module (torch.nn.Module.{part})"
     return None
-
-
-_PRIVATE = frozenset(
-    """apply backward_hooks backward_pre_hooks buffers call_impl compiled_call_impl forward_hooks forward_hooks_always_called
-    forward_hooks_with_kwargs forward_pre_hooks forward_pre_hooks_with_kwargs get_backward_hooks get_backward_pre_hooks
-    get_name is_full_backward_hook is_hf_initialized load_from_state_dict load_state_dict_post_hooks
-    load_state_dict_pre_hooks maybe_warn_non_full_backward_hook modules named_members non_persistent_buffers_set parameters
-    register_load_state_dict_pre_hook register_state_dict_hook replicate_for_data_parallel save_to_state_dict slow_forward
-    state_dict_hooks state_dict_pre_hooks version wrapped_call_impl""".split()
-)
 
 
 def key_of(item: Node) -> str | None:
@@ -131,7 +108,9 @@ def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
 
 def _spliceable(item: Node) -> bool:
     """An unnamed structure that may add no path component (a repeated one must: its turns are `sequence.0`, …)."""
-    return isinstance(item, Mapping) and key_of(item) in STRUCTURES and not is_named(item) and "repeat" not in item.entries
+    if not isinstance(item, Mapping) or "repeat" in item.entries or is_named(item):
+        return False
+    return key_of(item) in STRUCTURES
 
 
 def _any_named(items: Sequence) -> bool:

@@ -18,8 +18,12 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
     scope.current = len(scope.items.items)
     if node is None:
         if isinstance(last, Absent):
-            ctx.error("AS206", last.span, "the last value is left out, so there is nothing to give back",
-                      help="name the value to give back with `outputs`")  # fmt: skip
+            ctx.error(
+                "AS206",
+                last.span,
+                "the last value is left out, so there is nothing to give back",
+                help="name the value to give back with `outputs`",
+            )
             return None
         return [("output", last)], [scope.items.items[-1].span if scope.items.items else span]
     entries: list[tuple[str, Node, Span]] = []
@@ -31,17 +35,16 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
         entries = [(_own_name(node), node, node.span)]
     named: list[tuple[str, Value]] = []
     seen: dict[str, Span] = {}
-    healthy = bool(entries)
-    if not entries:
-        ctx.error("AS205", node.span, "`outputs` names nothing", help="leave it out to give back the last value")
+    healthy = bool(entries)  # that it is empty, the schema stage has reported
     for name, value_node, name_span in entries:
         value = read_name(ctx, scope, value_node, "outputs")
         wrong = wrong_identifier(name) if value is not None else None
         if wrong:
-            ctx.error("AS205", name_span, f"an output cannot be called `{name}`: {wrong}",
-                      help=f"give it a name of its own: `outputs: {{logits: {name}}}`" if name_span == value_node.span else None)  # fmt: skip
+            help = f"give it a name of its own: `outputs: {{logits: {name}}}`" if name_span == value_node.span else None
+            ctx.error("AS205", name_span, f"an output cannot be called `{name}`: {wrong}", help=help)
         if name in seen and value is not None:
-            ctx.error("AS207", name_span, f"two outputs are called `{name}`", secondary=[Label(seen[name], "first here")])
+            first = Label(seen[name], "first here")
+            ctx.error("AS207", name_span, f"two outputs are called `{name}`", secondary=[first])
         seen[name] = name_span
         if value is None or wrong:
             healthy = False

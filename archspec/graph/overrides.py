@@ -46,7 +46,8 @@ def apply_overrides(root: Mapping, overrides: dict[str, Any], diagnostics: Diagn
         elif head not in names:
             help = did_you_mean(head, [*names, *SECTIONS])
             listed = f"parameters: {', '.join(names)}" if names else "this spec has no parameters"
-            diagnostics.error("AS219", span, f"there is no parameter `{head}`", help=f"{help} ({listed})" if help else listed)
+            help = f"{help} ({listed})" if help else listed
+            diagnostics.error("AS219", span, f"there is no parameter `{head}`", help=help)
     return root
 
 

@@ -16,9 +16,14 @@ from archspec.source.nodes import Mapping, Node, Scalar
 # Type words: a parameter declared with one is required. The value is one that --set may be shown with.
 TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}
 _TITLES = {
-    "int": "an integer", "float": "a number", "bool": "true or false", "str": "a string", "list": "a list",
-    "dict": "a mapping", "any": "a value",
-}  # fmt: skip
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a string",
+    "list": "a list",
+    "dict": "a mapping",
+    "any": "a value",
+}
 
 
 class Param(NamedTuple):

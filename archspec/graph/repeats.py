@@ -74,7 +74,11 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
     if isinstance(value, bool):
         return value
     help = None
-    if isinstance(value, str) and not (isinstance(when, Scalar) and "$" in str(when.value)):
+    if isinstance(value, str) and value in env:
+        help = f"the value of a parameter is written `${value}`"
+    elif value in ("yes", "no", "on", "off"):
+        help = "YAML 1.2 writes booleans `true` and `false`"
+    elif isinstance(value, str) and any(sign in value for sign in "=<>") and "$" not in value:
         help = f"an expression is written `$({value})`"
     ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help)
     return None
@@ -90,8 +94,12 @@ def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any
         ctx.error("AS306", repeat.span, f"`repeat` is known when the model is built; {count} only when it runs")
         return None
     if isinstance(count, list):
-        ctx.error("AS205", repeat.span, "`repeat` takes a count; to go through a list use `each`",
-                  help="`repeat: {each: $stages, as: stage}`")  # fmt: skip
+        ctx.error(
+            "AS205",
+            repeat.span,
+            "`repeat` takes a count; to go through a list use `each`",
+            help="`repeat: {each: $stages, as: stage}`",
+        )
         return None
     if isinstance(count, float) and count.is_integer():
         count = int(count)
@@ -115,14 +123,20 @@ def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, 
         healthy = False
     if each is None:
         if healthy:
-            ctx.error("AS204", repeat.span, "`repeat` needs `each`", help="`repeat: {each: $stages, as: stage}`, or a count")
+            ctx.error(
+                "AS204", repeat.span, "`repeat` needs `each`", help="`repeat: {each: $stages, as: stage}`, or a count"
+            )
         return None
     values = ctx.evaluate(each, env)
     if values is FAILED or not healthy:
         return None
     if not isinstance(values, (list, tuple)):
-        ctx.error("AS205", each.span, f"`each` takes a list, got {show(values)}",
-                  help=f"for a count: `repeat: {values}`" if isinstance(values, int) else None)  # fmt: skip
+        ctx.error(
+            "AS205",
+            each.span,
+            f"`each` takes a list, got {show(values)}",
+            help=f"for a count: `repeat: {values}`" if isinstance(values, int) else None,
+        )
         return None
     if not _bounded(ctx, each, len(values)):
         return None

@@ -6,9 +6,10 @@ from archspec.diagnostics.model import Label
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.chain import bind, label_span, outputs_fit, pass_by, unknown_value
 from archspec.graph.context import FAILED, Context
+from archspec.graph.forward import explain_later
 from archspec.graph.ir import Graph, Node, Value
 from archspec.graph.items import Item
-from archspec.graph.labels import item_name, output_names, text_of
+from archspec.graph.labels import doc_of, item_name, output_names
 from archspec.graph.repeats import Turn, turns_of
 from archspec.graph.scope import Scope
 from archspec.graph.wiring import Chain, read_inputs
@@ -55,7 +56,7 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         (*inputs.spans, *(None,) * len(captured)),
         repeated=repeated or item.get("repeat") is not None,
         shared=number,
-        doc=text_of(item.get("doc")),
+        doc=doc_of(ctx, item),
         when=item.get("when"),
         repeat=item.get("repeat"),
         auto=name is None,
@@ -77,6 +78,8 @@ def _find(ctx: Context, scope: Scope, item: Item) -> tuple[int, int | None] | No
         ctx.error("AS205", node.span, "`use` takes the name of an earlier item", help="`- use: encoder`")
         return None
     found = scope.find(name)
+    if found is None and explain_later(ctx, scope, name, node.span, reads=False):
+        return None
     if found is None:
         known = [each for each in scope.visible() if (at := scope.find(each)) and at[0].step is not None]
         help = did_you_mean(name, known)
@@ -88,12 +91,17 @@ def _find(ctx: Context, scope: Scope, item: Item) -> tuple[int, int | None] | No
     if binding.unknown:
         return None
     if origin.builder is not scope.builder:
-        ctx.error("AS206", node.span, f"`{name}` belongs to the list around this module, which cannot call it",
-                  secondary=[Label(binding.span, "it is this one")],
-                  help="`use` calls modules of the same module; move the two together")  # fmt: skip
+        ctx.error(
+            "AS206",
+            node.span,
+            f"`{name}` belongs to the list around this module, which cannot call it",
+            secondary=[Label(binding.span, "it is this one")],
+            help="`use` calls modules of the same module; move the two together",
+        )
         return None
     if binding.step is None:
-        ctx.error("AS206", node.span, f"`{name}` has no module to call again", secondary=[Label(binding.span, "it is this one")])
+        where = Label(binding.span, "it is this one")
+        ctx.error("AS206", node.span, f"`{name}` has no module to call again", secondary=[where])
         return None
     if turn is None:
         return binding.step, binding.tap

@@ -117,14 +117,17 @@ class Scope:
         self.names: dict[str, Binding] = {}
         self.current = 0  # index of the item being elaborated
 
-    def bind(self, ctx: Context, name: str, binding: Binding) -> None:
-        """Name a value; an error if the list has that name already."""
+    def bind(self, ctx: Context, name: str, binding: Binding, *, quiet: bool = False) -> None:
+        """Name a value; an error if the list has that name already (unless it is reported)."""
         other = self.names.get(name)
-        if other is not None:
+        if other is not None and not quiet:
             ctx.error(
-                "AS207", binding.span, f"`{name}` is already the name of another value of this list",
-                label="again here", secondary=[Label(other.span, "first here")],
-            )  # fmt: skip
+                "AS207",
+                binding.span,
+                f"`{name}` is already the name of another value of this list",
+                label="again here",
+                secondary=[Label(other.span, "first here")],
+            )
         self.names[name] = binding
 
     def find(self, name: str) -> tuple[Binding, Scope, int | None] | None:
@@ -204,10 +207,24 @@ def _split_repeats(
         for cut in cuts:
             last = cut == cuts[-1]
             part = Node(
-                node.calls[begin : cut + 1], node.paths[begin : cut + 1] if node.calls else node.paths, inputs,
-                node.names if last else (node.paths[cut],), node.item, node.span, node.key_span, node.input_spans, node.raw,
-                node.repeated, shared, node.tie, node.tie_spans, node.doc, node.when, node.repeat, node.auto,
-            )  # fmt: skip
+                node.calls[begin : cut + 1],
+                node.paths[begin : cut + 1] if node.calls else node.paths,
+                inputs,
+                node.names if last else (node.paths[cut],),
+                node.item,
+                node.span,
+                node.key_span,
+                node.input_spans,
+                node.raw,
+                node.repeated,
+                shared,
+                node.tie,
+                node.tie_spans,
+                node.doc,
+                node.when,
+                node.repeat,
+                node.auto,
+            )
             out.append(part)
             at = len(out) - 1
             parts.append((at, set(part.paths)))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.arguments import op_call
+from archspec.graph.arity import counted, takes
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value
 from archspec.graph.items import Item, read_merge
@@ -35,11 +36,19 @@ class Nested(NamedTuple):
 
 
 def run(
-    ctx: Context, scope: Scope, item: Item, position: Position, env: dict[str, Any], start: Value, walk: Walk,
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    position: Position,
+    env: dict[str, Any],
+    start: Value,
+    walk: Walk,
     builder: Builder,
-) -> Value | Absent | None:  # fmt: skip
+) -> Value | Absent | None:
     """Build the structure's steps in `builder` from its input `start`; its value, or None (reported)."""
-    lists = {where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)}
+    lists = {
+        where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)
+    }
     if not _well_formed(ctx, item):
         return None
     if item.kind == "sequence":
@@ -50,7 +59,14 @@ def run(
 
 
 def nested(
-    ctx: Context, scope: Scope, item: Item, name: str, env: dict[str, Any], walk: Walk, chain: Value | None, known: Captured
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    name: str,
+    env: dict[str, Any],
+    walk: Walk,
+    chain: Value | None,
+    known: Captured,
 ) -> Nested | None:
     """A structure as a graph of its own. `known`: what earlier turns of the same item captured.
 
@@ -98,14 +114,20 @@ def _well_formed(ctx: Context, item: Item) -> bool:
     assert value is not None
     parts = PARTS[key]
     if not isinstance(value, Mapping):
-        what = "a list of items, or {body: [...], shortcut: [...]}" if key == "residual" else "{branches: ..., merge: ...}"
+        what = (
+            "a list of items, or {body: [...], shortcut: [...]}" if key == "residual" else "{branches: ..., merge: ...}"
+        )
         ctx.error("AS205", value.span, f"`{key}` takes {what}")
         return False
     healthy = True
     for name, given in value.entries.items():
         if name not in parts:
-            ctx.error("AS201", value.keys[name], f"`{key}` has no key `{name}`",
-                      help=did_you_mean(name, parts) or f"keys: {', '.join(parts)}")  # fmt: skip
+            ctx.error(
+                "AS201",
+                value.keys[name],
+                f"`{key}` has no key `{name}`",
+                help=did_you_mean(name, parts) or f"keys: {', '.join(parts)}",
+            )
             healthy = False
         elif name in ("body", "shortcut") and not isinstance(given, Sequence):
             ctx.error("AS205", given.span, f"`{name}` takes a list of items")
@@ -113,14 +135,20 @@ def _well_formed(ctx: Context, item: Item) -> bool:
     needed = ("body",) if key == "residual" else parts
     for name in needed:
         if name not in value.entries and healthy:
-            ctx.error("AS204", item.key_span, f"`{key}` needs `{name}`",
-                      help="`merge` says how the branches are joined: `merge: {concat: {dim: 1}}`" if name == "merge" else None)  # fmt: skip
+            how = "`merge` says how the branches are joined: `merge: {concat: {dim: 1}}`"
+            ctx.error("AS204", item.key_span, f"`{key}` needs `{name}`", help=how if name == "merge" else None)
             healthy = False
     return healthy
 
 
 def _residual(
-    ctx: Context, lists: dict[Position, Scope], item: Item, position: Position, start: Value, walk: Walk, builder: Builder
+    ctx: Context,
+    lists: dict[Position, Scope],
+    item: Item,
+    position: Position,
+    start: Value,
+    walk: Walk,
+    builder: Builder,
 ) -> Value | None:
     body = walk(ctx, lists[("body",)], start)
     shortcut = walk(ctx, lists[("shortcut",)], start) if ("shortcut",) in lists else start
@@ -133,16 +161,29 @@ def _residual(
     assert add is not None
     here = (*position, "add")
     node = Node(
-        [OpCall(add, {}, add.parse({}))], ["add"], (body, shortcut), ("",), here, item.key_span, item.key_span,
-        (None, None), auto=True,
-    )  # fmt: skip
+        [OpCall(add, {}, add.parse({}))],
+        ["add"],
+        (body, shortcut),
+        ("",),
+        here,
+        item.key_span,
+        item.key_span,
+        (None, None),
+        auto=True,
+    )
     return Value(builder.add(node))
 
 
 def _parallel(
-    ctx: Context, lists: dict[Position, Scope], item: Item, position: Position, env: dict[str, Any], start: Value, walk: Walk,
+    ctx: Context,
+    lists: dict[Position, Scope],
+    item: Item,
+    position: Position,
+    env: dict[str, Any],
+    start: Value,
+    walk: Walk,
     builder: Builder,
-) -> Value | None:  # fmt: skip
+) -> Value | None:
     assert isinstance(item.value, Mapping)
     branches, merge = item.value.entries["branches"], item.value.entries["merge"]
     values: list[Value | Absent | None] = []
@@ -155,7 +196,9 @@ def _parallel(
                 ctx.error("AS205", branch.span, f"the branch `{name}` takes a list of items")
                 values.append(None)
                 continue
-            values.append(_named_branch(ctx, scope, item, position, env, name, start, walk, builder, branches.keys[name]))
+            values.append(
+                _named_branch(ctx, scope, item, position, env, name, start, walk, builder, branches.keys[name])
+            )
     elif isinstance(branches, Sequence):
         for number, branch in enumerate(branches.items):
             spans.append(branch.span)
@@ -178,9 +221,17 @@ def _parallel(
         return None
     merged, merge_item = call
     node = Node(
-        [merged], [merge_item.key], tuple(v for v in values if isinstance(v, Value)), ("",), (*position, "merge"),
-        merge_item.key_span, merge_item.key_span, tuple(spans), raw=merge_item.value, auto=True,
-    )  # fmt: skip
+        [merged],
+        [merge_item.key],
+        tuple(v for v in values if isinstance(v, Value)),
+        ("",),
+        (*position, "merge"),
+        merge_item.key_span,
+        merge_item.key_span,
+        tuple(spans),
+        raw=merge_item.value,
+        auto=True,
+    )
     return Value(builder.add(node))
 
 
@@ -191,20 +242,25 @@ def _merge_call(
     if item is None or item.op is None:
         return None
     call = op_call(ctx, item, env)
-    declared = item.op.inputs
-    most = None if declared and declared[-1].startswith("*") else len(declared)
-    least = sum(not name.endswith("?") for name in declared)
-    if count < least or (most is not None and count > most):
-        ctx.error("AS210", item.key_span, f"`{item.key}` joins {least if most == least else f'{least} or more'} values, "
-                  f"and there are {count} branches")  # fmt: skip
+    if count and not takes(item.op.inputs, count):
+        what = f"`{item.key}` reads {counted(item.op.inputs)}"
+        ctx.error("AS210", item.key_span, f"{what}, and there are {count} branches")
         return None
     return None if call is None else (call, item)
 
 
 def _named_branch(
-    ctx: Context, scope: Scope, item: Item, position: Position, env: dict[str, Any], name: str, start: Value, walk: Walk,
-    builder: Builder, span: Span,
-) -> Value | None:  # fmt: skip
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    position: Position,
+    env: dict[str, Any],
+    name: str,
+    start: Value,
+    walk: Walk,
+    builder: Builder,
+    span: Span,
+) -> Value | None:
     """A branch with a name is a submodule, as `{name: a, sequence: [...]}` is."""
     wrong = wrong_path(name)
     if wrong:
@@ -221,9 +277,15 @@ def _named_branch(
     nested_graph = _finish(ctx, inner, last)
     builder.claim(ctx, name, span)
     node = Node(
-        [nested_graph.graph], [name], (start, *nested_graph.captured.values), ("",), here, span, span,
+        [nested_graph.graph],
+        [name],
+        (start, *nested_graph.captured.values),
+        ("",),
+        here,
+        span,
+        span,
         (None, *(given.span for given in nested_graph.captured.inputs)),
-    )  # fmt: skip
+    )
     number = builder.add(node)
     attach_ties(builder, number, nested_graph.ties)
     return Value(number)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import Context
-from archspec.graph.ir import Graph, Node, OpCall
+from archspec.graph.ir import Graph, OpCall
 
 
 def check_ties(ctx: Context, root: Graph) -> None:
@@ -22,29 +22,29 @@ def check_ties(ctx: Context, root: Graph) -> None:
             for target, span in [(node.tie[own], node.tie_spans[own]) for own in node.tie]:
                 found = find_module(graph, target)
                 if isinstance(found, str):
-                    ctx.error("AS206", span, f"there is no parameter `{target}`: {found}")
+                    ctx.error("AS206", span, f"there is no parameter `{target}`", help=found)
             todo += [call for call in node.calls if isinstance(call, Graph)]
 
 
-def find_module(graph: Graph, path: str) -> OpCall | None | str:
-    """The op that owns the parameter at `path`, None if an item in error is on the way, or the words of what is missing."""
-    for node, where, call in _modules(graph):
+def find_module(graph: Graph, path: str) -> OpCall | str | None:
+    """The op that owns the parameter at `path`; None if an item in error is on the way; else what to try instead."""
+    for where, call in _modules(graph):
         if path.startswith(f"{where}."):
             if call is None:
                 return None
             if isinstance(call, Graph):
                 return find_module(call, path[len(where) + 1 :])
             return call
-    known = [where for _, where, _ in _modules(graph)]
+    known = [where for where, _ in _modules(graph)]
     head = path.rpartition(".")[0]
-    return did_you_mean(head, known) or (f"the modules here are {', '.join(known[:8])}" if known else "there are no modules here")
+    listed = f"the modules here are {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"
+    return did_you_mean(head, known) or (listed if known else "there are no modules here")
 
 
-def _modules(graph: Graph) -> Iterator[tuple[Node, str, OpCall | Graph | None]]:
+def _modules(graph: Graph) -> Iterator[tuple[str, OpCall | Graph | None]]:
     for node in graph.nodes:
         if node.shared is not None:
             continue
         if not node.calls:
-            yield node, node.paths[0], None
-        for where, call in zip(node.paths, node.calls, strict=False):
-            yield node, where, call
+            yield node.paths[0], None
+        yield from zip(node.paths, node.calls, strict=False)

@@ -39,6 +39,6 @@ def symbols_of(types: Iterable[TensorType | None]) -> list[str]:
 
 
 def symbols_in_text(node: Node) -> list[str]:
-    """What look like symbols in a text that is no good type, so that they are not reported again where they are used."""
+    """What look like symbols in a text in error, so that they are not reported again where they are used."""
     text = node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
     return _SYMBOL.findall(text)

@@ -16,10 +16,11 @@ from archspec.source.nodes import Mapping, Sequence
 
 
 def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
+    if ctx.diagnostics.has_errors:  # an item in error reads nothing: what it was to read would seem unused
+        return
     _blocks(ctx, root)
     _params(ctx, root)
-    if not ctx.diagnostics.has_errors:  # an item in error reads nothing: what it was to read would seem unused
-        _values(ctx, graph)
+    _values(ctx, graph)
 
 
 def _blocks(ctx: Context, root: Mapping) -> None:
@@ -47,11 +48,13 @@ def _params(ctx: Context, root: Mapping) -> None:
         read = ctx.mentions(block.node)
         for name, param in block.parameters().items():
             if name not in read:
-                ctx.diagnostics.warning("AS401", param.span, f"the parameter `{name}` of `{block.name}` is used nowhere")
+                ctx.diagnostics.warning(
+                    "AS401", param.span, f"the parameter `{name}` of `{block.name}` is used nowhere"
+                )
 
 
 def _values(ctx: Context, root: Graph) -> None:
-    """A value that no output needs. Only the last of a chain of such is named; in a block, only if unused in every instance."""
+    """Values that no output needs: of a chain of such the last; in a block, those unused in every instance."""
     unused: dict[tuple[Any, Position], tuple[Span, str, str] | None] = {}
     seen: set[int] = set()
     todo = [root]
@@ -86,5 +89,9 @@ def _values(ctx: Context, root: Graph) -> None:
             if what == "input":
                 ctx.diagnostics.warning("AS402", span, f"the input `{label}` is read by nothing")
             else:
-                ctx.diagnostics.warning("AS402", span, f"the value `{label}` is used nowhere",
-                                        help="leave the item out, or name its value in `outputs`")  # fmt: skip
+                ctx.diagnostics.warning(
+                    "AS402",
+                    span,
+                    f"the value `{label}` is used nowhere",
+                    help="leave the item out, or name its value in `outputs`",
+                )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.arity import counted, named, required, takes
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_unknown
 from archspec.graph.ir import Value
@@ -27,8 +28,12 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
     if name is FAILED:
         return None
     if not isinstance(name, str):
-        ctx.error("AS205", node.span, f"`{what}` takes the name of a value, got {_shown(name)}",
-                  help=f'a name of digits is quoted: `"{name}"`' if isinstance(name, int) else None)  # fmt: skip
+        ctx.error(
+            "AS205",
+            node.span,
+            f"`{what}` takes the name of a value, got {_shown(name)}",
+            help=f'a name of digits is quoted: `"{name}"`' if isinstance(name, int) else None,
+        )
         return None
     found = scope.find(name)
     if found is None:
@@ -43,12 +48,17 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
         if value is None:
             base = name.rpartition(".")[0]
             turns = binding.turns or ()
-            there = f"`{base}` has the turns `{base}.{turns[0]}` to `{base}.{turns[-1]}`" if turns else f"`{base}` has no turns"
-            ctx.error("AS206", node.span, f"there is no turn `{name}`", help=there, secondary=[Label(binding.span, "the repeat")])
+            there = f"the turns are `{base}.{turns[0]}` to `{base}.{turns[-1]}`" if turns else f"`{base}` has no turns"
+            where = Label(binding.span, "the repeat")
+            ctx.error("AS206", node.span, f"there is no turn `{name}`", help=there, secondary=[where])
             return None
     if isinstance(value, Absent):
-        ctx.error("AS206", node.span, f"`{name}` has no value here: its `when` is false and it reads nothing",
-                  secondary=[Label(value.span, "left out")])  # fmt: skip
+        ctx.error(
+            "AS206",
+            node.span,
+            f"`{name}` has no value here: its `when` is false and it reads nothing",
+            secondary=[Label(value.span, "left out")],
+        )
         return None
     assert value is not None
     return scope.bring(value, origin, name, node.span)
@@ -57,9 +67,13 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
 def chain_value(ctx: Context, scope: Scope, item: Item, before: Chain) -> Value | None:
     """The value before, or None (reported)."""
     if isinstance(before, Absent):
-        ctx.error("AS206", item.key_span, f"`{item.key}` reads the value before it, and that was left out",
-                  secondary=[Label(before.span, "its `when` is false and it reads nothing")],
-                  help="name what is read with `from`")  # fmt: skip
+        ctx.error(
+            "AS206",
+            item.key_span,
+            f"`{item.key}` reads the value before it, and that was left out",
+            secondary=[Label(before.span, "its `when` is false and it reads nothing")],
+            help="name what is read with `from`",
+        )
         return None
     return before
 
@@ -92,37 +106,36 @@ def _read_from(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
             ctx.error("AS210", source.span, f"`{item.key}` reads no value", help="leave out `from`")
             return None
         return Inputs((), ())
-    needed = [name for name in declared if not name.endswith("?")]
     if source is None:
-        return _from_chain(ctx, scope, item, declared, needed, before)
+        return _from_chain(ctx, scope, item, declared, before)
     if isinstance(source, Mapping):
         return _from_mapping(ctx, scope, item, declared, source)
-    return _from_list(ctx, scope, item, declared, needed, source)
+    return _from_list(ctx, scope, item, declared, source)
 
 
-def _from_chain(
-    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], needed: list[str], before: Chain
-) -> Inputs | None:
-    rest = len(declared) - 1
+def _from_chain(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], before: Chain) -> Inputs | None:
+    needed = required(declared)
     if not needed:  # nothing must be read: a parameter, positions that count by themselves
         return Inputs((None,) * len(declared), (None,) * len(declared))
     if len(needed) > 1:
-        names = ", ".join(name.strip("*?") for name in declared)
-        ctx.error("AS210", item.key_span, f"`{item.key}` reads {_count(declared)} ({names}), and the value before it is one",
-                  help=f"name them: `from: [{', '.join(name.strip('*') for name in needed)}]`")  # fmt: skip
+        what = f"`{item.key}` reads {counted(declared)} ({named(declared)})"
+        ctx.error(
+            "AS210",
+            item.key_span,
+            f"{what}, and the value before it is one",
+            help=f"name them: `from: [{', '.join(name.strip('*') for name in needed)}]`",
+        )
         return None
     value = chain_value(ctx, scope, item, before)
     if value is None:
         return None
     at = declared.index(needed[0])
-    values: list[Value | None] = [None] * (1 + rest)
+    values: list[Value | None] = [None] * len(declared)
     values[at] = value
     return Inputs(tuple(values), (None,) * len(values))
 
 
-def _from_list(
-    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], needed: list[str], source: Node
-) -> Inputs | None:
+def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Node) -> Inputs | None:
     nodes = source.items if isinstance(source, Sequence) else [source]
     if isinstance(source, Scalar) and source.value is None:
         ctx.error("AS205", source.span, "`from` is empty", help="leave it out to read the value before")
@@ -130,10 +143,9 @@ def _from_list(
     if not nodes:
         ctx.error("AS210", source.span, "`from` names nothing", help="leave it out to read the value before")
         return None
-    variadic = declared[-1].startswith("*")
-    if len(nodes) < len(needed) or (len(nodes) > len(declared) and not variadic):
-        names = ", ".join(name.strip("*") for name in declared)
-        ctx.error("AS210", source.span, f"`{item.key}` reads {_count(declared)} ({names}), and `from` names {len(nodes)}")
+    if not takes(declared, len(nodes)):
+        what = f"`{item.key}` reads {counted(declared)} ({named(declared)})"
+        ctx.error("AS210", source.span, f"{what}, and `from` names {len(nodes)}")
         return None
     values = [read_name(ctx, scope, node) for node in nodes]
     if None in values:
@@ -146,6 +158,9 @@ def _from_list(
 def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Mapping) -> Inputs | None:
     names = [name.strip("*?") for name in declared]
     healthy = True
+    if not source.entries:
+        ctx.error("AS210", source.span, "`from` names nothing", help="leave it out to read the value before")
+        return None
     values: list[Value | None] = [None] * len(declared)
     spans: list[Span | None] = [None] * len(declared)
     for key, node in source.entries.items():
@@ -156,7 +171,8 @@ def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, .
             continue
         number = names.index(key)
         if declared[number].startswith("*"):
-            ctx.error("AS210", source.keys[key], f"`{key}` of `{item.key}` is several values", help="write `from` as a list")
+            what = f"`{key}` of `{item.key}` is several values"
+            ctx.error("AS210", source.keys[key], what, help="write `from` as a list")
             return None
         values[number] = read_name(ctx, scope, node)
         spans[number] = node.span
@@ -167,15 +183,6 @@ def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, .
         ctx.error("AS210", source.span, f"`{item.key}` also reads {words}")
         healthy = False
     return Inputs(tuple(values), tuple(spans)) if healthy else None
-
-
-def _count(declared: tuple[str, ...]) -> str:
-    least = sum(not name.endswith("?") for name in declared)
-    if declared[-1].startswith("*"):
-        return f"{least} or more values"
-    most = len(declared)
-    number = f"{least}" if least == most else f"{least} to {most}"
-    return f"{number} value{'' if number == '1' else 's'}"
 
 
 def _shown(value: object) -> str:

@@ -1,8 +1,8 @@
 """The schema stage: holds the document around the items against skeleton.py.
 
 It owns which keys the document, its blocks and its promises have, and what kind of value they hold. It does not look
-inside items, arguments, or the `train` and `runtime` sections: the graph stage and the recipe check those, where blocks,
-parameters and expressions are known. So nothing is reported twice.
+inside items, arguments, or the `train` and `runtime` sections, nor at names and the values of promises: the graph stage
+and the recipe check those, where blocks, parameters and expressions are known. So nothing is reported twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from archspec.diagnostics.model import Diagnostics, Span
+from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.schema import skeleton
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
@@ -68,6 +68,8 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
     node, where = _at(root, path)
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     kind = error.validator
+    if (kind in ("pattern", "minimum") and path[-1:] != ("blocks",)) or (path[:1] == ("symbols",) and len(path) == 3):
+        return  # the graph stage's
     if kind == "additionalProperties" and isinstance(node, Mapping):
         known = list(schema.get("properties", {}))
         for key in node.entries:
@@ -77,15 +79,19 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
         for key in schema["required"]:
             if key not in node.entries:
                 _missing_key(key, node, root, where, diagnostics)
-    elif kind == "propertyNames" or (error.absolute_schema_path and "propertyNames" in error.absolute_schema_path):
-        _bad_name(str(error.instance), node, path, diagnostics)
+    elif kind == "pattern":
+        _bad_block_name(str(error.instance), node, diagnostics)
     elif path == ("archspec",):
-        diagnostics.error("AS216", node.span, f"archspec {_shown(node)} is not a version of the language known here",
-                          help="write `archspec: 1`")  # fmt: skip
+        diagnostics.error(
+            "AS216",
+            node.span,
+            f"archspec {_shown(node)} is not a version of the language known here",
+            help="write `archspec: 1`",
+        )
     elif kind in ("minProperties", "minItems"):
         diagnostics.error("AS205", node.span, f"{_place(path)} is empty", help=_EMPTY.get(path[-1] if path else ""))
-    elif kind == "type" and path and node.span == root.span:
-        diagnostics.error("AS205", root.span, f"a spec is {schema['title']}")
+    elif kind == "type" and not path:
+        diagnostics.error("AS205", root.span, f"a spec is {schema['title']}, not {_shown(root)}")
     else:
         _bad_value(node, path, schema, diagnostics)
 
@@ -145,17 +151,12 @@ def _missing_key(key: str, node: Mapping, root: Node, where: Path, diagnostics: 
     diagnostics.error("AS204", span, f"{_owner(where)} needs `{key}`", help=example)
 
 
-def _bad_name(name: str, node: Node, path: Path, diagnostics: Diagnostics) -> None:
-    span: Span = node.keys[name] if isinstance(node, Mapping) and name in node.keys else node.span
-    if path[-1:] == ("blocks",):
-        camel = "".join(part[:1].upper() + part[1:] for part in "".join(c if c.isalnum() else " " for c in name).split())
-        camel = camel.lstrip("0123456789")
-        diagnostics.error("AS205", span, f"a block is called in CamelCase, so that it is told from an op; got `{name}`",
-                          help=f"`{camel}`" if camel else None)  # fmt: skip
-        return
-    what = {"inputs": "an input", "outputs": "an output", "params": "a parameter"}.get(str(path[-1]) if path else "", "a name")
-    diagnostics.error("AS205", span, f"{what} cannot be called `{name}`",
-                      help="a name is made of ASCII letters, digits and underscores, and begins with no digit")  # fmt: skip
+def _bad_block_name(name: str, node: Node, diagnostics: Diagnostics) -> None:
+    span = node.keys[name] if isinstance(node, Mapping) and name in node.keys else node.span
+    words = "".join(c if c.isalnum() and c.isascii() else " " for c in name).split()
+    camel = "".join(word[:1].upper() + word[1:] for word in words).lstrip("0123456789")
+    what = f"a block is called in CamelCase, so that it is told from an op; got `{name}`"
+    diagnostics.error("AS205", span, what, help=f"`{camel}`" if camel else None)
 
 
 def _at(root: Node, path: Iterable[str | int]) -> tuple[Node, Path]:

@@ -28,11 +28,13 @@ def spec(items: Schema, train: Schema, runtime: Schema) -> Schema:
             },
             "name": _text("Name of the model."),
             "doc": _text("What the model is, and where it is published."),
-            "params": params("What a user may change: a default, or a type word (int, float, bool, str, list, any) if required."),
+            "params": params(
+                "What a user may change: a default, or a type word if required (int, float, bool, str, list, any)."
+            ),
             "inputs": {
                 "title": "a mapping of input names to types",
-                "description": "The model's inputs: `image: float32[B, 3, H, W]`. A name that begins with a capital is a size "
-                "that is known only when the model runs.",
+                "description": "The model's inputs: `image: float32[B, 3, H, W]`. A name that begins with a capital is "
+                "a size that is known only when the model runs.",
                 "type": "object",
                 "propertyNames": {"pattern": NAME},
                 "minProperties": 1,
@@ -51,7 +53,10 @@ def spec(items: Schema, train: Schema, runtime: Schema) -> Schema:
                 "propertyNames": {"title": "a block's name, in CamelCase", "pattern": BLOCK_NAME},
                 "additionalProperties": block(items),
             },
-            "layers": {**items, "description": "The model: a chain of items, each reading the value of the one before."},
+            "layers": {
+                **items,
+                "description": "The model: a chain of items, each reading the value of the one before.",
+            },
             "outputs": {
                 "title": "a mapping of output names to values, or a list of values",
                 "description": "What the model gives back: `{logits: fc}`. Left out: the last value.",
@@ -76,14 +81,17 @@ def block(items: Schema) -> Schema:
         "type": "object",
         "properties": {
             "doc": _text("What the block is."),
-            "params": params("Parameters: a default, or a type word (int, float, bool, str, list, any) if required."),
+            "params": params("Parameters: a default, or a type word if required (int, float, bool, str, list, any)."),
             "inputs": {
                 "title": "a list of names, or a mapping of names to types",
                 "description": "What it reads; `[x]` if left out. A type binds its sizes: `{x: float32[N, T, D]}`.",
                 "type": ["array", "object"],
                 "items": {"title": "a name", "type": "string", "pattern": NAME},
                 "propertyNames": {"pattern": NAME},
-                "additionalProperties": {"title": "a type such as float32[N, T, D], or null", "type": ["string", "null"]},
+                "additionalProperties": {
+                    "title": "a type such as float32[N, T, D], or null",
+                    "type": ["string", "null"],
+                },
                 "minItems": 1,
                 "minProperties": 1,
             },
