@@ -75,10 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
 def planned(given: Plan) -> str:
     """What a run would do, a line a setting."""
-    from archspec.runtime.session import data_summary, settings
+    from archspec.runtime.session import data_summary, name_of, settings
 
     table = {"parameters": number(given.report.parameters), **data_summary(given), **settings(given)}
-    lines = [given.report.name]
+    lines = [name_of(given.report)]
     for key, value in table.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
         lines.append(f"  {key.replace('_', ' '):<17} {text}")

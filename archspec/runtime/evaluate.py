@@ -48,10 +48,10 @@ def evaluate(
                 return None
             batch = dict(to_device(batch, device))
             count = len(next(iter(batch.values())))
-            inputs = [_filled(batch[name], recipe.batch) for name in feeds]
+            inputs = [filled(batch[name], recipe.batch) for name in feeds]
             with precision:
                 outputs = module(*inputs)
-            outputs = _first(outputs, count)
+            outputs = first(outputs, count)
             total += objective(outputs, batch).to(total.dtype) * count
             for meter in meters:
                 meter.update(outputs, batch)
@@ -60,14 +60,15 @@ def evaluate(
     return {"loss": total.item() / max(1, len(split)), **{meter.label: meter.compute() for meter in meters}}
 
 
-def _filled(tensor: Tensor, size: int | None) -> Tensor:
+def filled(tensor: Tensor, size: int | None) -> Tensor:
     """The first `size` rows of the tensor repeated over and over; the tensor itself where the size is free."""
     if size is None or len(tensor) == size:
         return tensor
     return tensor[torch.arange(size, device=tensor.device) % len(tensor)]
 
 
-def _first(outputs: Any, count: int) -> Outputs:
+def first(outputs: Any, count: int) -> Outputs:
+    """The first `count` rows of every output."""
     if isinstance(outputs, Tensor):
         return outputs[:count] if len(outputs) != count else outputs
     return {name: tensor[:count] for name, tensor in outputs.items()}

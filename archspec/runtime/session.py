@@ -94,7 +94,7 @@ def execute(given: Plan, run: str | os.PathLike[str] | None = None, *, quiet: bo
     torch.manual_seed(recipe.seed)
     module = from_source(given.source)
     prepared = prepare(module, given.device, recipe.runtime.precision)
-    folder = RunFolder.create(None if run is None else Path(run), report.name)
+    folder = RunFolder.create(None if run is None else Path(run), name_of(report))
     facts = describe(given, module)
     with stop_on_signals() as stop:
         try:
@@ -176,13 +176,18 @@ def resolved_text(given: Plan) -> str:
     return text
 
 
+def name_of(report: Report) -> str:
+    """What a run is called: the spec's name, or else its file's."""
+    return report.name or Path(report.spec.file).stem
+
+
 def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
     """run.json at the start of a run."""
     recipe, report = given.recipe, given.report
     elaboration = report.elaboration
     return {
         "archspec": archspec.__version__,
-        "name": report.name,
+        "name": name_of(report),
         "doc": elaboration.doc if elaboration is not None else "",
         "status": "running",
         "message": "",
@@ -210,8 +215,15 @@ def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
 
 
 def words(part: Part) -> str:
-    """`adamw: lr 0.001, weight_decay 0.01`, without what was left out."""
-    values = {key: value for key, value in part.keywords.items() if value is not None and value != {}}
+    """`adamw: lr 0.003, weight_decay 0.1`: the learning rate, and what differs from the default."""
+    values = {}
+    for key, value in part.keywords.items():
+        declared = part.args[key]
+        usual = declared.default
+        if not declared.required and usual is not None:
+            usual = declared.kind.parse(usual)
+        if key == "lr" or value != usual:
+            values[key] = value
     return part.name + (": " if values else "") + ", ".join(f"{key} {_shown(value)}" for key, value in values.items())
 
 

@@ -1,0 +1,163 @@
+"""Predictions of a finished run, read as its losses say: classes, probabilities, values, or the next token."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from archspec import pipeline
+from archspec.data import load_input
+from archspec.model import weights
+from archspec.model.build import from_source
+from archspec.ops.tensor import TensorType
+from archspec.recipe.model import DataFacts, LossTerm, Recipe
+from archspec.runtime.evaluate import filled, first
+from archspec.runtime.losses import Outputs, pick
+from archspec.runtime.run_folder import SPEC, WEIGHTS, RunError, read_facts
+from archspec.runtime.wrap import Prepared, pick_device, prepare
+
+MOST_VALUES = 1000  # of one output of one sample that are handed on
+
+
+class Run(NamedTuple):
+    """A run folder, ready to predict."""
+
+    prepared: Prepared
+    recipe: Recipe
+    facts: DataFacts
+    inputs: dict[str, TensorType]  # as the spec declares them: symbols where the size is free
+
+
+def load_run(folder: str | Path, device: str = "cpu") -> Run:
+    """The model of a run folder with its best weights, in eval mode. The folder's `model.py` is not run: the spec is
+    compiled again, and neither it nor the weights can run code.
+
+    Raises RunError for what is no whole run folder, SpecError for a spec that does not check, WeightsError for weights
+    that are not this model's, DeviceError.
+    """
+    path = Path(folder)
+    known = read_facts(path)
+    try:
+        facts = DataFacts.from_json(known["data_facts"])
+        text = (path / SPEC).read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path} has no {SPEC}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunError(f"run.json of {path} does not describe the data ({type(error).__name__}: {error})") from None
+    report = pipeline.check(pipeline.Spec(text, str(path / SPEC), path, facts)).raise_for_errors()
+    if report.recipe is None:
+        raise RunError(f"{path / SPEC} has no `train:` section")
+    if not (path / WEIGHTS).is_file():
+        raise RunError(f"{path} has no {WEIGHTS} (its status is {known.get('status', 'unknown')})")
+    module: nn.Module = from_source(pipeline.emitted(report))
+    weights.load(module, path / WEIGHTS)
+    prepared = prepare(module.eval(), pick_device(device), report.recipe.runtime.precision)
+    return Run(prepared, report.recipe, facts, report.inputs)
+
+
+def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dict[str, Any]]:
+    """One entry a sample of `source` (see `archspec.data.load_input`): {output: what is predicted}, as JSON data.
+
+    Of a class: {"class", "probability", "top": [{"class", "probability"}, …]}. Of the next token the same, with the
+    greedy continuation of `length` tokens as "text". Of a class at each place: {"shares": {class: share}}. Of yes or
+    no: {"probabilities"}. Else {"values"}. `shape` says how the last two are nested.
+
+    Raises SpecError (AS504) and RunError for an input that cannot be read or is not what the model reads.
+    """
+    inputs = load_input(run.recipe, source, run.facts)
+    tensors = [inputs[name] for name in run.recipe.inputs]
+    for (name, type_), tensor in zip(run.inputs.items(), tensors, strict=True):
+        if any(
+            isinstance(size, int) and size != got for size, got in zip(type_.shape[1:], tensor.shape[1:], strict=True)
+        ):
+            raise RunError(f"the model reads `{name}` {type_}, and {source} gives {list(tensor.shape)}")
+    terms = {term.input: term for term in run.recipe.losses}
+    samples: list[dict[str, Any]] = []
+    for start in range(0, len(tensors[0]), run.recipe.batch_size):
+        batch = [tensor[start : start + run.recipe.batch_size] for tensor in tensors]
+        outputs = forward(run, batch)
+        for row in range(len(batch[0])):
+            sample = {}
+            for name, term in terms.items():
+                sample[name] = _read(pick(outputs, name)[row], term, run, top)
+                if "top" in sample[name] and _is_text(run, term):
+                    sample[name]["text"] = _continue(run, [tensor[row : row + 1] for tensor in batch], term, length)
+            samples.append(sample)
+    return samples
+
+
+@torch.inference_mode()
+def forward(run: Run, batch: list[Tensor]) -> Outputs:
+    """The outputs on the CPU in float32, of as many samples as there are inputs."""
+    module, device, precision = run.prepared
+    with precision:
+        outputs = module(*(filled(tensor, run.recipe.batch).to(device) for tensor in batch))
+    outputs = first(outputs, len(batch[0]))
+    if isinstance(outputs, Tensor):
+        return outputs.float().cpu()
+    return {name: tensor.float().cpu() for name, tensor in outputs.items()}
+
+
+def _is_text(run: Run, term: LossTerm) -> bool:
+    return run.recipe.data.kind.name == "text" and term.class_dim is not None
+
+
+def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
+    """One output of one sample (without the batch axis)."""
+    if term.class_dim is not None:
+        probabilities = values.movedim(0 if term.class_dim == 1 else -1, -1)
+        # softmax leaves log-probabilities (of an `nll` loss) what they are
+        probabilities = probabilities.softmax(-1)
+        if probabilities.ndim > 1 and not _is_text(run, term):
+            return _shares(probabilities, term, run.facts)
+        return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, term, run.facts, top)
+    kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
+    values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
+    flat = values.flatten()[:MOST_VALUES].tolist()
+    return {kind: flat[0] if values.ndim == 0 else flat, "shape": list(values.shape)}
+
+
+def class_name(number: int, term: LossTerm, facts: DataFacts) -> str:
+    """What the data call a class: the label's name, a character, or else its number."""
+    if facts.classes is not None and number < len(facts.classes):
+        return facts.classes[number]
+    if facts.characters is not None and number < len(facts.characters):
+        return facts.characters[number]
+    return str(number)
+
+
+def _classes(probabilities: Tensor, term: LossTerm, facts: DataFacts, top: int) -> dict[str, Any]:
+    best = probabilities.topk(min(top, len(probabilities)))
+    listed = [
+        {"class": class_name(k, term, facts), "probability": p}
+        for k, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]
+    return {**listed[0], "top": listed}
+
+
+def _shares(probabilities: Tensor, term: LossTerm, facts: DataFacts) -> dict[str, Any]:
+    predicted = probabilities.argmax(-1).flatten()
+    counts = torch.bincount(predicted, minlength=probabilities.shape[-1])
+    shares = {class_name(k, term, facts): n / len(predicted) for k, n in enumerate(counts.tolist()) if n}
+    return {"shares": shares, "shape": list(probabilities.shape[:-1])}
+
+
+def _continue(run: Run, batch: list[Tensor], term: LossTerm, length: int) -> str:
+    """The most likely next tokens, one after the other, as text."""
+    (tokens,) = batch
+    context = run.recipe.inputs[next(iter(run.recipe.inputs))].shape[-1]
+    out: list[int] = []
+    for _ in range(length):
+        values = pick(forward(run, [tokens]), term.input)[0]
+        values = values.movedim(0 if term.class_dim == 1 else -1, -1)
+        token = int(values[-1].argmax())
+        out.append(token)
+        tokens = torch.cat([tokens, torch.tensor([[token]])], 1)
+        if isinstance(context, int):
+            tokens = tokens[:, -context:]
+    if run.facts.characters is not None:
+        return "".join(class_name(token, term, run.facts) for token in out)
+    return bytes(token % 256 for token in out).decode("utf-8", "replace")
