@@ -15,8 +15,8 @@ name: small
 inputs: {x: "float32[B, 3, H, W]"}
 layers:
   - {name: conv, conv2d: {out_channels: 8, kernel_size: 3, stride: 2}}
-  - relu
-outputs: {features: conv}
+  - {name: act, relu: {}}
+outputs: {features: act}
 """
 CHAIN = 'archspec: 1\nname: bad\ninputs: {x: "float32[B, 3, 32, 32]"}\nlayers:\n'
 
@@ -70,7 +70,8 @@ BAD: dict[str, tuple[str | bytes, str, int, str]] = {
         9,
         "6",
     ),
-    "impossible reshape": (CHAIN + "  - reshape: {shape: [$B, 5, -1]}\n", "AS307", 5, "5"),
+    "impossible reshape": (CHAIN + "  - reshape: {shape: [$B, 5, 600]}\n", "AS307", 5, "3072*B"),
+    "reshape that does not divide": (CHAIN + "  - reshape: {shape: [$B, 5, -1]}\n", "AS305", 5, "3072"),
     "input too small": (CHAIN + "  - conv2d: {out_channels: 8, kernel_size: 40}\n", "AS304", 5, "40"),
 }
 
@@ -152,7 +153,7 @@ def test_standard_input(archspec: Any) -> None:
     done = archspec("check", "-", stdin=GOOD)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok" in done.stdout
-    bad = archspec("check", "-", stdin=GOOD.replace("relu", "reluu"))
+    bad = archspec("check", "-", stdin=GOOD.replace("relu:", "reluu:"))
     assert bad.returncode == 1
     assert "<stdin>:6:" in bad.stdout
 
