@@ -82,7 +82,7 @@ class Bar(Display):
         self._last = ""
         self._progress: Progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[values]}"),
             TimeRemainingColumn(),
@@ -108,7 +108,8 @@ class Bar(Display):
 
     def epoch(self, entry: Mapping[str, Any], *, best: bool) -> None:
         self._last = "".join(f"  {name} {number4(entry[name])}" for name in self._metrics)
-        self._progress.print(epoch_line(entry, self._epochs, self._metrics, best=best), markup=False)
+        self._progress.update(self._task, completed=entry["step"], description=f"epoch {entry['epoch']}/{self._epochs}")
+        self._progress.print(epoch_line(entry, self._epochs, self._metrics, best=best), markup=False, soft_wrap=True)
 
 
 def display(epochs: int, steps: int, metrics: tuple[str, ...], *, quiet: bool, out: TextIO | None = None) -> Display:
