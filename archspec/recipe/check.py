@@ -288,11 +288,12 @@ class _Fitting:
             if term is None:
                 sound = False
                 continue
-            if any(term.label == other.label for other in terms):
-                term = term._replace(label=f"{term.label}({term.input})")
-            if any(term.label == other.label for other in terms):
+            same = [other for other in terms if other.metric.label == term.metric.label]
+            if any((term.input, term.target) == (other.input, other.target) for other in same):
                 self.diagnostics.error("AS207", written.span, f"metric `{term.label}` is there twice")
                 sound = False
+            if same:
+                term = term._replace(label=f"{term.label}({term.input}, {term.target})")
             terms.append(term)
         return tuple(terms) if sound else None
 
