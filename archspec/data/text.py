@@ -17,7 +17,7 @@ from archspec.recipe.model import DataFacts
 def tokens(kind: Text, facts: DataFacts, path: Path, argument: str = "path") -> Tensor:
     """A file as one row of tokens, in the smallest dtype. Raises DataError at the line of an unknown character."""
     if kind.tokens == "byte":
-        return torch.frombuffer(bytearray(read_bytes(path, argument)) or bytearray(1), dtype=torch.uint8).clone()
+        return torch.from_numpy(np.frombuffer(read_bytes(path, argument), dtype=np.uint8).copy())
     assert facts.characters is not None
     text = read_text(path, argument)
     codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")

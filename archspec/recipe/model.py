@@ -114,7 +114,8 @@ class LossTerm(NamedTuple):
     """`weight * loss(outputs[input], fields[target])`.
 
     `class_dim`: for losses over classes, the axis of the input that holds them: 1 as in PyTorch, or -1 where they are
-    last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean.
+    last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean
+    (`target.flatten(0, -2)` where it holds probabilities).
     None for losses without classes. `cast_target`: the target holds whole numbers and is cast to the input's dtype.
     """
 

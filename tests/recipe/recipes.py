@@ -51,8 +51,3 @@ def checked(text: str, inputs: dict[str, str], outputs: dict[str, str], base: Pa
 
 def train(data: str, loss: str, rest: str = OPTIMIZER) -> str:
     return "train:\n" + "".join(f"  {line}\n" for line in f"data: {data}\nloss: {loss}\n{rest}".splitlines())
-
-
-def data_of(data: str, inputs: dict[str, str], base: Path, loss: str = "mse", **more: Any) -> Recipe:
-    """A recipe that is about its data: its model gives back `target`, whatever that is."""
-    return checked(train(data, loss), inputs, more.pop("outputs"), base, **more)

@@ -39,7 +39,7 @@ def test_arguments_and_defaults_are_torchs(name: str) -> None:
     theirs = {k: v for k, v in defaults(torch_class(cls.counterpart)).items() if k not in IMPLEMENTATION}
     ours = cls.parse({}).keywords
     assert ours == theirs
-    assert list(ours)[0] == "lr"
+    assert next(iter(ours)) == "lr"
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.parts)
@@ -76,7 +76,7 @@ REFUSED = [
 @pytest.mark.parametrize(("name", "args"), REFUSED)
 def test_what_torch_refuses_is_refused(name: str, args: dict[str, Any]) -> None:
     cls = OPTIMIZERS.parts[name]
-    with pytest.raises(ValueError):  # noqa: PT011 - torch's own words
+    with pytest.raises(ValueError):
         torch_class(cls.counterpart)([torch.nn.Parameter(torch.ones(1))], **args)
     with pytest.raises(BadValue):
         cls.parse(args)

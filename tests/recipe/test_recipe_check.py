@@ -11,7 +11,8 @@ import pytest
 
 from archspec.dims import Constraints, Facts, symbol
 from archspec.recipe.losses import LOSSES
-from tests.recipe.recipes import attempt, checked, typed
+from archspec.recipe.model import DataFacts, Field
+from tests.recipe.recipes import attempt, checked, train, typed
 
 IMAGE = {"image": "float32[B, 1, 8, 8]"}
 LOGITS = {"logits": "float32[B, 10]"}
@@ -316,7 +317,7 @@ def test_text_needs_a_row_for_each_token(tmp_path: Path) -> None:
 
 def test_a_long_context_against_a_promise(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab" * 200)
-    text = "train: {data: {text: {path: a.txt, context: 16}}, loss: cross_entropy, optimizer: sgd, epochs: 1, batch_size: 1}"
+    text = train("{text: {path: a.txt, context: 16}}", "cross_entropy")
     outputs = {"logits": "float32[B, T, 2]"}
     _, (found,) = attempt(text, {"tokens": "int64[B, T]"}, outputs, tmp_path, promises=Facts({"T": {"max": 8}}))
     assert found.code == "AS502"
@@ -324,14 +325,12 @@ def test_a_long_context_against_a_promise(tmp_path: Path) -> None:
 
 
 def test_facts_of_a_run_stand_for_its_files() -> None:
-    text = "train: {data: {csv: {path: gone.csv, target: y}}, loss: cross_entropy, optimizer: sgd, epochs: 1, batch_size: 1}"
+    text = train("{csv: {path: gone.csv, target: y}}", "cross_entropy")
     inputs, outputs = {"features": "float32[B, 3]"}, {"logits": "float32[B, 2]"}
     recipe, (found,) = attempt(text, inputs, outputs)
     assert recipe is None
     assert found.code == "AS504"
     assert "gone.csv" in found.message
-    from archspec.recipe.model import DataFacts, Field
-
     facts = DataFacts((Field("features", "float32", (3,)), Field("target", "int64", (), 2)), 9, ("a", "b"))
     assert DataFacts.from_json(facts.to_json()) == facts
     assert attempt(text, inputs, outputs, facts=facts)[0] is not None
