@@ -195,10 +195,9 @@ def _period(f: Size) -> int | None:
                 if p is None or not isinstance(atom.den, int):
                     return None
                 step = p * atom.den
-                if len(terms_of(atom.num)) <= 2 and _linear(atom.num):
-                    (lead, c), *_ = terms_of(atom.num)
-                    if isinstance(lead[0], Symbol):
-                        step = atom.den // gcd(c, atom.den)
+                (lead, c), *more = terms_of(atom.num)
+                if len(lead) == 1 and isinstance(lead[0], Symbol) and not any(m for m, _ in more):
+                    step = atom.den // gcd(c, atom.den)
                 p = step
             elif isinstance(atom, Extreme):
                 return None

@@ -61,7 +61,7 @@ def _check(promises: dict[str, int], questions: list[tuple[str, Size, Size]]) ->
         else:
             new = constraints.requirements[-1]
             assert [n for n in left if new.holds({"H": n})] == truth
-            assert truth != left or max(left) > 300  # else it was not needed, as far as we can see
+            assert truth != left or max(left, default=RANGE.stop) > 300  # else it was not needed, as far as we look
         left = truth
     shown = [n for n in RANGE if n in facts.domain("H") and _said(constraints.summary(), n)]
     assert shown == left
@@ -82,19 +82,19 @@ QUESTION = st.one_of(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(FACTS, st.lists(QUESTION, min_size=1, max_size=4))
 def test_one_symbol_is_decided_exactly(promises: dict[str, int], questions: list[tuple[str, Size, Size]]) -> None:
     _check(promises, questions)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(FACTS, st.sampled_from(["equal", "at_least"]), sizes(("H",), 3, False), sizes(("H",), 3, False))
 def test_products_and_extremes_of_one_symbol(promises: dict[str, int], kind: str, a: Pair, b: Pair) -> None:
     _check(promises, [(kind, a[0], b[0])])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["equal", "at_least"]), sizes(depth=2), sizes(depth=2)), max_size=4))
 def test_several_symbols_are_never_judged_wrongly(questions: list[tuple[str, Pair, Pair]]) -> None:
     """Refuted means no values at all; proved means all; and the requirements say neither more nor less."""
