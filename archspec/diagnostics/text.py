@@ -9,7 +9,7 @@ from archspec.diagnostics.model import Diagnostic, Label, Span
 
 TAB = "    "
 MAX_LINES = 12  # of one file, around the labels of one diagnostic
-MAX_CHARACTERS = 2_000  # of a quoted line that are looked at, around the finding
+MAX_CHARACTERS = 2_000  # of a quoted line that are looked at, around the finding; and of a message
 _CLIPPED = "…"
 
 _COLORS = {
@@ -54,6 +54,8 @@ def summary(found: Iterable[Diagnostic]) -> str:
 
 def clean(text: str) -> str:
     """The text on one line with whatever could fool a terminal or a reader written out: `\\x1b`, `\\u202e`."""
+    if len(text) > MAX_CHARACTERS:
+        text = text[:MAX_CHARACTERS] + _CLIPPED
     if text.isprintable() and text.isascii():
         return text
     return "".join(_shown(char) for char in text)

@@ -18,7 +18,7 @@ from archspec.source.scalars import TooLargeError, resolve
 from archspec.source.text import FORBIDDEN, INVISIBLE, decode
 
 MAX_DEPTH = 100
-MAX_NODES = 200_000  # with aliases expanded
+MAX_NODES = 100_000  # with aliases expanded
 MAX_SCALAR = 65_536
 MAX_KEY = 256
 MAX_FINDINGS = 100  # of the kind after which reading goes on
@@ -115,13 +115,16 @@ class _Reader:
             raise self.stop("AS106", Span(self.file, 1, 1, 1, 1), "the file is empty")
         if getattr(event, "tags", None):
             raise self.stop(
-                "AS103", self.span(event), "a spec is plain data: `%TAG` is not used", help="remove the directive"
+                "AS103",
+                self.rest_of_line(event),
+                "a spec is plain data: `%TAG` is not used",
+                help="remove the directive",
             )
         version = getattr(event, "version", None)
         if version and tuple(version) != (1, 2):
             raise self.stop(
                 "AS103",
-                self.span(event),
+                self.rest_of_line(event),
                 f"the file declares YAML {version[0]}.{version[1]}; a spec is YAML 1.2",
                 help="remove the `%YAML` directive",
             )
@@ -172,6 +175,11 @@ class _Reader:
         """One character, where an event begins."""
         mark = event.start_mark
         return Span(self.file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+
+    def rest_of_line(self, event: Any) -> Span:
+        """From where an event begins to the end of that line."""
+        at = self.place(event)
+        return at._replace(end_col=max(len(self.lines[at.line - 1].rstrip()) + 1, at.end_col))
 
     def count(self, more: int, event: Any) -> None:
         self.nodes += more

@@ -31,15 +31,27 @@ def _quote(file: str, number: int, start: int, end: int, line: str, diagnostics:
     text = line[start:end]
     where = Span(file, number, start + 1, number, end + 1)
     marks = [c for c in ",[]{}#:" if c in text]
-    quoted = f"'{text}'" if '"' in text else f'"{text}"'
+    if not marks:  # whatever breaks it stands on the next line
+        message, help = f"{what} over several lines is quoted inside `[]` and `{{}}`", "put it between quotes"
+        diagnostics.error("AS101", where, message, help=help)
+        return
+    quoted = _quoted(text)
     diagnostics.error(
         "AS101",
         where,
-        f"{what} that holds {_words(marks)} is quoted inside `[]` and `{{}}`" if marks else f"{what} is quoted here",
-        label="YAML reads the comma or bracket as its own" if marks else "",
-        help=f"write {quoted}",
+        f"{what} that holds {_words(marks)} is quoted inside `[]` and `{{}}`",
+        label="YAML reads the comma or bracket as its own",
+        help=_write(text),
         fix=(Edit(where, quoted),),
     )
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if '"' in text else f'"{text}"'
+
+
+def _write(text: str) -> str:
+    return f"write {_quoted(text)}" if len(text) <= 120 else "put it between quotes"
 
 
 def _words(marks: list[str]) -> str:
@@ -175,12 +187,7 @@ class _Report:
         if "sequence entries are not allowed" in problem:
             self.error(here, "a list begins on the line of its key", "begin it on the next line, or write [a, b]")
         elif "could not find expected ':'" in problem and self.start is not None:
-            row, col = self.start
-            self.error(
-                self.at(row, col, max(1, len(self.lines[row].rstrip()) - col)),
-                "this is neither `key: value` nor a list item",
-                "is a colon, a dash or a quote missing?",
-            )
+            self.neither(*self.start)
         elif "directive" in context or "directive" in problem:
             self.error(
                 self.at(self.row, 0, max(1, len(self.line.rstrip()))),
@@ -241,12 +248,11 @@ class _Report:
         found = _SECOND_COLON.match(self.line)
         if found is not None and found.start("value") < self.col:
             value = found.group("value").rstrip()
-            quote = "'" if '"' in value else '"'
             span = self.at(self.row, found.start("value"), len(value))
             self.error(
                 span,
                 "a text that holds `: ` is quoted",
-                f"write {quote}{value}{quote}; or begin a mapping on the next line",
+                f"{_write(value)}; or begin a mapping on the next line",
                 label="a second colon on one line",
             )
             return True
@@ -254,6 +260,11 @@ class _Report:
         above = self.row - 1
         while above >= 0 and not self.lines[above].split(" #")[0].strip():
             above -= 1
+        before = self.lines[above] if above >= 0 else ""
+        if before.strip() and ":" not in before and len(before) - len(before.lstrip()) == indent:
+            begin = len(before) - len(before.lstrip())
+            self.neither(above, begin)
+            return True
         more = above >= 0 and len(self.lines[above]) - len(self.lines[above].lstrip()) < indent
         span = self.at(self.row, indent, max(1, self.col - indent))
         if more:
@@ -268,6 +279,11 @@ class _Report:
         else:
             self.error(here, "a colon has no place here", "quote the text if the colon belongs to it")
         return True
+
+    def neither(self, row: int, col: int) -> None:
+        span = self.at(row, col, max(1, len(self.lines[row].rstrip()) - col))
+        help = "is a colon, a dash or a quote missing?"
+        self.error(span, "this is neither `key: value` nor a list item", help)
 
     def flow(self, here: Span) -> bool:
         row, col = self.start or (self.row, self.col)
@@ -317,6 +333,10 @@ class _Report:
             self.error(
                 here, "a list item among the keys of a mapping", "indent it to belong to the key above", secondary=begin
             )
+        elif self.char == ":":
+            self.error(here, "a key is missing before the colon", "an item of a list begins with `- `", secondary=begin)
+        elif indent == col:
+            self.error(here, "`key: value` was expected here", secondary=begin)
         else:
             kind = "list" if listed else "mapping"
             mine, its = _spaces(indent), _spaces(col)

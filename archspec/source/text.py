@@ -40,15 +40,16 @@ def decode(text: str | bytes, file: str, diagnostics: Diagnostics) -> str | None
         )
         return None
     if isinstance(text, bytes):
-        wide = text[:4]
-        if wide.startswith((b"\xff\xfe", b"\xfe\xff")) or wide in (b"\x00\x00\xfe\xff",) or b"\x00" in wide:
-            binary = not wide.startswith((b"\xff\xfe", b"\xfe\xff")) and text.count(b"\0") < len(text) // 4
-            message = "the file is binary, not text" if binary else "the file is UTF-16 or UTF-32; a spec is UTF-8"
-            diagnostics.error("AS105", start, message, help=None if binary else "save it with the encoding UTF-8")
+        if text.startswith((b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")) or 0 < text[:4].count(b"\0") < 4:
+            message = "the file is UTF-16 or UTF-32; a spec is UTF-8"
+            diagnostics.error("AS105", start, message, help="save it with the encoding UTF-8")
             return None
         try:
             decoded = text.decode("utf-8")
         except UnicodeDecodeError as error:
+            if b"\0" in text:
+                diagnostics.error("AS105", start, "the file is binary, not text")
+                return None
             before = newlines(text[: error.start].decode("utf-8").removeprefix("\ufeff"))
             diagnostics.error(
                 "AS105",

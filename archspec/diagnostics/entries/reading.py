@@ -68,7 +68,7 @@ layers:
         "AS104",
         "a limit of the file",
         """
-Specs come from strangers, so everything about them is bounded: a file has at most 1 MiB, 200,000 values (with aliases
+Specs come from strangers, so everything about them is bounded: a file has at most 1 MiB, 100,000 values (with aliases
 written out, which stops those that explode) and 100 levels, a text 65,536 characters, an integer 63 bits, and a number
 fits into a float64.
 """,
