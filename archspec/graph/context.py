@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
@@ -29,9 +29,10 @@ class LimitReachedError(Exception):
 
 
 class Context:
-    __slots__ = ("_mentions", "blocks", "depth", "diagnostics", "env", "memo", "work")
+    __slots__ = ("_mentions", "_used", "blocks", "depth", "diagnostics", "env", "memo", "root", "work")
 
-    def __init__(self, diagnostics: Diagnostics, env: dict[str, Any]) -> None:
+    def __init__(self, root: Node, diagnostics: Diagnostics, env: dict[str, Any]) -> None:
+        self.root = root
         self.diagnostics = diagnostics
         self.env = env  # parameters and size symbols of the root: visible in every block
         self.blocks: dict[str, BlockDef] = {}
@@ -39,6 +40,7 @@ class Context:
         self.work = 0
         self.depth = 0
         self._mentions: dict[int, frozenset[str]] = {}
+        self._used: frozenset[str] | None = None
 
     def error(
         self,
@@ -79,6 +81,12 @@ class Context:
         found = [names for child in children if (names := self.mentions(child))]
         return _NOTHING.union(*found) if found else _NOTHING
 
+    def may_be_reused(self, name: str) -> bool:
+        """Is there a `use` of an item of that name, anywhere?"""
+        if self._used is None:
+            self._used = frozenset(_used(self.root))
+        return name in self._used or any("$" in each for each in self._used)
+
     def spend(self, span: Span, amount: int = 1) -> None:
         """Count steps built; stop where a spec expands without reasonable end."""
         self.work += amount
@@ -99,6 +107,18 @@ class Context:
 
     def leave(self) -> None:
         self.depth -= 1
+
+
+def _used(node: Node) -> Iterator[str]:
+    """What stands behind every `use` key."""
+    if isinstance(node, Mapping):
+        for key, value in node.entries.items():
+            if key == "use" and isinstance(value, Scalar) and isinstance(value.value, str):
+                yield value.value
+            yield from _used(value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _used(item)
 
 
 def freeze(value: Any) -> Any:

@@ -37,7 +37,7 @@ def elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostics
 
 
 def _elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostics) -> Elaboration | None:
-    ctx = Context(diagnostics, {})
+    ctx = Context(root, diagnostics, {})
     root = apply_overrides(root, overrides, diagnostics)
     params = _params(ctx, root, overrides)
     ctx.env = params

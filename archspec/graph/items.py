@@ -12,6 +12,8 @@ from archspec.ops.base import Op
 from archspec.ops.registry import all_ops, find
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
+LOOP = frozenset({"i"})
+
 
 class Item(NamedTuple):
     """`kind`: "op", "block", "use", or a structure's word; `value` is what stands under its key."""
@@ -27,6 +29,15 @@ class Item(NamedTuple):
 
     def get(self, key: str) -> Node | None:
         return self.common.get(key)
+
+    @property
+    def loop_names(self) -> frozenset[str]:
+        """The names that its `repeat` binds."""
+        repeat = self.common.get("repeat")
+        if repeat is None:
+            return frozenset()
+        bound = repeat.get("as") if isinstance(repeat, Mapping) else None
+        return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
 
     @property
     def is_structure(self) -> bool:

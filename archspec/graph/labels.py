@@ -8,7 +8,6 @@ from archspec.diagnostics.model import Span
 from archspec.graph.context import FAILED, Context
 from archspec.graph.items import Item
 from archspec.graph.names import wrong_identifier, wrong_path
-from archspec.graph.repeats import loop_names
 from archspec.graph.scope import Scope
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
@@ -27,7 +26,7 @@ def doc_of(ctx: Context, item: Item) -> str:
 def item_name(ctx: Context, scope: Scope, item: Item) -> Any:
     """The name; None where there is none, or where each turn of the repeat has its own; FAILED (reported)."""
     node = item.get("name")
-    if node is None or ctx.mentions(node) & loop_names(item):
+    if node is None or ctx.mentions(node) & item.loop_names:
         return None
     return evaluated_name(ctx, scope, node, scope.env)
 

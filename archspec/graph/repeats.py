@@ -8,12 +8,11 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.dims import Dim
 from archspec.graph.context import FAILED, MAX_TURNS, Context
 from archspec.graph.items import Item
+from archspec.graph.labels import evaluated_name
 from archspec.graph.names import wrong_identifier
 from archspec.graph.scope import Scope
 from archspec.ops.kinds import show
 from archspec.source.nodes import Mapping, Node, Scalar
-
-LOOP = frozenset({"i"})
 
 
 class Turn(NamedTuple):
@@ -24,19 +23,8 @@ class Turn(NamedTuple):
     path: str
 
 
-def loop_names(item: Item) -> frozenset[str]:
-    """The names that `repeat` binds."""
-    repeat = item.get("repeat")
-    if repeat is None:
-        return frozenset()
-    bound = repeat.get("as") if isinstance(repeat, Mapping) else None
-    return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
-
-
 def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | None:
     """The turns whose `when` holds (one, for an item without `repeat`); None if wrong (reported)."""
-    from archspec.graph.labels import evaluated_name
-
     repeat, when, written = item.get("repeat"), item.get("when"), item.get("name")
     base = name if isinstance(name, str) else scope.builder.plan.auto.get(item.position, item.key)
     if repeat is None:
@@ -46,7 +34,7 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
     if envs is None:
         return None
     own = written is not None and name is None  # each turn has a name of its own
-    differs = when is not None and bool(ctx.mentions(when) & loop_names(item))
+    differs = when is not None and bool(ctx.mentions(when) & item.loop_names)
     holds = True if differs else _when(ctx, when, scope.env)
     if holds is None:
         return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from archspec.diagnostics.model import Label
 from archspec.diagnostics.suggest import did_you_mean
-from archspec.graph.chain import bind, label_span, outputs_fit, pass_by, unknown_value
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_later
 from archspec.graph.ir import Graph, Node, Value
 from archspec.graph.items import Item
 from archspec.graph.labels import doc_of, item_name, output_names
 from archspec.graph.repeats import Turn, turns_of
+from archspec.graph.results import bind, label_span, outputs_fit, pass_by, unknown_value
 from archspec.graph.scope import Scope
 from archspec.graph.wiring import Chain, read_inputs
 

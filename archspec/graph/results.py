@@ -1,0 +1,110 @@
+"""The values an item gives: how many, what they are called, and what stands for them if it is left out or in error."""
+
+from __future__ import annotations
+
+from archspec.diagnostics.model import Span
+from archspec.graph.context import Context
+from archspec.graph.ir import Graph, Node, OpCall, Value
+from archspec.graph.items import Item
+from archspec.graph.labels import text_of
+from archspec.graph.names import Position, name_of
+from archspec.graph.repeats import Turn
+from archspec.graph.scope import Absent, Binding, Scope
+from archspec.graph.wiring import Chain
+from archspec.source.nodes import Mapping
+from archspec.source.nodes import Node as YamlNode
+
+
+def outputs_fit(ctx: Context, item: Item, call: OpCall | Graph, outputs: list[tuple[str, Span]]) -> bool:
+    """Are there as many results as `outputs` names?"""
+    if isinstance(call, Graph):
+        count: int | None = len(call.outputs)
+    else:
+        count = result_count(call)
+    if count is None or len(outputs) <= count:
+        return True
+    words = "one result" if count == 1 else f"{count} results"
+    named = [text for text, _ in outputs]
+    help = f"name it with `name: {named[0]}`" if count == 1 else None
+    ctx.error("AS218", outputs[count][1], f"`{item.key}` has {words}, and `outputs` names {len(outputs)}", help=help)
+    return False
+
+
+def result_count(call: OpCall) -> int | None:
+    """How many tensors an op gives; None where only its arguments or the sizes decide."""
+    result = call.op.result if call.op is not None else call.cls.result
+    return None if any(name.startswith("*") for name in result) else len(result)
+
+
+def label_span(item: Item) -> Span:
+    name = item.get("name")
+    return name.span if name is not None else item.key_span
+
+
+def bind(
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    name: str | None,
+    outputs: list[tuple[str, Span]],
+    number: int,
+    turns: list[Turn],
+    start: Chain | None,
+    *,
+    quiet: bool = False,
+) -> None:
+    """Give the new node's values their names. `quiet`: that the name is taken has been reported."""
+    span = label_span(item)
+    repeated = item.get("repeat") is not None
+    numbers: tuple[int, ...] | range | None = None
+    if repeated:
+        numbers = tuple(turn.number for turn in turns)
+        if numbers == tuple(range(len(numbers))):
+            numbers = range(len(numbers))
+    if name:
+        scope.bind(ctx, name, Binding(Value(number), span, number, numbers, start), quiet=quiet)
+    elif repeated and item.get("name") is not None:  # a name for each turn
+        for k, turn in enumerate(turns):
+            last = k == len(turns) - 1
+            value = Value(number) if last else Value(number, -(k + 1))
+            scope.bind(ctx, turn.path, Binding(value, span, number, tap=None if last else k), quiet=quiet)
+    for k, (text, where) in enumerate(outputs):
+        if text not in ("_", name):
+            scope.bind(ctx, text, Binding(Value(number, k), where, number if not name and k == 0 else None))
+
+
+def pass_by(
+    ctx: Context, scope: Scope, item: Item, name: str | None, outputs: list[tuple[str, Span]], start: Value | None
+) -> Chain:
+    """An item left out: its value is its first input."""
+    when = item.get("when") or item.get("repeat")
+    where = when.span if when is not None else item.key_span
+    value: Chain = Absent(where) if start is None else start
+    if name:
+        scope.bind(ctx, name, Binding(value, label_span(item)))
+    for k, (text, span) in enumerate(outputs):
+        if text not in ("_", name):
+            scope.bind(ctx, text, Binding(value if k == 0 else Absent(where), span))
+    return value
+
+
+def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position) -> Value:
+    """A node in error: it has no calls, and whatever is read of it is unknown."""
+    name = name_of(node)
+    if name is not None and "$" in name:
+        name = None
+    path = name or scope.builder.plan.auto.get(position) or "?"
+    names: dict[str, Span] = {}
+    if isinstance(node, Mapping):
+        if name:
+            names[name] = node.entries["name"].span
+        outputs = node.entries.get("outputs")
+        for inner in getattr(outputs, "items", ()):
+            text = text_of(inner)
+            if text and text != "_":
+                names.setdefault(text, inner.span)
+    number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
+    for text, span in names.items():
+        if text not in scope.names:
+            scope.names[text] = Binding(Value(number), span, number, unknown=True)
+    return Value(number)
