@@ -194,7 +194,6 @@ class SiLU(_Activation):
     """x * sigmoid(x), also called swish."""
 
     functional = "F.silu"
-    dtypes = (*FLOATING, *COMPLEX)
 
 
 @op("mish", "torch.nn.Mish")

@@ -17,7 +17,7 @@ from archspec.ops.tensor import FLOATING, TensorType
 class _AdaptivePool(Spatial):
     functional: ClassVar[str]
 
-    output_size = arg(PerAxis(Optional(PositiveInt)), doc="size of the output; null for an axis keeps its size")
+    output_size: Any = arg(PerAxis(Optional(PositiveInt)), doc="size of the output; null for an axis keeps its size")
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, *FLOATING, what=f"the input of `{self.name}`", inputs=(0,))

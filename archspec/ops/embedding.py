@@ -111,7 +111,8 @@ class EmbeddingBag(_Table):
             require.rank(offsets, 1, what="the offsets of `embedding_bag`", inputs=(1,))
             bags = offsets.shape[0]
             if self.include_last_offset:
-                require.at_least(bags, 1, "`embedding_bag` needs the last offset", inputs=(1,), axis=(0,))
+                message = "`embedding_bag` has no bag between the offsets, of which the last is the end"
+                require.at_least(bags, 2, message, inputs=(1,), axis=(0,))
                 bags = bags - 1
         if weights is not None:
             if self.mode != "sum":

@@ -13,7 +13,7 @@ from archspec.ops.kinds import BadValue, Bool, ListOf, Number, Optional, Positiv
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.spatial import Spatial
-from archspec.ops.tensor import FLOATING, TensorType
+from archspec.ops.tensor import COMPLEX, FLOATING, TensorType
 
 
 class _Tracked(Spatial):
@@ -152,6 +152,7 @@ class _LastDims(Op):
     """Normalisation over the last dimensions, with parameters of their shape."""
 
     bias: bool
+    dtypes: ClassVar[tuple[str, ...]] = FLOATING
 
     normalized_shape = arg(
         Optional(ListOf(PositiveInt, 1, lone=True)),
@@ -167,16 +168,15 @@ class _LastDims(Op):
                 "`dims` and `normalized_shape` say different things; `normalized_shape` alone is enough", ("dims",)
             )
 
-    def over(self, x: TensorType) -> tuple[Size, ...]:
-        return x.shape[-(len(self.normalized_shape) if self.normalized_shape else self.dims) :]
+    @property
+    def count(self) -> int:
+        return self.dims if self.normalized_shape is None else len(self.normalized_shape)
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         what = f"the input of `{self.name}`"
-        require.dtype(x, *FLOATING, what=what, inputs=(0,))
-        require.rank(
-            x, least=len(self.normalized_shape) if self.normalized_shape else self.dims, what=what, inputs=(0,)
-        )
-        sizes = self.over(x)
+        require.dtype(x, *self.dtypes, what=what, inputs=(0,))
+        require.rank(x, least=self.count, what=what, inputs=(0,))
+        sizes = x.shape[-self.count :]
         for i, size in enumerate(sizes):
             where: dict[str, Any] = {"inputs": (0,), "axis": (x.rank - len(sizes) + i,)}
             if self.normalized_shape is not None:
@@ -189,10 +189,12 @@ class _LastDims(Op):
         return ("weight",) if self.elementwise_affine else ()
 
     def shape(self, x: TensorType) -> tuple[Any, ...]:
-        return self.normalized_shape or self.over(x)
+        return x.shape[-self.count :] if self.normalized_shape is None else self.normalized_shape
 
     def state(self, x: TensorType) -> tuple[State, ...]:
-        return tuple(State(name, self.shape(x), x.dtype) for name in self.parameter_names())
+        return tuple(
+            State(name, self.shape(x), x.dtype if x.is_floating else "float32") for name in self.parameter_names()
+        )
 
     def module(self, x: TensorType) -> Call:
         names = [name for name in self.args if name not in ("normalized_shape", "dims")]
@@ -226,6 +228,7 @@ class LayerNorm(_LastDims):
 class RMSNorm(_LastDims):
     """Root mean square normalisation over the last dimensions (Zhang and Sennrich, 2019)."""
 
+    dtypes = (*FLOATING, *COMPLEX)
     eps = arg(Optional(Number), None, "added to the mean of the squares; null: the machine epsilon of the dtype")
     examples = (
         Example({}, "float32[B, T, 16]", "float32[B, T, 16]"),

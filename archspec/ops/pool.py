@@ -12,7 +12,7 @@ from archspec.ops.kinds import BadValue, Bool, NonNegativeInt, Number, Optional,
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.spatial import PerAxis, Spatial
-from archspec.ops.tensor import FLOATING, TensorType
+from archspec.ops.tensor import FLOATING, INTEGRAL, TensorType
 
 
 class _Pool(Spatial):
@@ -20,6 +20,7 @@ class _Pool(Spatial):
 
     functional: ClassVar[str]
     dtypes: ClassVar[tuple[str, ...]] = FLOATING
+    whole: ClassVar[bool] = False  # the input without its padding must be as large as the window (avg_pool3d)
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...] | None
     ceil_mode: bool
@@ -63,7 +64,8 @@ class _Pool(Spatial):
                 slack = min(slack + step - 1, pad - 1)
             where: dict[str, Any] = {"inputs": (0,), "axis": (x.rank - self.axes + i,)}
             message = f"{self.axis_name(i)} is too small for the window of `{self.name}`"
-            require.at_least(size, max(1, -slack), message, **where)
+            least = self.kernel_size[i] if self.whole else 1
+            require.at_least(size, max(least, -slack), message, **where)
             out.append((size + slack) // step + 1)
         return x.with_shape((*x.shape[: -self.axes], *out))
 
@@ -106,6 +108,7 @@ class _AvgPool(_Pool):
 
 
 class _LPPool(_Pool):
+    dtypes = (*FLOATING, *INTEGRAL, "bool")
     norm_type = arg(Number, doc="the power p: (sum of x**p)**(1/p)")
     kernel_size = arg(PerAxis(PositiveInt), doc="size of the window")
     stride = arg(Optional(PerAxis(PositiveInt)), None, "step between windows; the window's size when left out")
@@ -114,6 +117,10 @@ class _LPPool(_Pool):
     def validate(self) -> None:
         if self.norm_type == 0:
             raise BadValue("`norm_type` must not be 0", ("norm_type",))
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        y = super().infer(require, x)
+        return y if x.is_floating else y.with_dtype("float32")
 
 
 @op("max_pool1d", "torch.nn.MaxPool1d")
@@ -196,6 +203,7 @@ class AvgPool3d(_AvgPool, axes=3):
     """Mean of each window of [N, C, D, H, W]."""
 
     functional = "F.avg_pool3d"
+    whole = True
     examples = (
         Example(2, "float32[B, 4, D, 8, 8]", "float32[B, 4, D//2, 4, 4]"),
         Example(
@@ -231,6 +239,7 @@ class LPPool3d(_LPPool, axes=3):
     """Power-average of each window of [N, C, D, H, W]."""
 
     functional = "F.lp_pool3d"
+    whole = True
     examples = (
         Example({"norm_type": 2, "kernel_size": 2}, "float32[B, 4, 8, 8, 8]", "float32[B, 4, 4, 4, 4]"),
         Example({"norm_type": 2, "kernel_size": [1, 2, 3], "stride": 1}, "float32[4, 5, 8, 8]", "float32[4, 5, 7, 6]"),

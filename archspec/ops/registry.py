@@ -19,12 +19,15 @@ FAMILIES = (
     "activation",
     "dropout",
     "embedding",
+    "padding",
+    "upsample",
     "arithmetic",
     "pointwise",
     "comparison",
     "joining",
     "indexing",
     "shaping",
+    "rearrange",
     "reduction",
     "ordering",
     "arranging",
@@ -38,6 +41,7 @@ FAMILIES = (
 )
 
 _ops: dict[str, type[Op]] = {}
+_loaded: set[str] = set()
 
 
 def op(name: str, counterpart: str = "") -> Callable[[O], O]:
@@ -56,9 +60,10 @@ def op(name: str, counterpart: str = "") -> Callable[[O], O]:
 
 def all_ops() -> dict[str, type[Op]]:
     """Every op by name. Families are imported on first use."""
-    if not _ops:
+    if not _loaded:
         for family in FAMILIES:
             import_module(f"archspec.ops.{family}")
+        _loaded.update(FAMILIES)
     return _ops
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from archspec.dims import Size
 from archspec.ops.base import Arg, Op
@@ -15,10 +15,10 @@ T = TypeVar("T")
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-class PerAxis(Kind["tuple[Any, ...]"]):
+class PerAxis(Kind["tuple[T, ...]"], Generic[T]):
     """One value for each spatial axis, or one for all; a subclass of `Spatial` makes it a `Spread` of its rank."""
 
-    def __init__(self, kind: Kind[Any]) -> None:
+    def __init__(self, kind: Kind[T]) -> None:
         self.kind = kind
 
 

@@ -1,0 +1,43 @@
+"""The few places where declaration and PyTorch differ on purpose, or PyTorch cannot be asked; one reason each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from archspec.ops.tensor import TensorType
+
+Inputs = tuple[TensorType | None, ...]
+Holds = Callable[[Any, Inputs], bool]
+
+
+def _no_bags(op: Any, inputs: Inputs) -> bool:
+    return bool(op.include_last_offset) and inputs[1] is not None and inputs[1].shape == (1,)
+
+
+def _no_dims(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and not 0 < op.dims <= inputs[0].rank
+
+
+def _integers(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and not inputs[0].is_floating
+
+
+def _undocumented_rank(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and inputs[0].rank not in (op.axes + 1, op.axes + 2)
+
+
+# Calls that end the process (PyTorch 2.13 reads out of bounds).
+CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
+
+# Calls that PyTorch takes on the CPU and archspec refuses.
+STRICTER: dict[str, tuple[str, Holds]] = {
+    "adaptive_avg_pool2d": ("other ranks pass by accident, where the output size is 1", _undocumented_rank),
+    "adaptive_avg_pool3d": ("other ranks pass by accident, where the output size is 1", _undocumented_rank),
+    "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
+    "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
+}
+for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+    STRICTER[_name] = ("integers pass only where p is 0, or in evaluation", _integers)
+for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
+    STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)

@@ -1,0 +1,131 @@
+"""Every op of the registry against PyTorch (see harness.py): its examples, calls near them, and symbolic sizes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from harness import Case, arguments, compare, declared, padded, shown, substitute, types_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from op_cases import cases, partly_symbolic
+
+from archspec.dims import Constraints, Dim, Facts, Size
+from archspec.ops.registry import all_ops
+
+OPS = sorted(all_ops())
+EXAMPLES = [(name, i) for name in OPS for i in range(len(all_ops()[name].examples))]
+
+
+def many(count: int) -> settings:
+    return settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    yield
+    torch.set_num_threads(before)
+
+
+def symbols_of(case: Case) -> list[str]:
+    return sorted({n for t in case.inputs if t for s in t.shape if isinstance(s, Dim) for n in s.symbols})
+
+
+def at(size: Size, values: dict[str, int]) -> int:
+    return size if isinstance(size, int) else size.evaluate(values)
+
+
+@pytest.mark.parametrize(("name", "number"), EXAMPLES)
+def test_example(name: str, number: int) -> None:
+    """The types an example promises, and PyTorch's agreement on the meta device and on the CPU."""
+    cls = all_ops()[name]
+    example = cls.examples[number]
+    case = Case(cls, arguments(cls, example.args), types_of(example.inputs))
+    verdict, _ = declared(case)
+    assert verdict.accepted, verdict.why
+    assert verdict.outputs == types_of(example.outputs), shown(verdict.outputs)
+    sizes = {n: 8 + 4 * i for i, n in enumerate(symbols_of(case))}
+    concrete = case._replace(inputs=tuple(substitute(t, sizes) for t in case.inputs))
+    assert compare(concrete, "meta") == "accepted"
+    assert compare(concrete) == "accepted"
+
+
+def symbolic_agrees(case: Case, values: dict[str, int]) -> str:
+    """Inference with symbols, then values for them, is inference with the values, wherever the requirements hold."""
+    constraints = Constraints(Facts({}))
+    general, _ = declared(case, constraints)
+    inputs = tuple(substitute(t, values) for t in case.inputs)
+    special, _ = declared(case._replace(inputs=inputs))
+    if not general.accepted:
+        if general.why.startswith("AS306"):
+            return "must be known"
+        assert not special.accepted, f"{case!r}\nrefused: {general.why}\nbut at {values} it is {shown(special.outputs)}"
+        return "refused"
+    holds = all(r.holds(values) for r in constraints.requirements)
+    said = f"{case!r}\nat {values}: requirements {[str(r) for r in constraints.requirements]}, "
+    assert holds == special.accepted, said + (special.why or "accepted")
+    if not holds:
+        return "requirement"
+    outputs = tuple(t.with_shape(at(s, values) for s in t.shape) for t in general.outputs)
+    assert outputs == special.outputs, said + f"{shown(outputs)} is not {shown(special.outputs)}"
+    assert general.state == special.state, said
+    assert at(general.flops, values) == special.flops, said
+    return "accepted"
+
+
+def check_op(name: str, count: int) -> None:
+    cls = all_ops()[name]
+    seen: Counter[str] = Counter()
+
+    @many(count)
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        case = data.draw(cases(cls))
+        seen[compare(case)] += 1
+        general, values = data.draw(partly_symbolic(case))
+        symbolic_agrees(general, values)
+        other = {n: data.draw(st.integers(1, 12)) for n in values}
+        symbolic_agrees(general, other)
+
+    run()
+    if os.environ.get("REGISTRY_COUNTS"):
+        print(f"\n{name}: {dict(seen)}")
+    assert seen["accepted"] >= count // 10, f"too few calls that both accept: {dict(seen)}"
+    assert seen["undecided"] <= count // 3, f"too many calls that cannot be judged: {dict(seen)}"
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_near_examples(name: str) -> None:
+    """Acceptance, types, state and FLOPs agree with PyTorch; symbolic inference agrees with concrete inference."""
+    check_op(name, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPS)
+def test_near_examples_at_length(name: str) -> None:
+    check_op(name, 1500)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_declaration(name: str) -> None:
+    """Every op and argument is documented, and the examples fit the declaration."""
+    cls = all_ops()[name]
+    assert (cls.__doc__ or "").strip()
+    assert cls.examples
+    assert all(declared_arg.doc for declared_arg in cls.args.values())
+    for example in cls.examples:
+        assert set(arguments(cls, example.args)) <= set(cls.args)
+        assert len(padded(cls, types_of(example.inputs))) >= len([n for n in cls.inputs if not n.endswith("?")])
