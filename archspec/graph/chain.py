@@ -49,6 +49,8 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     tie = ties_of(ctx, scope, item)
     turns = turns_of(ctx, item, scope, name)
     if turns is None:
+        if item.get("repeat") is None:  # `when` is wrong: what is under the op is looked at all the same
+            _calls(ctx, scope, item, [Turn(0, scope.env, item.key)], None)
         return unknown_value(ctx, scope, item.node, item.position)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
     # What is wrong inside is reported even where the item's own words are wrong.
