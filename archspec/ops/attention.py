@@ -98,7 +98,7 @@ class Attention(Op):
             self.check_mask(require, query, attn_mask, (*batch, q.shape[-2], k.shape[-2]))
         if self.num_heads is None:
             return query.with_shape((*batch, q.shape[-2], v.shape[-1]))
-        return query.with_shape((query.shape[0], query.shape[1], v.shape[-1] * self.num_heads))
+        return query.with_shape((batch[0], query.shape[1], v.shape[-1] * self.num_heads))
 
     def time(self, x: TensorType) -> int:
         return x.rank - 2

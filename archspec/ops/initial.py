@@ -1,4 +1,4 @@
-"""Initial values of parameters and buffers, as a spec writes them: `zeros`, `{normal: {std: 0.02}}`, `{constant: 1}`."""
+"""Initial values of parameters and buffers, as a spec writes them: `zeros`, `{normal: {std: 0.02}}`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from archspec.ops.kinds import (
     PositiveInt,
     show,
 )
+from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL
 
 Table = dict[str, dict[str, tuple[Kind[Any], Any]]]  # initialiser -> argument -> kind and default (None: required)
 
@@ -57,15 +58,18 @@ BUFFER_INITS: Table = {
     "values": {"values": (ListOf(AScalar, 1), None)},
 }
 
-_RANKS = {
-    "eye": (2, 2),
-    "dirac": (3, 5),
-    "tril": (2, None),
-    "triu": (2, None),
-    "linspace": (1, 1),
-    "orthogonal": (2, None),
-}
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
+_RANKS: dict[str, tuple[int, int | None]] = {
+    "eye": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
+    **dict.fromkeys(_FANS, (2, None)),
+}  # fmt: skip
+_DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
+    **dict.fromkeys(("normal", "uniform", *_FANS), FLOATING + COMPLEX),
+    "trunc_normal": FLOATING,
+    "orthogonal": ("float32", "float64"),
+    "arange": INTEGRAL + FLOATING,
+    "linspace": INTEGRAL + FLOATING + COMPLEX,
+}
 
 
 class Init(NamedTuple):
@@ -76,16 +80,12 @@ class Init(NamedTuple):
 
     def refuses(self, shape: tuple[int, ...], dtype: str) -> str | None:
         """Why a tensor of this shape and dtype cannot be initialised so; None if it can."""
-        least, most = _RANKS.get(self.name, (2 if self.name in _FANS else 0, None))
+        least, most = _RANKS.get(self.name, (0, None))
         if len(shape) < least or (most is not None and len(shape) > most):
             wanted = f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
             return f"`{self.name}` initialises {wanted} dimensions, and the shape has {len(shape)}"
-        if (
-            category(dtype) < 2
-            and self.name in PARAMETER_INITS
-            and self.name not in ("zeros", "ones", "constant", "eye")
-        ):
-            return f"`{self.name}` gives floating point numbers, and the dtype is {dtype}"
+        if dtype not in _DTYPES.get(self.name, DTYPES):
+            return f"`{self.name}` does not give {dtype}"
         if self.name == "dirac" and shape[0] % self.args["groups"]:
             return f"`dirac` in {self.args['groups']} groups of {shape[0]} channels"
         if self.name == "arange" and self.args["step"] == 0:
@@ -112,21 +112,23 @@ class Init(NamedTuple):
             full = Call("torch.ones", *sizes, **option) if fill == 1 else _full(shape, fill, dtype)
             return Method(full, self.name, *([diagonal] if diagonal else []))
         if self.name == "linspace":
-            return Call("torch.linspace", self.args["start"], self.args["end"], shape[0], **option)
+            count, given = prod(shape), (self.args["start"], self.args["end"])
+            return _shaped(Call("torch.linspace", *given, count, **option), shape)
         if self.name == "arange":
-            start, step = self.args["start"], self.args["step"]
-            bounds = [start, start + step * prod(shape)] if start or step != 1 else [prod(shape)]
-            out = Call(
-                "torch.arange", *bounds, *([step] if step != 1 else []), **({} if dtype == "int64" else as_dtype)
-            )
-            return out if len(shape) == 1 else Method(out, "reshape", *sizes)
+            start, step, count = self.args["start"], self.args["step"], prod(shape)
+            bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
+            return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), shape)
         if self.name == "values":
             values = [_as(v, dtype) for v in self.args["values"]]
-            tensor = Call("torch.tensor", values, **({} if dtype in ("float32", "int64", "bool") else as_dtype))
-            return tensor if len(shape) == 1 else Method(tensor, "reshape", *sizes)
+            inferred = dtype in ("float32", "int64", "bool")
+            return _shaped(Call("torch.tensor", values, **({} if inferred else as_dtype)), shape)
         table = PARAMETER_INITS[self.name]
         options = {k: v for k, v in self.args.items() if v != table[k][1]}
         return Call(f"nn.init.{self.name}_", Call("torch.empty", *sizes, **option), **options)
+
+
+def _shaped(flat: Call, shape: tuple[int, ...]) -> Call | Method:
+    return flat if len(shape) == 1 else Method(flat, "reshape", *(shape or ((),)))
 
 
 def _as(value: Any, dtype: str) -> Any:

@@ -20,7 +20,7 @@ class OwnTensor(Op):
     inputs = ()
     dtype: Any
     init: Any
-    shape = arg(ListOf(SizeKind(0), lone=True, title="a size or a list of sizes"), doc="its shape, all sizes known")
+    shape = arg(ListOf(SizeKind(1), lone=True, title="a size or a list of sizes"), doc="its shape, all sizes known")
 
     def infer(self, require: Require) -> TensorType:
         sizes: list[Size] = []
