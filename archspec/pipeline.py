@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.codegen.emit import Source, emit
-from archspec.codegen.forward import SizeUnknown
 from archspec.cost.rows import Row, rows
 from archspec.cost.totals import Costs
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
@@ -22,6 +20,10 @@ from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
 from archspec.source.nodes import Mapping
 from archspec.source.reader import read
+
+if TYPE_CHECKING:  # `check` runs without these
+    from archspec.codegen.emit import Source
+    from archspec.recipe.model import Recipe
 
 MAX_FILE = 1 << 20  # bytes
 
@@ -134,12 +136,15 @@ def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Repo
 
 def emitted(report: Report) -> Source:
     """The source of a clean report. Raises SpecError for one with errors."""
+    from archspec.codegen.emit import emit
+    from archspec.codegen.forward import SizeUnknownError
+
     report.raise_for_errors()
     assert report.typed is not None
     assert report.elaboration is not None
     try:
         return emit(report.typed, report.elaboration.doc, Path(report.spec.file).name)
-    except SizeUnknown as unknown:
+    except SizeUnknownError as unknown:
         node = unknown.node
         message = f"the size {unknown.symbol} is not to be had here: no input of this block has it"
         problem = Diagnostic("AS306", message, _span(node), help="pass in a tensor that has this size")

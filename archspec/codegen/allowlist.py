@@ -16,31 +16,31 @@ _FUNCTIONS = {"range", "enumerate", "str", "getattr", "dict", "float", "super", 
               "abs", "sum", "zip", "int"}  # fmt: skip
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Emitted text that is not of the expected form: a defect of codegen, and never run."""
 
 
 def verify(text: str) -> None:
-    """Raise Refused unless every construct of the text is one codegen writes."""
+    """Raise RefusedError unless every construct of the text is one codegen writes."""
     tree = ast.parse(text)
     classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     for node in ast.walk(tree):
         if not isinstance(node, _NODES):
-            raise Refused(f"line {getattr(node, 'lineno', '?')}: {type(node).__name__}")
+            raise RefusedError(f"line {getattr(node, 'lineno', '?')}: {type(node).__name__}")
         if isinstance(node, ast.Import) and any(a.name not in _IMPORTS for a in node.names):
-            raise Refused(f"import of {node.names[0].name}")
+            raise RefusedError(f"import of {node.names[0].name}")
         if isinstance(node, ast.ImportFrom) and node.module not in _IMPORTS:
-            raise Refused(f"import from {node.module}")
+            raise RefusedError(f"import from {node.module}")
         if isinstance(node, ast.Attribute) and node.attr.startswith("__") and node.attr != "__init__":
-            raise Refused(f"attribute {node.attr}")
+            raise RefusedError(f"attribute {node.attr}")
         if isinstance(node, ast.Name) and node.id.startswith("__"):
-            raise Refused(f"name {node.id}")
+            raise RefusedError(f"name {node.id}")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called = node.func.id
             if called not in _FUNCTIONS and called not in classes and not called.islower():
-                raise Refused(f"call of {called}")
+                raise RefusedError(f"call of {called}")
             if called in ("eval", "exec", "compile", "open", "input", "globals", "vars", "setattr", "delattr"):
-                raise Refused(f"call of {called}")
+                raise RefusedError(f"call of {called}")
     allowed = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Expr)
     if not all(isinstance(node, allowed) for node in tree.body):
-        raise Refused("a statement outside a class")
+        raise RefusedError("a statement outside a class")

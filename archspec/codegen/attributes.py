@@ -74,8 +74,10 @@ class Attributes:
                 self._put(path, _Entry(text, "module", condition))
             return
         persistent = all(
-            state.persistent for c, i in zip(aligned.first.calls, aligned.first.call_inputs, strict=True)
-            if kind == "buffer" for state in c.state(*i)  # type: ignore[union-attr]
+            state.persistent
+            for c, i in zip(aligned.first.calls, aligned.first.call_inputs, strict=True)
+            if kind == "buffer"
+            for state in c.state(*i)  # type: ignore[union-attr]
         )
         self._put(node.paths[0], _Entry(self.construct.text(aligned.ctor), kind, condition, persistent))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from archspec.codegen.names import Names, identifier
@@ -86,9 +87,7 @@ class Construct:
             name = _pattern(child.names)
             if name is not None:
                 return f"*[{self._looped(child.expr, name)}]"
-            return ", ".join(
-                f"({quoted(n)}, {self._turn(child.expr, t)})" for t, n in enumerate(child.names)
-            )
+            return ", ".join(f"({quoted(n)}, {self._turn(child.expr, t)})" for t, n in enumerate(child.names))
         if child.count == 1:
             return f"({quoted(child.names[0])}, {self.text(child.expr)})"
         name = _pattern(child.names)
@@ -150,7 +149,7 @@ def _rule(values: tuple[Any, ...]) -> str | None:
     if any(type(v) is not int for v in values):
         return None
     step = values[1] - values[0]
-    if step == 0 or any(b - a != step for a, b in zip(values, values[1:], strict=False)):
+    if step == 0 or any(b - a != step for a, b in pairwise(values)):
         return None
     times = "i" if step == 1 else f"{number(step)} * i"
     if values[0] == 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import Chain, Child, Counted, Loop, Made, New, Var, rebuild
-from archspec.codegen.unify import NotUnifiable, same, unify
+from archspec.codegen.unify import NotUnifiableError, same, unify
 from archspec.graph.ir import Node
 from archspec.ops.base import Op
 from archspec.shapes.typed import Typed, TypedNode
@@ -101,7 +101,7 @@ def turns(fn: str, done: TypedNode, planner: Planner) -> Chain:
     exprs = [run.expr for run in runs for _ in range(run.count)]
     try:
         merged = _looped(unify(exprs))
-    except NotUnifiable:
+    except NotUnifiableError:
         return Chain(fn, runs)
     return Chain(fn, [Child(names, Counted(merged, len(exprs)), len(exprs))])
 

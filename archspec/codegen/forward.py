@@ -23,7 +23,7 @@ _LINE = 72  # characters of an expression beyond which a call and what is done w
 _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth its line
 
 
-class SizeUnknown(Exception):
+class SizeUnknownError(Exception):
     """A size is needed in a class none of whose inputs has it."""
 
     def __init__(self, symbol: str, node: Any) -> None:
@@ -110,9 +110,9 @@ class Forward:
         self._compute(number, aligned, expr, own, unpack)
 
     def _has_attribute(self, number: int, aligned: NodePlan) -> bool:
-        return aligned.ctor is not None or aligned.node.shared is not None and (
-            aligned.op is None or holds(aligned.forward, Module, Own)
-        )
+        if aligned.node.shared is None:
+            return aligned.ctor is not None
+        return aligned.op is None or holds(aligned.forward, Module, Own)
 
     def _compute(self, number: int, aligned: NodePlan, expr: Any, own: str, unpack: Any) -> None:
         if isinstance(expr, Own) and aligned.present is None:  # reading an attribute is no step of its own
@@ -126,7 +126,7 @@ class Forward:
                 raise ValueError("an item with `when` has one output")
             test = self._condition(aligned, own)
             otherwise = self._held(aligned.sources[0])
-            target = self._target(number, aligned)
+            target = self._target(number)
             if target == otherwise:
                 self.lines.append((f"if {test}:", ""))
                 self._write(number, aligned, f"    {target} = {text}")
@@ -134,7 +134,7 @@ class Forward:
                 self._write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
             return
         if outputs == 1:
-            nested = isinstance(expr, (Call, Method, Module, Index)) or isinstance(expr, Binary)
+            nested = isinstance(expr, (Call, Method, Module, Index, Binary))
             if self._inlines((number, 0), text, depth) and nested:
                 self._forget(number)
                 atom = f"({text})" if isinstance(expr, Binary) else text
@@ -154,7 +154,7 @@ class Forward:
                 return
             base, rest = _split_chain(expr)
             if len(text) > _LINE and rest is not None:
-                target = self._target(number, aligned)
+                target = self._target(number)
                 self.lines.append((f"{target} = {self._text(number, base, texts, own)}", ""))
                 text = print_expr(rest, [target])
                 self._write(number, aligned, f"{target} = {text}")
@@ -192,9 +192,8 @@ class Forward:
         sized = [x for x in leaves(reader.forward) if isinstance(x, SizeText) and slot in x.inputs]
         vars_ = [x for x in leaves(reader.forward) if isinstance(x, Var)]
         hidden = any(isinstance(v, SizeText) for var in vars_ for v in var.values)
-        return len(reads) == 1 and not sized and not hidden and not holds(reader.forward, Binary) or (
-            isinstance(reader.forward, Binary) and len(reads) == 1 and not sized and not hidden
-        )
+        simple = isinstance(reader.forward, Binary) or not holds(reader.forward, Binary)
+        return len(reads) == 1 and not sized and not hidden and simple
 
     def _read(self, aligned: NodePlan, expr: Any) -> tuple[list[str], int]:
         texts, depth = [], 0
@@ -244,7 +243,7 @@ class Forward:
             for axis, size in enumerate(given.shape if given is not None else ()):
                 if str(size) == name and all(str(t.inputs[k].shape[axis]) == name for t in self.plan.instances):
                     return f"{self.signature[k]}.shape[{axis}]"
-        raise SizeUnknown(name, self.plan.nodes[number].node)
+        raise SizeUnknownError(name, self.plan.nodes[number].node)
 
     # -- repeats -------------------------------------------------------------------------------------------
 
@@ -252,7 +251,7 @@ class Forward:
         if aligned.unrolled:
             variable = self._held(aligned.sources[0]) if aligned.sources[0] is not None else ""
             others = [variable, *(self._held(s) for s in aligned.sources[1:] if s is not None)]
-            target = self._target(number, aligned)
+            target = self._target(number, tuple(others[1:]))
             for expr in aligned.unrolled:
                 self.lines.append((f"{target} = {self._text(number, expr, others, '')}", ""))
                 others[0] = target
@@ -268,7 +267,7 @@ class Forward:
         assert source is not None
         start = self._held(source)
         others = [self._held(s) if s is not None else "None" for s in aligned.sources[1:]]
-        target = self._target(number, aligned)
+        target = self._target(number, tuple(others))
         expr = aligned.forward
         if expr is None:
             expr = Module(*(In(i) for i, s in enumerate(aligned.sources) if s is not None))
@@ -301,7 +300,7 @@ class Forward:
             if self._last.get(source, -1) <= number and source[0] <= number:
                 del self._live[name]
 
-    def _choose(self, value: Source, number: int) -> str:
+    def _choose(self, value: Source, number: int, avoid: tuple[str, ...] = ()) -> str:
         self._forget(number)
         wanted = self._wanted.get(value)
         named = self._uses[value] > 1 or self._last.get(value, 0) > value[0] + 1
@@ -312,12 +311,13 @@ class Forward:
                 name = self._names.new(name)
             return name
         for name in _POOL:
-            if name not in self._live:
+            if name not in self._live and name not in avoid:
                 return name
         return self._names.new("x")
 
-    def _target(self, number: int, aligned: NodePlan) -> str:
-        name = self._choose((number, 0), number)
+    def _target(self, number: int, avoid: tuple[str, ...] = ()) -> str:
+        """The variable of a node's result. `avoid`: those that a loop goes on reading."""
+        name = self._choose((number, 0), number, avoid)
         self._hold((number, 0), name)
         return name
 
@@ -326,7 +326,7 @@ class Forward:
         self._live[name] = value
 
     def _assign(self, number: int, aligned: NodePlan, text: str) -> None:
-        self._write(number, aligned, f"{self._target(number, aligned)} = {text}")
+        self._write(number, aligned, f"{self._target(number)} = {text}")
 
     def _pattern(self, number: int, aligned: NodePlan, unpack: Any) -> str:
         self._forget(number)
@@ -356,10 +356,8 @@ class Forward:
         self._free(number)
 
     def _comment(self, number: int, aligned: NodePlan) -> None:
-        shapes = []
-        for output in range(len(aligned.first.outputs)):
-            if output == 0 or self._uses[(number, output)]:
-                shapes.append(self._shape(aligned, output))
+        outputs = range(len(aligned.first.outputs))
+        shapes = [self._shape(aligned, k) for k in outputs if k == 0 or self._uses[(number, k)]]
         if len(set(shapes)) == 1:
             shapes = shapes[:1]
         self.lines[-1] = (self.lines[-1][0], ", ".join(shapes))
@@ -388,11 +386,12 @@ class Forward:
         if len(self.plan.nodes) - number <= _FREE_BEFORE or len(self.plan.instances) > 1:
             self._forget(number)
             return
-        dead = []
-        for name, source in self._live.items():
-            if name not in _POOL and name not in self._inputs and self._last.get(source, -1) <= number:
-                if source[0] <= number and self._uses[source]:
-                    dead.append(name)
+        kept = {*_POOL, *self._inputs}
+        dead = [
+            name
+            for name, source in self._live.items()
+            if name not in kept and self._last.get(source, -1) <= number and source[0] <= number and self._uses[source]
+        ]
         self._forget(number)
         if dead:
             self.lines.append((f"del {', '.join(dead)}", ""))
@@ -405,7 +404,7 @@ class Forward:
             text = text[1:-1] if _wrapped(text) else text
             if self.lines and self.lines[-1][0].startswith(f"{text} = "):
                 statement, comment = self.lines.pop()
-                self.lines.append((f"return {statement[len(text) + 3:]}", comment))
+                self.lines.append((f"return {statement[len(text) + 3 :]}", comment))
                 return
         elif graph.kind == "root":
             text = "{" + ", ".join(f'"{name}": {t}' for (name, _), t in zip(graph.outputs, texts, strict=True)) + "}"

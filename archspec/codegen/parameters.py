@@ -177,4 +177,4 @@ def _default(values: tuple[Any, ...]) -> str | None:
 
 def default_matches(argument: Argument, value: Any) -> bool:
     """May a call leave this value out?"""
-    return argument.default is not None and print_expr(value) == argument.default
+    return argument.default is not None and isinstance(value, _SIMPLE) and print_expr(value) == argument.default

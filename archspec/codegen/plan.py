@@ -12,7 +12,7 @@ from archspec.codegen.ctor import constructor, is_chain, turns
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import MISSING, Made, Var, holds
-from archspec.codegen.unify import NotUnifiable, unify
+from archspec.codegen.unify import NotUnifiableError, unify
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Call, Module, Own
@@ -96,7 +96,7 @@ class Planner:
         name = camel(graph.name)
         try:
             return [self._class(name, group)]
-        except NotUnifiable:
+        except NotUnifiableError:
             pass
         parts: dict[Any, list[Typed]] = {}
         for typed in group:
@@ -105,7 +105,7 @@ class Planner:
         for part in parts.values():
             try:
                 out.append(self._class(name, part))
-            except NotUnifiable:
+            except NotUnifiableError:
                 out += [self._class(name, [typed]) for typed in part]
         return out
 
@@ -138,7 +138,7 @@ class Planner:
             for done in typed.nodes:
                 here = number[done.node.item]
                 if here <= last or table[here][j] is not MISSING:
-                    raise NotUnifiable
+                    raise NotUnifiableError
                 table[here][j] = done
                 last = here
         for row in table:
@@ -154,7 +154,7 @@ class Planner:
             if all(v is None for v in known):
                 return None
             if any(v is None for v in known):
-                raise NotUnifiable
+                raise NotUnifiableError
             latest: Source = max(known)
             for j, value in enumerate(values):
                 if value is MISSING:
@@ -163,16 +163,16 @@ class Planner:
                 while seen[0] >= 0 and table[seen[0]][j] is MISSING:
                     before = plan.nodes[seen[0]].sources
                     if seen[1] or not before or before[0] is None:
-                        raise NotUnifiable
+                        raise NotUnifiableError
                     seen = before[0]
                 if seen != value:
-                    raise NotUnifiable
+                    raise NotUnifiableError
             return latest
 
         for here, node in enumerate(plan.nodes):
             widths = {len(d.node.inputs) for d in node.done if d is not MISSING}
             if len(widths) > 1:
-                raise NotUnifiable
+                raise NotUnifiableError
             for slot in range(widths.pop()):
                 read: list[Any] = []
                 for j, typed in enumerate(instances):
@@ -184,7 +184,8 @@ class Planner:
                         read.append(None if value is None else aligned(typed, value))
                 node.sources.append(merge(read))
             if any(d is MISSING for d in node.done):
-                node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{node.node.paths[0].split('.')[-1]}")
+                name = node.node.paths[0].rpartition(".")[2]
+                node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}")
         for slot in range(len(instances[0].graph.outputs)):
             source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances])
             assert source is not None
@@ -194,9 +195,9 @@ class Planner:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
         if len({(d.node.repeated, d.node.shared) for d in present}) > 1:
-            raise NotUnifiable
+            raise NotUnifiableError
         if aligned.present is None and len({tuple(d.node.paths) for d in present}) > 1 and not node.repeated:
-            raise NotUnifiable
+            raise NotUnifiableError
 
         def each(make: Any) -> Any:
             return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
@@ -235,7 +236,7 @@ class Planner:
 
 def _one(values: list[int]) -> int:
     if len(set(values)) != 1:
-        raise NotUnifiable
+        raise NotUnifiableError
     return values[0]
 
 

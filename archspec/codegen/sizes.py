@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from archspec.codegen.tree import rebuild
 from archspec.dims import Dim
 
-
 _INPUT = re.compile(r"IN([0-9]+)(?=\.shape)")
 
 

@@ -13,7 +13,7 @@ from archspec.codegen.tree import MISSING, Chain, Child, Counted, Loop, Made, Ne
 from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
 
 
-class NotUnifiable(Exception):
+class NotUnifiableError(Exception):
     """The instances differ in more than leaves."""
 
 
@@ -23,12 +23,12 @@ def same(a: Any, b: Any) -> bool:
         return True
     try:
         return not holds(unify([a, b]), Var)
-    except NotUnifiable:
+    except NotUnifiableError:
         return False
 
 
 def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
-    """One expression with Vars where the instances differ. Raises NotUnifiable."""
+    """One expression with Vars where the instances differ. Raises NotUnifiableError."""
     known = [e for e in instances if e is not MISSING]
     if not known:
         return MISSING
@@ -38,7 +38,7 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
     kind = type(first)
     if any(type(e) is not kind for e in known):
         if any(parts(e) is not None and not isinstance(e, (tuple, list)) for e in known):
-            raise NotUnifiable
+            raise NotUnifiableError
         return Var(tuple(instances), hint, origin)
 
     def across(get: Any, word: str = "", where: Any = None) -> Any:
@@ -51,9 +51,7 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         _agree([getattr(e, "name", None) for e in known])
         _agree([len(e.args) for e in known])
         _agree([set(e.kwargs) for e in known])
-        args = [
-            across(lambda e, i=i: e.args[i], positional(first, i), i) for i in range(len(first.args))
-        ]
+        args = [across(lambda e, i=i: e.args[i], positional(first, i), i) for i in range(len(first.args))]
         kwargs = {k: across(lambda e, k=k: e.kwargs[k], k, k) for k in first.kwargs}
         if isinstance(first, Made):
             return Made(first.op, first.fn, *args, **kwargs)
@@ -92,13 +90,13 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         _agree([len(e.items) for e in known])
         items = tuple(across(lambda e, i=i: e.items[i]) for i in range(len(first.items)))
         return Index(across(lambda e: e.of), items)
-    if isinstance(first, (tuple, list)) and type(first) in (tuple, list):
-        if len({len(e) for e in known}) == 1 and any(parts(p) is not None for p in first):
-            return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
+    nested = type(first) in (tuple, list) and any(parts(p) is not None for p in first)
+    if nested and len({len(e) for e in known}) == 1:
+        return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
     if all(e == first and type(e) is type(first) for e in known):
         return first
-    if isinstance(first, Var) or isinstance(first, Loop):
-        raise NotUnifiable
+    if isinstance(first, (Var, Loop)):
+        raise NotUnifiableError
     return Var(tuple(instances), hint, origin)
 
 
@@ -111,7 +109,7 @@ def _fill(calls: list[Made]) -> None:
     keys = sorted(written, key=lambda key: order.index(key) if key in order else len(order))
     for call in calls:
         if any(key not in call.kwargs and key not in call.op.args for key in keys):
-            raise NotUnifiable
+            raise NotUnifiableError
         whole = {key: call.kwargs[key] if key in call.kwargs else _lone(getattr(call.op, key)) for key in keys}
         call.kwargs.clear()
         call.kwargs.update(whole)
@@ -125,7 +123,7 @@ def _lone(value: Any) -> Any:
 
 def _agree(values: list[Any]) -> None:
     if any(v != values[0] for v in values):
-        raise NotUnifiable
+        raise NotUnifiableError
 
 
 _POSITIONAL = {

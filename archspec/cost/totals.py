@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from archspec.dims import Size
-from archspec.ops.base import Op, State
+from archspec.ops.base import Op
+from archspec.shapes.state import states
 from archspec.shapes.typed import Typed, TypedNode
-
 
 Types = tuple[Any, ...]
 
 
 class Cost(NamedTuple):
-    """`parameters`: elements, shared ones once. `buffers`: elements of persistent buffers. `flops`: one forward pass."""
+    """`parameters`: elements, shared ones once. `buffers`: elements of persistent ones. `flops`: one forward pass."""
 
     parameters: int = 0
     buffers: int = 0
@@ -73,18 +73,3 @@ def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:
         else:
             outputs = done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
         yield callee, done.call_inputs[turn], outputs
-
-
-def states(typed: Typed, prefix: str = "") -> Iterator[tuple[str, State]]:
-    """(full name, entry) of all state, in the order of `state_dict()`; tied names included."""
-    for done in typed.nodes:
-        if done.node.shared is not None:
-            continue
-        for path, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=False):
-            if isinstance(callee, Typed):
-                yield from states(callee, f"{prefix}{path}.")
-            else:
-                own = prefix + path
-                for state in callee.state(*inputs):
-                    # a raw parameter is the attribute itself
-                    yield (f"{own}.{state.name}" if state.name else own), state

@@ -9,12 +9,13 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, symbol
-from archspec.graph.ir import Graph, Node, OpCall
+from archspec.graph.ir import Graph, OpCall
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.state import state_of
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 Bindings = dict[str, Any]
@@ -75,6 +76,21 @@ class Inference:
                 if current[0] is UNKNOWN:
                     break
         done.outputs = outputs
+        if node.shared is not None and done.calls:
+            self._shared(typed, number, done, call)
+
+    def _shared(self, typed: Typed, number: int, done: TypedNode, call: report.CallSite | None) -> None:
+        """A module called again must be the module that the first call made."""
+        assert done.node.shared is not None
+        first = typed.nodes[done.node.shared]
+        if not first.calls or UNKNOWN in done.outputs:
+            return
+        for turn, callee in enumerate(done.calls):
+            made, again = first.calls[turn], state_of(callee, done.call_inputs[turn])
+            if state_of(made, first.call_inputs[turn]) != again:
+                report.shared(self.diagnostics, report.CallSite(typed, number, turn, call), first)
+                done.outputs = (UNKNOWN,) * len(done.outputs)
+                return
 
     def _op(
         self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite

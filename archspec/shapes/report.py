@@ -10,7 +10,7 @@ from archspec.graph.ir import Graph, OpCall, Value
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
-from archspec.shapes.typed import UNKNOWN, Typed
+from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 from archspec.source.nodes import Mapping, Scalar, Sequence
 from archspec.source.nodes import Node as YamlNode
 
@@ -49,12 +49,13 @@ def mismatch(diagnostics: Diagnostics, constraints: Constraints, site: CallSite,
             secondary.append(changed)
             break
     notes = _context(site)
-    reason = constraints.explain()
-    if reason and refused.code in ("AS302", "AS304", "AS305"):
-        notes = (reason, *notes)
+    code = refused.code
+    if code in ("AS302", "AS304", "AS305") and constraints.contradiction in ("promise", "requirement"):
+        notes = (constraints.explain(), *notes)
+        code = "AS308" if constraints.contradiction == "promise" else code
     trail = next((t for i in blamed[:1] or [0] if (t := _trail(site.typed, node.inputs, i))), None)
     diagnostics.error(
-        refused.code,
+        code,
         span,
         refused.message,
         label=label,
@@ -78,11 +79,17 @@ def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadVa
 
 
 def declared(
-    diagnostics: Diagnostics, graph: Graph, number: int, given: TensorType, call: CallSite | None, axis: int | None = None
+    diagnostics: Diagnostics,
+    graph: Graph,
+    number: int,
+    given: TensorType,
+    call: CallSite | None,
+    axis: int | None = None,
 ) -> None:
     """The diagnostic for a block called with another type than it declares."""
     wanted = graph.inputs[number]
-    span, notes = wanted.span, ()
+    span: Span = wanted.span
+    notes: tuple[str, ...] = ()
     secondary = [Label(wanted.span, "declared here")]
     if call is not None:
         node = call.typed.graph.nodes[call.number]
@@ -93,7 +100,17 @@ def declared(
         message += f" (dimension {axis} differs)"
     elif wanted.type is not None:
         code = "AS303" if given.rank == wanted.type.rank else "AS301"
-    diagnostics.error(code, span, message, label=str(given), secondary=[s for s in secondary if s.span != span], notes=notes)
+    secondary = [s for s in secondary if s.span != span]
+    diagnostics.error(code, span, message, label=str(given), secondary=secondary, notes=notes)
+
+
+def shared(diagnostics: Diagnostics, site: CallSite, first: TypedNode) -> None:
+    """The diagnostic for `use` of a module on an input that it is not built for."""
+    node = site.typed.graph.nodes[site.number]
+    given, built = _call_inputs(site)[0], first.call_inputs[site.turn][0]
+    message = f"`{first.node.label}` is built for {built}, and is used again on {given}"
+    secondary = [Label(first.node.key_span, str(built))]
+    diagnostics.error("AS302", node.span, message, label=str(given), secondary=secondary, notes=_context(site))
 
 
 def _call_inputs(site: CallSite) -> tuple[Any, ...]:

@@ -1,0 +1,78 @@
+"""Runs a typed graph step by step, without codegen: what the emitted module must agree with.
+
+Each op is made and called by itself, its state is taken by name from the emitted module, every value is kept to the
+end, and nothing is folded, reused or looped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from archspec.codegen.printer import print_expr
+from archspec.dims import Dim
+from archspec.ops.base import Op
+from archspec.shapes.typed import Typed
+
+SPACE = {"torch": torch, "nn": nn, "F": F}
+
+
+def run(typed: Typed, inputs: list[Any], state: dict[str, torch.Tensor], prefix: str = "") -> list[Any]:
+    """Outputs of a typed graph on these tensors, with `state` by full name."""
+    values: dict[Any, Any] = {(-1, k): x for k, x in enumerate(inputs)}
+    homes = [done.node for done in typed.nodes]
+    for number, done in enumerate(typed.nodes):
+        read = [None if v is None else values[tuple(v)] for v in done.node.inputs]
+        paths = homes[done.node.shared].paths if done.node.shared is not None else done.node.paths
+        for path, callee, types in zip(paths, done.calls, done.call_inputs, strict=True):
+            if isinstance(callee, Typed):
+                out = run(callee, read, state, f"{prefix}{path}.")
+            else:
+                out = _op(callee, types, read, state, prefix + path)
+            read = [out[0], *read[1:]]
+        for output, tensor in enumerate(out):
+            values[number, output] = tensor
+    return [values[tuple(v)] for _, v in typed.graph.outputs]
+
+
+def _op(op: Op, types: tuple[Any, ...], read: list[Any], state: dict[str, torch.Tensor], path: str) -> list[Any]:
+    sizes: dict[str, int] = {}
+    for kind, tensor in zip(types, read, strict=True):
+        for size, actual in zip(kind.shape if kind else (), tensor.shape if kind else (), strict=True):
+            if isinstance(size, Dim):
+                sizes[str(size)] = actual
+
+    def leaf(part: Any) -> str | None:
+        return str(sizes[str(part)]) if isinstance(part, Dim) else None
+
+    space: dict[str, Any] = {**SPACE, **{f"a{k}": x for k, x in enumerate(read)}}
+    made = op.module(*types)
+    if made is not None:
+        own = eval(print_expr(made, (), "", leaf), SPACE)
+        if op.attribute == "module":
+            own = own.to(torch.float64).eval()
+            own.load_state_dict({k: state[f"{path}.{k}"] for k in own.state_dict()})
+        else:
+            own = state.get(path, own)
+        space["own"] = own
+    text = print_expr(op.forward(*types), [f"a{k}" for k in range(len(read))], "own", leaf)
+    return _flat(eval(text, space), op.unpack)
+
+
+def _flat(value: Any, unpack: Any) -> list[Any]:
+    if unpack is None:
+        return [value] if isinstance(value, torch.Tensor) else list(value)
+    out: dict[int, Any] = {}
+
+    def take(part: Any, inner: Any) -> None:
+        if isinstance(part, int):
+            out[part] = inner
+        else:
+            for p, v in zip(part, inner, strict=True):
+                take(p, v)
+
+    take(unpack, value)
+    return [out[k] for k in sorted(out)]
