@@ -49,12 +49,12 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter
 schema: $(INSTALLED) ## write schemas/archspec-1.schema.json from the declarations
 	$(BIN)/python -m archspec.schema
 
-docs: $(INSTALLED) ## write docs/ops.md from the declarations
-	$(BIN)/archspec ops --markdown -o docs/ops.md
+docs: $(INSTALLED) ## write docs/ops.md and docs/training.md from the declarations
+	$(BIN)/python -m archspec.cli.reference
 
 check-generated: $(INSTALLED) ## fail if a generated file is not what its source gives
 	$(BIN)/python -m archspec.schema --check
-	$(BIN)/archspec ops --markdown --check docs/ops.md
+	$(BIN)/python -m archspec.cli.reference --check
 
 bench: $(INSTALLED) ## measure the check of a spec, cold and warm
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""Ops in words: for a terminal, and as the Markdown of docs/ops.md. All of it is read off the declarations."""
+"""Declarations in words, for a terminal. All of it is read off them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,7 @@ from archspec.ops.registry import all_ops
 
 if TYPE_CHECKING:
     from archspec.cli.output import Styles
-    from archspec.ops.base import Arg, Example, Op
-
-_PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"
-_HEAD = """\
-<!-- Generated from the op declarations by `make docs`; edit those in archspec/ops/. -->
-# Ops
-
-Every op a spec may name, with PyTorch's names and arguments. In a terminal: `archspec ops NAME`.
-An argument without a default is required; a lone value stands for the first argument (`linear: 10`).
-The comment behind an example says what goes in and what comes out.
-"""
+    from archspec.ops.base import Declared, Example, Op
 
 
 def families() -> dict[str, list[type[Op]]]:
@@ -36,8 +26,8 @@ def title(module: str) -> str:
     return first_line(sys.modules[module].__doc__)
 
 
-def doc(op: type[Op]) -> str:
-    return inspect.cleandoc(op.__doc__ or "")
+def doc(declared: type[Declared]) -> str:
+    return inspect.cleandoc(declared.__doc__ or "")
 
 
 def first_line(text: str | None) -> str:
@@ -108,48 +98,9 @@ def example(op: type[Op], shown: Example) -> tuple[str, str]:
     """(`- linear: 10`, `float32[B, 32] → float32[B, 10]`)"""
     empty = shown.args is None or shown.args == {}
     item = f"- {op.name}" if empty else f"- {op.name}: {value(shown.args)}"
-    inputs = shown.inputs if isinstance(shown.inputs, str) else ", ".join(shown.inputs)
-    outputs = shown.outputs if isinstance(shown.outputs, str) else ", ".join(shown.outputs)
-    return item, f"{inputs + ' ' if inputs else ''}→ {outputs}"
+    return item, f"{_listed(shown.inputs)} → {_listed(shown.outputs)}".lstrip()
 
 
-def reference() -> str:
-    """docs/ops.md"""
-    parts = [_HEAD]
-    grouped = families()
-    for module, ops in grouped.items():
-        parts.append(f"- {title(module)} {', '.join(f'[`{op.name}`](#{op.name})' for op in ops)}")
-    parts.append("")
-    for module, ops in grouped.items():
-        parts.append(f"## {title(module).removesuffix('.')}\n")
-        parts += [_section(op) for op in ops]
-    return "\n".join(parts).rstrip("\n") + "\n"
-
-
-def _section(op: type[Op]) -> str:
-    lines = [f"### {op.name}", "", doc(op), ""]
-    facts = []
-    if op.counterpart:
-        facts.append(f"PyTorch: {_link(op.counterpart)}.")
-    lines += [" ".join([*facts, f"Reads: {reads(op)}.", f"Gives: {gives(op)}."]), ""]
-    if op.args:
-        lines += ["| argument | value | default | meaning |", "| --- | --- | --- | --- |"]
-        lines += [_row(arg) for arg in op.args.values()]
-        lines.append("")
-    if op.examples:
-        lines += ["```yaml", *("  # ".join(example(op, e)) for e in op.examples), "```", ""]
-    return "\n".join(lines)
-
-
-def _link(name: str) -> str:
-    """The page of a `torch.…` name; tensor methods and operators have none of that form."""
-    plain = name.removeprefix("torch.").replace(".", "").replace("_", "")
-    if name.startswith("torch.") and plain.isalnum() and " " not in name:
-        return f"[`{name}`]({_PYTORCH.format(name)})"
-    return f"`{name}`"
-
-
-def _row(arg: Arg[Any]) -> str:
-    default = "required" if arg.required else f"`{value(arg.default)}`"
-    cells = (f"`{arg.name}`", arg.kind.title, default, arg.doc)
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+def _listed(types: Any) -> str:
+    """Type texts; one that is None stands for an optional input that is left out."""
+    return ", ".join(type_ or "-" for type_ in ([types] if isinstance(types, str) else types))

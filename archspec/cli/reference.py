@@ -1,0 +1,153 @@
+"""Writes docs/ops.md and docs/training.md from the declarations: `python -m archspec.cli.reference [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from archspec.cli.declared import doc, example, families, gives, reads, title, value
+from archspec.ops.base import Arg, Declared, Op
+from archspec.recipe.data_kinds import DATA
+from archspec.recipe.losses import LOSSES
+from archspec.recipe.metrics import METRICS
+from archspec.recipe.optimizers import OPTIMIZERS
+from archspec.recipe.parts import Family
+from archspec.recipe.schedules import SCHEDULES
+from archspec.recipe.sections import REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES, Value
+
+_PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"
+_NOTICE = "<!-- Generated from the declarations in archspec/{}/ by `make docs`; edit those. -->"
+_OPS = """\
+# Ops
+
+Every op a spec may name, with PyTorch's names and arguments. In a terminal: `archspec ops NAME`.
+An argument without a default is required; a lone value stands for the first argument (`linear: 10`).
+The comment behind an example says what goes in and what comes out.
+"""
+_TRAINING = """\
+# Training
+
+A spec may say how its architecture is trained and where it runs; `archspec train SPEC` does it. Both sections are held
+against the architecture before anything runs: a data set of one channel into a model of three is an error at its line.
+
+```yaml
+train:
+  data: {digits: {holdout: 0.2}}
+  loss: {cross_entropy: {input: logits, target: label}}
+  metrics: [accuracy, f1]
+  optimizer: {adamw: {lr: 3e-3, weight_decay: 0.01}}
+  schedule: {cosine: {warmup: 0.1}}
+  epochs: 12
+  batch_size: 64
+runtime:
+  precision: bf16
+```
+
+A loss or metric reads an output of the model (`input`) and a field of the data (`target`); where there is only one, it
+need not be named. Like an op, a part takes a mapping of arguments, or a lone value for the first. Paths start from the
+spec's folder.
+"""
+
+
+def ops() -> str:
+    """docs/ops.md"""
+    parts = [_NOTICE.format("ops"), _OPS]
+    grouped = families()
+    for module, group in grouped.items():
+        parts.append(f"- {title(module)} {', '.join(f'[`{op.name}`](#{op.name})' for op in group)}")
+    parts.append("")
+    for module, group in grouped.items():
+        parts.append(f"## {title(module).removesuffix('.')}\n")
+        parts += [_op(op) for op in group]
+    return _joined(parts)
+
+
+def training() -> str:
+    """docs/training.md"""
+    parts = [_NOTICE.format("recipe"), _TRAINING, "## Keys of `train`\n"]
+    rows = []
+    for key, meaning in TRAIN_KEYS.items():
+        plain = TRAIN_VALUES.get(key)
+        default = "required" if key in REQUIRED else f"`{value(plain.default)}`" if plain else ""
+        rows.append((f"`{key}`", plain.kind.title if plain else "", default, meaning))
+    parts += [*_table("key", rows), "", "## Keys of `runtime`\n"]
+    parts += [*_table("key", [_value(key, given) for key, given in RUNTIME_VALUES.items()]), ""]
+    sections: dict[str, Family[Any]] = {
+        "Data": DATA, "Losses": LOSSES, "Metrics": METRICS, "Optimizers": OPTIMIZERS, "Schedules": SCHEDULES,
+    }  # fmt: skip
+    for head, family in sections.items():
+        parts.append(f"## {head}\n")
+        parts += [_part(part) for part in family.parts.values()]
+    return _joined(parts)
+
+
+def _joined(parts: list[str]) -> str:
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _op(op: type[Op]) -> str:
+    facts = [f"PyTorch: {_link(op.counterpart)}."] if op.counterpart else []
+    lines = [f"### {op.name}", "", doc(op), "", " ".join([*facts, f"Reads: {reads(op)}.", f"Gives: {gives(op)}."]), ""]
+    lines += _arguments(op)
+    if op.examples:
+        lines += ["```yaml", *("  # ".join(example(op, e)) for e in op.examples), "```", ""]
+    return "\n".join(lines)
+
+
+def _part(part: type[Declared]) -> str:
+    lines = [f"### {part.name}", "", doc(part), ""]
+    if part.counterpart:
+        lines += [f"PyTorch: {_link(part.counterpart)}.", ""]
+    return "\n".join(lines + _arguments(part))
+
+
+def _arguments(declared: type[Declared]) -> list[str]:
+    if not declared.args:
+        return []
+    return [*_table("argument", [_argument(arg) for arg in declared.args.values()]), ""]
+
+
+def _argument(arg: Arg[Any]) -> tuple[str, ...]:
+    return f"`{arg.name}`", arg.kind.title, "required" if arg.required else f"`{value(arg.default)}`", arg.doc
+
+
+def _value(key: str, given: Value) -> tuple[str, ...]:
+    return f"`{key}`", given.kind.title, f"`{value(given.default)}`", given.doc
+
+
+def _table(what: str, rows: list[tuple[str, ...]]) -> list[str]:
+    lines = [f"| {what} | value | default | meaning |", "| --- | --- | --- | --- |"]
+    return lines + [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+
+
+def _link(name: str) -> str:
+    """The page of a `torch.…` name; tensor methods and operators have none of that form."""
+    if name.startswith("torch.") and name.replace(".", "_").isidentifier():
+        return f"[`{name}`]({_PYTORCH.format(name)})"
+    return f"`{name}`"
+
+
+DOCUMENTS = {"docs/ops.md": ops, "docs/training.md": training}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the documents below the working directory; with --check, 1 if one is not up to date."""
+    parser = argparse.ArgumentParser(prog="python -m archspec.cli.reference", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    check = parser.parse_args(argv).check
+    code = 0
+    for name, make in DOCUMENTS.items():
+        path, text = Path(name), make()
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{name} is not what the declarations give; write it with `make docs`", file=sys.stderr)
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
