@@ -36,6 +36,7 @@ FAMILIES = (
     "creation",
     "parameters",
     "recurrent",
+    "cells",
     "attention",
     "multihead",
 )
