@@ -41,7 +41,9 @@ def apply_overrides(root: Mapping, overrides: dict[str, Any], diagnostics: Diagn
     names = list(params.entries) if isinstance(params, Mapping) else []
     for path, (span, value_span) in override_spans(overrides).items():
         head, *rest = path.split(".")
-        if head in SECTIONS and rest:
+        if head == "train" and rest and "train" not in root:
+            diagnostics.error("AS219", span, "this spec has no `train` section to change")
+        elif head in SECTIONS and rest:
             root = _with(root, [head, *rest], _node(overrides[path], value_span), span)
         elif head not in names:
             help = did_you_mean(head, [*names, *SECTIONS])

@@ -1,0 +1,195 @@
+"""The whole language as one JSON Schema (draft 7), for editors and for whoever checks specs without archspec.
+
+It is made of skeleton.py and of the declarations of ops; `train` and `runtime` come from whoever declares those
+sections. What it cannot say is left to the stages: names, wiring, shapes, values of expressions, and that no item has
+two blocks.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from archspec.ops.registry import all_ops
+from archspec.schema import skeleton
+from archspec.schema.arguments import arguments_schema, required_arguments, summary
+
+Schema = dict[str, Any]
+
+URL = "https://archspec.dev/schemas/archspec-1.schema.json"
+
+
+def build(train: Schema | None = None, runtime: Schema | None = None) -> Schema:
+    """The schema. `train`, `runtime`: of the values of those sections; any mapping if left out."""
+    items = {"$ref": "#/definitions/items"}
+    ops = sorted(all_ops())
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": URL,
+        **skeleton.spec(items, train or skeleton.section(), runtime or skeleton.section()),
+        "title": "archspec 1",
+        "description": "A neural architecture, as archspec compiles it to PyTorch.",
+        "definitions": {
+            "expression": {
+                "title": "an expression",
+                "description": "$name is a parameter's value; $(...) an expression.",
+                "type": "string",
+                "pattern": r"\$",
+            },
+            "items": {"title": "a list of items", "type": "array", "items": {"$ref": "#/definitions/item"}},
+            "item": {
+                "title": "an item",
+                "anyOf": [{"$ref": "#/definitions/bare_item"}, {"$ref": "#/definitions/full_item"}],
+            },
+            "bare_item": _bare(ops),
+            "full_item": _full(ops),
+            "merge": _merge(ops),
+            "names": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            **{f"op_{name}": arguments_schema(all_ops()[name]) for name in ops},
+        },
+    }
+
+
+def text(schema: Schema) -> str:
+    """The file's text: the same for the same declarations."""
+    return json.dumps(schema, indent=1, ensure_ascii=False, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)
+
+
+def _bare(ops: list[str]) -> Schema:
+    """`- relu`: an op that needs no arguments, or a block."""
+    alone = [name for name in ops if not required_arguments(all_ops()[name])]
+    described = [{"const": name, "description": summary(all_ops()[name])} for name in alone]
+    return {
+        "title": "an op or block without arguments",
+        "anyOf": [*described, {"type": "string", "pattern": skeleton.BLOCK_NAME}],
+    }
+
+
+def _full(ops: list[str]) -> Schema:
+    keys = [*ops, *_STRUCTURES]
+    some_block = {"not": {"propertyNames": {"not": {"pattern": skeleton.BLOCK_NAME}}}}
+    return {
+        "title": "an item: one op, block or structure, with what goes beside it",
+        "type": "object",
+        "properties": {
+            **_COMMON,
+            **_STRUCTURES,
+            **{name: {"$ref": f"#/definitions/op_{name}"} for name in ops},
+        },
+        "patternProperties": {skeleton.BLOCK_NAME: {"description": "A block, with its parameters."}},
+        "additionalProperties": False,
+        "oneOf": [*({"required": [key]} for key in keys), some_block],
+    }
+
+
+def _merge(ops: list[str]) -> Schema:
+    return {
+        "title": "an op that joins the branches",
+        "description": "How the branches are joined: `add`, `{concat: {dim: 1}}`.",
+        "anyOf": [
+            {"enum": [name for name in ops if not required_arguments(all_ops()[name])]},
+            {
+                "type": "object",
+                "properties": {name: {"$ref": f"#/definitions/op_{name}"} for name in ops},
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ],
+    }
+
+
+_EXPRESSION: Schema = {"$ref": "#/definitions/expression"}
+_ITEMS: Schema = {"$ref": "#/definitions/items"}
+_NAMES: Schema = {"$ref": "#/definitions/names"}
+
+_COMMON: dict[str, Schema] = {
+    "name": {
+        "description": "The value's name, and the module's path: its parameters' keys in the state_dict begin with it.",
+        "type": "string",
+        "minLength": 1,
+    },
+    "from": {
+        "description": "What is read: a name, or a list of names in the op's input order. Left out: the value before.",
+        "anyOf": [
+            {"type": "string"},
+            _NAMES,
+            {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
+        ],
+    },
+    "outputs": {
+        "description": "Names for the results of an op with several.",
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string"},
+    },
+    "repeat": {
+        "description": "How often: a count, or once for each element. `$i` is the index.",
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": 10000},
+            _EXPRESSION,
+            {
+                "type": "object",
+                "properties": {
+                    "each": {"description": "The list to go through.", "anyOf": [{"type": "array"}, _EXPRESSION]},
+                    "as": {
+                        "description": "What an element is called in expressions.",
+                        "type": "string",
+                        "pattern": skeleton.NAME,
+                    },
+                },
+                "required": ["each"],
+                "additionalProperties": False,
+            },
+        ],
+    },
+    "when": {
+        "description": "false: the item is left out, and its value is its input.",
+        "anyOf": [{"type": "boolean"}, _EXPRESSION],
+    },
+    "tie": {
+        "description": "This item's parameter is another: `{weight: wte.weight}`.",
+        "type": "object",
+        "additionalProperties": {"type": "string", "pattern": r"\.|\$"},
+    },
+    "doc": {"description": "One line for the reader.", "type": "string"},
+}
+
+_STRUCTURES: dict[str, Schema] = {
+    "sequence": {**_ITEMS, "description": "A chain of its own; with a name, a submodule."},
+    "residual": {
+        "description": "The sum of a chain and its input, or of a `body` and a `shortcut`.",
+        "anyOf": [
+            _ITEMS,
+            {
+                "type": "object",
+                "properties": {"body": _ITEMS, "shortcut": _ITEMS},
+                "required": ["body"],
+                "additionalProperties": False,
+            },
+        ],
+    },
+    "parallel": {
+        "description": "Chains that read the same value, and how they are joined.",
+        "type": "object",
+        "properties": {
+            "branches": {
+                "description": "Lists of items: by name, each a submodule, or without.",
+                "anyOf": [
+                    {"type": "object", "minProperties": 1, "additionalProperties": _ITEMS},
+                    {"type": "array", "minItems": 1, "items": _ITEMS},
+                ],
+            },
+            "merge": {"$ref": "#/definitions/merge"},
+        },
+        "required": ["branches", "merge"],
+        "additionalProperties": False,
+    },
+    "use": {"description": "Call the modules of an earlier item again: its name.", "type": "string"},
+}
