@@ -1,7 +1,8 @@
 """Symbolic sizes: exact (floors kept) and canonical."""
 
 from archspec.dims.constraints import Constraints, Facts, Refusal, Requirement
-from archspec.dims.size import Dim, Size, TooComplex, ceil_div, maximum, minimum, symbol
+from archspec.dims.limits import TooComplex
+from archspec.dims.size import Dim, Size, ceil_div, maximum, minimum, symbol
 
 __all__ = [
     "Constraints",

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from archspec.dims.describe import describe
 from archspec.dims.extremes import Interval, bounds
 from archspec.dims.facts import Facts
+from archspec.dims.limits import TooComplex
 from archspec.dims.reduce import as_line, components, reduced, solved_form, written
-from archspec.dims.size import Dim, Size, TooComplex, subs, symbol
+from archspec.dims.size import Dim, Size, subs, symbol, symbols_of
 from archspec.dims.solve import level_range, solve
 from archspec.dims.values import Values
 
@@ -88,7 +89,7 @@ class Constraints:
 
     def divisible(self, a: Size, k: Size) -> bool:
         """a % k == 0."""
-        return self._ask(a % k, False, f"{a} is a multiple of {k}")
+        return self._ask(a % k, False, f"{_factor(a)} % {_factor(k)} == 0")
 
     @property
     def contradiction(self) -> str | None:
@@ -103,6 +104,7 @@ class Constraints:
         """All requirements together, each symbol's in the fewest words; without what the facts promise already."""
         out: list[str] = []
         seen: set[str] = set()
+        pinned: set[str] = set()  # symbols with one value by requirements of their own
         for requirement in self.requirements:
             if requirement.values is None:
                 continue
@@ -113,8 +115,10 @@ class Constraints:
             words = describe(self._allowed[name], self._domain(name), name)
             if words is None:
                 words = [r.text for r in self.requirements if r.values is not None and name in r.symbols]
+            elif words == [f"{name} == {self._allowed[name].least}"]:
+                pinned.add(name)
             out += words
-        return list(dict.fromkeys([*out, *(r.text for r in self.requirements if r.values is None)]))
+        return [*out, *(r.text for r in self.requirements if r.values is None and not r.symbols <= pinned)]
 
     # -- deciding ------------------------------------------------------------------------------------------
 
@@ -141,14 +145,13 @@ class Constraints:
         return answer
 
     def _decide(self, f: Dim, at_least: bool, text: str) -> bool:
-        g = f.subs(self._solved)
-        rewritten = g is not f
+        g = subs(f.subs(self._solved), self._fixed())
         if isinstance(g, Dim):
             simple = reduced(g, at_least, self._ranges(g.symbols))
         else:
             simple = g >= 0 if at_least else g == 0
         if isinstance(simple, bool):
-            return simple or self._refuse(*("requirement" if rewritten else "never", text, self._ties(f)))
+            return simple or (self._refuse("never", text) if g is f else self._refuse_known(f.symbols, text))
         assert isinstance(simple, Dim)
         if len(simple.symbols) == 1:
             return self._one(simple, at_least, text)
@@ -225,11 +228,7 @@ class Constraints:
             return True
         self._known, self._allowed, self._solved = before
         self.requirements.pop()
-        others = [r.text for r in self.requirements if not new.symbols.isdisjoint(r.symbols)]
-        promises = [p for p in map(self.facts.promise, sorted(new.symbols)) if p]
-        if not others and promises:
-            return self._refuse("promise", new.text, " and ".join(promises))
-        return self._refuse("requirement", new.text, " and ".join(others or map(str, self.requirements)))
+        return self._refuse_known(new.symbols, new.text)
 
     def _narrow(self, new: Requirement) -> bool:
         if new.values is not None:
@@ -244,7 +243,7 @@ class Constraints:
                 name, size = found
                 self._solved = {n: subs(s, {name: size}) for n, s in self._solved.items()}
                 self._solved[name] = size
-        return self._spread()
+        return self._spread(new.symbols)
 
     def _follows(self, name: str, values: Values) -> bool | None:
         """Note what follows for a symbol. None: nothing new; False: no value is left."""
@@ -258,11 +257,17 @@ class Constraints:
         self._allowed[name] = left
         return True
 
-    def _spread(self) -> bool:
-        """Draw what follows for single symbols from the conditions on several."""
+    def _fixed(self) -> dict[str, Size]:
+        """The symbols that can have one value only."""
+        return {n: v.single for n, v in self._allowed.items() if v.single is not None}
+
+    def _spread(self, touched: frozenset[str]) -> bool:
+        """Draw what follows for single symbols from conditions on several. `touched`: symbols newly restricted."""
         for _ in range(ROUNDS):
-            changed = False
+            changed: set[str] = set()
             for name, size in self._solved.items():
+                if name not in touched and touched.isdisjoint(symbols_of(size)):
+                    continue
                 form = as_line(size)
                 if isinstance(size, int):
                     fits: bool | None = size in self._now(name)
@@ -273,10 +278,11 @@ class Constraints:
                     fits = None
                 if fits is False:
                     return False
-                changed = changed or (fits is True and not isinstance(size, int))
-            fixed: dict[str, Size] = {n: v.single for n, v in self._allowed.items() if v.single is not None}
+                if fits and form is not None:
+                    changed.add(form[0])
+            fixed = self._fixed()
             for r in self.requirements:
-                if r.values is not None:
+                if r.values is not None or (touched | changed).isdisjoint(self._related(r.symbols)):
                     continue
                 f = subs(r.difference.subs({**self._solved, **fixed}), fixed)
                 if isinstance(f, int):
@@ -288,12 +294,18 @@ class Constraints:
                     fits = None if truth is None else self._follows(name, truth)
                     if fits is False:
                         return False
-                    changed = changed or bool(fits)
+                    if fits:
+                        changed.add(name)
                 elif _ruled_out(f, r.at_least, self._ranges(f.symbols)):
                     return False
             if not changed:
                 break
+            touched = frozenset(changed)
         return True
+
+    def _related(self, names: frozenset[str]) -> frozenset[str]:
+        """The symbols, and those that they are given in terms of."""
+        return names.union(*(symbols_of(self._solved[n]) for n in names if n in self._solved))
 
     # -- refusing ------------------------------------------------------------------------------------------
 
@@ -307,11 +319,21 @@ class Constraints:
         domains = {n: self.facts.domain(n) for n in f.symbols}
         if _ruled_out(f, at_least, {n: (v.least, v.greatest) for n, v in domains.items()}):
             return self._refuse("promise", text, " and ".join(filter(None, map(self.facts.promise, sorted(f.symbols)))))
-        return self._refuse("requirement", text, self._ties(f))
+        return self._refuse_known(f.symbols, text)
 
-    def _ties(self, f: Dim) -> str:
-        """Requirements that have to do with the symbols of f."""
-        return " and ".join(dict.fromkeys(r.text for r in self.requirements if not r.symbols.isdisjoint(f.symbols)))
+    def _refuse_known(self, symbols: frozenset[str], text: str) -> bool:
+        """Refuse because of what is known of these symbols."""
+        symbols = self._related(symbols)
+        others = [r.text for r in self.requirements if not symbols.isdisjoint(r.symbols)]
+        promises = [p for p in map(self.facts.promise, sorted(symbols)) if p]
+        if promises and not others:
+            return self._refuse("promise", text, " and ".join(promises))
+        return self._refuse("requirement", text, " and ".join(others or map(str, self.requirements)))
+
+
+def _factor(size: Size) -> str:
+    text = str(size)
+    return text if text.isidentifier() or text.isdecimal() else f"({text})"
 
 
 def _ruled_out(f: Dim, at_least: bool, ranges: Mapping[str, Interval]) -> bool:

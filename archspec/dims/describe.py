@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.dims.size import TooComplex
+from archspec.dims.limits import TooComplex
 from archspec.dims.values import Part, Values, between
 
 FEW = 4  # values or stretches that are listed

@@ -11,17 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Union
 
-MAX_TERMS = 256  # summands of one size
-MAX_DEPTH = 48  # floors, maxima and minima inside one another
-MAX_DEGREE = 32  # factors of one summand
-MAX_BITS = 2048  # of a coefficient
-
-
-class TooComplex(ArithmeticError):  # noqa: N818 - says what is the case
-    """A size has grown past what is worth computing with."""
-
-    def __init__(self) -> None:
-        super().__init__("a symbolic size has become too complex to compute with")
+from archspec.dims.limits import MAX_BITS, MAX_DEGREE, MAX_DEPTH, MAX_KEY, MAX_TERMS, TooComplex
 
 
 class Atom:
@@ -340,7 +330,7 @@ def _key(size: Size) -> str:
     found = size._key
     if found is None:
         found = size._key = "+".join(["*".join([str(c), *(a.key[1] for a in m)]) for m, c in size.terms])
-        if len(found) > 20_000:
+        if len(found) > MAX_KEY:
             raise TooComplex
     return found
 

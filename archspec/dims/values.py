@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import gcd, lcm
 from typing import NamedTuple
 
-from archspec.dims.size import TooComplex
+from archspec.dims.limits import TooComplex
 
 MAX_RESIDUES = 1 << 14
 _EVERY = frozenset((0,))

@@ -32,7 +32,7 @@ def test_a_size_has_the_value_python_computes(pair: Pair, envs: list[dict[str, i
 
 @settings(max_examples=400, deadline=None)
 @given(sizes(), VALUES)
-def test_str_is_python_for_the_samevalue_of(pair: Pair, env: dict[str, int]) -> None:
+def test_str_is_python_for_the_same_value(pair: Pair, env: dict[str, int]) -> None:
     size, f = pair
     value = value_of(f, env)
     assert eval(str(size), {"max": max, "min": min}, dict(env)) == value  # the test's own text, not a spec's
@@ -56,7 +56,7 @@ def test_substitution_commutes_with_evaluation(pair: Pair, other: Pair, env: dic
 
 @settings(max_examples=400, deadline=None)
 @given(sizes(), VALUES)
-def test_bounds_hold_everyvalue_of(pair: Pair, env: dict[str, int]) -> None:
+def test_bounds_hold_every_value(pair: Pair, env: dict[str, int]) -> None:
     size, f = pair
     value = value_of(f, env)
     low, high = bounds(size, {})
