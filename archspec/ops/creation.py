@@ -1,7 +1,7 @@
 """Tensors made from sizes: ranges and constants, one-hot codes.
 
-Where all sizes are known the tensor is a buffer (not in `state_dict()`), made once; else it is made in each forward, on
-the device of the value named by `like`.
+With `like`, the name of a value, the tensor is made in each forward on that value's device, and its sizes may be known
+only then. Without, it is a constant: a buffer of the module, made once and not in `state_dict()`.
 """
 
 from __future__ import annotations
@@ -112,11 +112,8 @@ class Arange(Made):
             return (self.start, end, self.step)
         return (end,) if self.start == 0 else (self.start, end)
 
-    def _fixed(self, like: TensorType | None) -> bool:
-        return not any(isinstance(bound, Dim) for bound in self._bounds(like))
-
     def state(self, like: TensorType | None = None) -> tuple[State, ...]:
-        if not self._fixed(like):
+        if like is not None:
             return ()
         start, end = int(self.start), int(self._end(like))  # type: ignore[arg-type]
         return (State("", (len(range(start, end, self.step)),), self.dtype, parameter=False, persistent=False),)
@@ -126,10 +123,10 @@ class Arange(Made):
         return Call("torch.arange", *self._bounds(like), **dtype, **where)
 
     def module(self, like: TensorType | None = None) -> Call | None:
-        return self._call(like) if self._fixed(like) else None
+        return self._call(like) if like is None else None
 
     def forward(self, like: TensorType | None = None) -> Any:
-        return Own() if self._fixed(like) else self._call(like, device=Attr(In(0), "device"))
+        return Own() if like is None else self._call(like, device=Attr(In(0), "device"))
 
 
 class Filled(Made):
@@ -163,18 +160,15 @@ class Filled(Made):
     def default_dtype(self) -> str:
         return "float32"
 
-    def _fixed(self, like: TensorType | None) -> bool:
-        return not any(isinstance(size, Dim) for size in self._type(like).shape)
-
     def state(self, like: TensorType | None = None) -> tuple[State, ...]:
         made = self._type(like)
-        if not self._fixed(like):
+        if like is not None:
             return ()
         shape = tuple(int(size) for size in made.shape)  # type: ignore[arg-type]
         return (State("", shape, made.dtype, parameter=False, persistent=False),)
 
     def module(self, like: TensorType | None = None) -> Call | None:
-        if not self._fixed(like):
+        if like is not None:
             return None
         made = self._type(like)
         dtype = {} if made.dtype == self.default_dtype() else {"dtype": Name(f"torch.{made.dtype}")}
@@ -184,9 +178,8 @@ class Filled(Made):
         return Call(f"torch.{self.name}", *(shape or ((),)), **options)
 
     def forward(self, like: TensorType | None = None) -> Any:
-        if self._fixed(like):
+        if like is None:
             return Own()
-        assert like is not None
         made = self._type(like)
         dtype = {} if made.dtype == like.dtype else {"dtype": Name(f"torch.{made.dtype}")}
         if self.shape is None:
@@ -239,9 +232,6 @@ class Full(Filled):
 
     def _value(self) -> tuple[Any, ...]:
         return (self.fill_value,)
-
-    def _fixed(self, like: TensorType | None) -> bool:
-        return super()._fixed(like) and not isinstance(self.fill_value, Dim)
 
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         made = super().infer(require, like)
