@@ -6,7 +6,10 @@ The entries lie in `entries/`, one module a family of codes, and are loaded when
 from __future__ import annotations
 
 from importlib import import_module
+from textwrap import fill
 from typing import NamedTuple
+
+WIDTH = 100  # columns of a page
 
 FAMILIES = {"1": "reading", "2": "language", "3": "shapes", "4": "unused", "5": "training", "9": "tool"}
 
@@ -44,10 +47,10 @@ def explain(code: str) -> str | None:
 
 
 def _page(entry: Entry) -> str:
-    parts = [f"{entry.code}: {entry.title}", entry.meaning.strip()]
+    parts = [f"{entry.code}: {entry.title}", fill(entry.meaning.strip(), WIDTH)]
     if entry.failing is not None:
         parts += ["For example:", _indent(entry.failing)]
-    parts.append(entry.repair.strip())
+    parts.append(fill(entry.repair.strip(), WIDTH))
     if entry.repaired is not None:
         parts.append(_indent(entry.repaired))
     return "\n\n".join(parts) + "\n"

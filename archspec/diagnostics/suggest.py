@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import islice
 
@@ -58,6 +59,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "times": ("repeat",),
 }
 
+# Where a name comes from in Python: `torch.nn.Conv2d`, `F.relu`.
+_QUALIFIED = re.compile(r"^(?:(?:torch|nn|functional|F|tf|keras|layers)\.)+")
 _LONGEST = 80  # longer words are not typing errors, and the distance is quadratic
 _OPTIONS = 5_000
 
@@ -90,7 +93,7 @@ def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
     if not word or len(word) > _LONGEST:
         return []
     names = [o for o in islice(options, _OPTIONS) if o and len(o) <= _LONGEST and o != word]
-    key = plain(word)
+    key = plain(_QUALIFIED.sub("", word))
     if not key:
         return []
     keys = {name: plain(name) for name in names}

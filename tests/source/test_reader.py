@@ -109,19 +109,19 @@ def _spans(node: Node, out: dict[str, str], path: str = "") -> dict[str, str]:
 
 def test_spans(parser: str) -> None:
     text = (
-        "name: net\n"                       # 1
-        "doc: |\n"                          # 2
-        "  two\n"                           # 3
-        "  lines\n"                         # 4
-        "\n"                                # 5
-        "layers:\n"                         # 6
-        "  - relu   # comment\n"            # 7
+        "name: net\n"  # 1
+        "doc: |\n"  # 2
+        "  two\n"  # 3
+        "  lines\n"  # 4
+        "\n"  # 5
+        "layers:\n"  # 6
+        "  - relu   # comment\n"  # 7
         "  - {name: 'fc', linear: $(a)}\n"  # 8
-        "  -\n"                             # 9
-        "    - 12\n"                        # 10
-        "\n"                                # 11
-        "last:\n"                           # 12
-    )  # fmt: skip
+        "  -\n"  # 9
+        "    - 12\n"  # 10
+        "\n"  # 11
+        "last:\n"  # 12
+    )
     node = read(text, "f", Diagnostics())
     assert node is not None
     assert _spans(node, {}) == {
@@ -176,14 +176,40 @@ def test_both_places_of_a_duplicate_key() -> None:
     ("text", "value"),
     [
         # YAML 1.2.2, section 10.3.2, and its table of examples.
-        ("null", None), ("~", None), ("", None), ("true", True), ("FALSE", False),
-        ("0", 0), ("-0", 0), ("0o7", 7), ("0x3A", 58), ("-19", -19), ("+12", 12), ("012", 12),
-        ("0.", 0.0), ("-0.0", -0.0), (".5", 0.5), ("+12e03", 12000.0), ("-2E+05", -200000.0),
-        ("9223372036854775807", 2**63 - 1), ("-9223372036854775807", 1 - 2**63),
-        ("-0x1", "-0x1"), ("0O7", "0O7"), ("1__0", "1__0"), ("0xg", "0xg"), ("+.nan", "+.nan"), (".Nan", ".Nan"),
-        ("٣", "٣"), ("1e5 ", "1e5 "), ("-", "-"), ("+", "+"), (".", "."), ("-.inF", "-.inF"), ("yes", "yes"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("true", True),
+        ("FALSE", False),
+        ("0", 0),
+        ("-0", 0),
+        ("0o7", 7),
+        ("0x3A", 58),
+        ("-19", -19),
+        ("+12", 12),
+        ("012", 12),
+        ("0.", 0.0),
+        ("-0.0", -0.0),
+        (".5", 0.5),
+        ("+12e03", 12000.0),
+        ("-2E+05", -200000.0),
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775807", 1 - 2**63),
+        ("-0x1", "-0x1"),
+        ("0O7", "0O7"),
+        ("1__0", "1__0"),
+        ("0xg", "0xg"),
+        ("+.nan", "+.nan"),
+        (".Nan", ".Nan"),
+        ("٣", "٣"),
+        ("1e5 ", "1e5 "),
+        ("-", "-"),
+        ("+", "+"),
+        (".", "."),
+        ("-.inF", "-.inF"),
+        ("yes", "yes"),
     ],
-)  # fmt: skip
+)
 def test_core_schema(text: str, value: Any) -> None:
     assert (type(resolve(text)), resolve(text)) == (type(value), value)
 

@@ -134,7 +134,7 @@ The loss became infinite or not a number, memory ran out, or a sample could not 
 not finite never becomes finite again: the run stops at once, names the step, and keeps the weights of its last good
 epoch.
 """,
-        "For a loss that is not finite: a smaller learning rate, a `schedule` with `warmup`, `clip_grad_norm: 1.0`, or data "
-        "without infinite or missing values. For memory: a smaller `batch_size`, or `runtime: {precision: bf16}`.",
+        "For a loss that is not finite: a smaller learning rate, a `schedule` with `warmup`, `clip_grad_norm: 1.0`, or "
+        "data without infinite or missing values. For memory: a smaller `batch_size`, or `runtime: {precision: bf16}`.",
     ),
 )
