@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +15,9 @@ from torch.optim.lr_scheduler import LambdaLR
 class TrainState:
     """The training state. `epoch` and `step` count what is done; a step is one optimizer update.
 
-    `best` is the best held-out value so far, `best_epoch` the epoch (from 1) that gave it. `history` holds one entry
-    an epoch: {"epoch", "step", "train_loss", "loss", metric labels …, "lr", "seconds", "samples_per_second"}.
-    `seconds` is the wall time of the run so far, evaluation included.
+    `best` is the best held-out value so far, reached in `best_epoch` (from 1); of equal ones that with the smallest
+    held-out loss, `best_loss`, counts. `history` holds one entry an epoch: {"epoch", "step", "train_loss", "loss",
+    metric labels …, "lr", "seconds", "samples_per_second"}. `seconds` is the wall time so far, evaluation included.
     """
 
     module: nn.Module
@@ -27,6 +28,7 @@ class TrainState:
     samples: int = 0
     seconds: float = 0.0
     best: float | None = None
+    best_loss: float = math.inf
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 

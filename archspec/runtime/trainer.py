@@ -185,7 +185,7 @@ class Trainer:
         }
         best = self._improves(held_out)
         if best:
-            state.best, state.best_epoch = held_out[self.criterion], state.epoch
+            state.best, state.best_loss, state.best_epoch = held_out[self.criterion], held_out["loss"], state.epoch
         state.seconds = time.perf_counter() - start
         state.history.append(entry)
         self.folder.log("epoch", {**entry, "best": best})
@@ -193,10 +193,13 @@ class Trainer:
         self.display.epoch(entry, best=best)
 
     def _improves(self, held_out: Mapping[str, float]) -> bool:
+        """Is it better than the best so far, or as good with a smaller loss?"""
         value, best = held_out[self.criterion], self.state.best
         if not math.isfinite(value):
             return False
-        return best is None or (value > best if self._larger else value < best)
+        if best is None or value == best:
+            return best is None or held_out["loss"] < self.state.best_loss
+        return value > best if self._larger else value < best
 
 
 def steps_per_epoch(recipe: Recipe, data: Data) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_wide_range_is_logarithmic() -> None:
         for e in ElementTree.fromstring(line_chart("t", [Series("a", points)], "x"))
         if e.tag == "circle"
     ]
-    steps = [b - a for a, b in zip(heights, heights[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(heights)]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.2)
     flat = [
         float(e.attrib["cy"])

@@ -118,7 +118,7 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
     assert [e["epoch"] for e in epochs] == [1, 2, 3] and [e["step"] for e in epochs] == [23, 46, 69]
     assert [e["step"] for e in steps] == [10, 20, 30, 40, 50, 60]
     assert state.samples == 3 * 1437 and state.step == 69
-    best = max(epochs, key=lambda e: e["accuracy"])
+    best = max(epochs, key=lambda e: (e["accuracy"], -e["loss"]))
     assert state.best == best["accuracy"]
     assert [e["best"] for e in epochs][state.best_epoch - 1]
     last = net(seed=5)
@@ -134,30 +134,32 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
     assert accuracy == pytest.approx(state.best)
 
 
+def test_of_equally_good_epochs_the_one_with_the_smallest_loss_counts(tmp_path: Path) -> None:
+    fields = {"image": torch.linspace(-1, 1, 64)[:, None, None, None], "label": torch.arange(64) // 32}
+    data = Data(TensorSplit(fields), TensorSplit(fields), FACTS)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
+    state = train(tmp_path / "run", recipe(epochs=30, optimizer=("adamw", {"lr": 0.1})), model, data)
+    best = max(e["accuracy"] for e in state.history)
+    ties = [e for e in state.history if e["accuracy"] == best]
+    assert len(ties) > 1 and state.best_epoch == min(ties, key=lambda e: e["loss"])["epoch"] > ties[0]["epoch"]
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
     data = digits()
-    bad = {k: v.clone() for k, v in data.train.fields.items()}
-    order = Batches(data.train, 64, 0, 1).order()
-    bad["image"][order[64 * 4]] = torch.nan  # the fifth step of the second epoch: the 28th of the run
+    good = data.train.take(torch.arange(1437))
+    bad = {**good, "image": good["image"].clone()}
+    bad["image"][Batches(data.train, 64, 0, 1).order()[64 * 4]] = torch.nan  # the fifth step of the second epoch
 
-    # Only the second epoch meets it: the first trains on good data.
-    class Late(TensorSplit):
+    class TurnsBad(TensorSplit):
         taken = 0
 
         def take(self, indices: Tensor) -> dict[str, Tensor]:
             self.taken += 1
-            return (self if self.taken > 23 else data.train).fields_at(indices)
+            return {name: tensor[indices] for name, tensor in (bad if self.taken > 23 else good).items()}
 
-        def fields_at(self, indices: Tensor) -> dict[str, Tensor]:
-            return TensorSplit.take(self, indices)
-
-    class Good(TensorSplit):
-        def fields_at(self, indices: Tensor) -> dict[str, Tensor]:
-            return TensorSplit.take(self, indices)
-
-    data.train = Good(data.train.fields)
     with pytest.raises(TrainingError, match=r"the loss is nan at step 28 \(epoch 2\)"):
-        train(tmp_path / "run", recipe(epochs=5), data=Data(Late(bad), data.holdout, FACTS))
+        train(tmp_path / "run", recipe(epochs=5), data=Data(TurnsBad(good), data.holdout, FACTS))
     for file in (WEIGHTS, LAST):
         assert all(t.isfinite().all() for t in safetensors.torch.load_file(tmp_path / "run" / file).values())
 
