@@ -6,7 +6,10 @@ print either. Nothing here knows particular ops (known_differences.py lists the 
 
 - PyTorch lets a parameter or a result be empty (`nn.Linear(3, 0)`); archspec may refuse that.
 - A kernel missing on the CPU for float16 or bfloat16 alone is a gap of this backend: the meta device decides then.
+- How many inputs an op reads is the language's affair (AS210): PyTorch is not asked.
+- A float turned into an integer has no gradient: that it cannot be trained is no refusal.
 - Batch normalisation refuses a single value in training: it is then trained on two samples.
+- How many inputs and scalars an op takes together (AS210) is the language's own rule, not PyTorch's.
 - FLOPs are the meta device's, since the CPU has fused kernels that hide theirs from the counter.
 """
 
@@ -48,6 +51,7 @@ from archspec.source.types import parse_type
 SMALL = 300_000  # elements that are worth running on the CPU
 
 BACKEND_GAP = ("not implemented for 'Half'", "not implemented for 'BFloat16'")
+NO_GRADIENT = "Autograd not support dtype"
 TRAINING_ONLY = "Expected more than 1 value per channel when training"
 
 REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
@@ -268,7 +272,9 @@ def _run(text: str, op: Op, inputs: tuple[TensorType | None, ...], device: str) 
     if device == "cpu":
         try:
             trained = _train(net, op, inputs)
-        except ValueError as error:
+        except (RuntimeError, ValueError) as error:
+            if NO_GRADIENT in str(error):
+                return Verdict(True, "", outputs, state, counter.get_total_flops(), empty), result
             if TRAINING_ONLY not in str(error):
                 raise
             twice = [None if t is None else t.with_shape((2, *t.shape[1:])) for t in inputs]
@@ -323,9 +329,13 @@ def ordered(state: tuple[State, ...]) -> tuple[State, ...]:
 
 
 def compare(case: Case, device: str | None = None) -> str:
-    """ "accepted", "refused", "stricter" or "undecided"; AssertionError where declaration and PyTorch disagree."""
+    """ "accepted", "refused", "stricter", "arity" or "undecided"; AssertionError where declaration and PyTorch disagree."""
     ours, op = declared(case)
     inputs = padded(case.cls, case.inputs)
+    if ours.why.startswith("AS210"):
+        return "arity"
+    if ours.why.startswith("AS210"):
+        return "arity"
     try:
         op = op or unchecked(case)
         theirs = performed(op, inputs, device)

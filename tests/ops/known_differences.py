@@ -43,8 +43,8 @@ for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
 
 # Ops that broadcast. A symbol is never taken for a 1 that stretches: where it is 1, the rule for symbols asks for more.
-BROADCASTING = frozenset(
-    ("add", "sub", "mul", "div", "remainder", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "where")
-    + ("logical_and", "logical_or", "logical_xor", "masked_fill", "matmul", "einsum", "expand", "take_along_dim")
-    + ("attention", "cosine_similarity", "pairwise_distance")
-)
+BROADCASTING = frozenset({
+    "add", "sub", "mul", "div", "remainder", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "where",
+    "logical_and", "logical_or", "logical_xor", "masked_fill", "matmul", "einsum", "expand", "take_along_dim",
+    "attention", "cosine_similarity", "pairwise_distance",
+})  # fmt: skip
