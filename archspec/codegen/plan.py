@@ -123,20 +123,21 @@ class Planner:
     def _align(self, plan: ClassPlan) -> None:
         instances = plan.instances
         order: list[Any] = []
+        items = {id(typed): _items(typed) for typed in instances}
         for typed in instances:  # union of the items, each instance's order kept
             at = 0
-            for done in typed.nodes:
-                if done.node.item in order:
-                    at = order.index(done.node.item) + 1
+            for item in items[id(typed)]:
+                if item in order:
+                    at = order.index(item) + 1
                 else:
-                    order.insert(at, done.node.item)
+                    order.insert(at, item)
                     at += 1
         number = {item: i for i, item in enumerate(order)}
         table: list[list[Any]] = [[MISSING] * len(instances) for _ in order]
         for j, typed in enumerate(instances):
             last = -1
-            for done in typed.nodes:
-                here = number[done.node.item]
+            for done, item in zip(typed.nodes, items[id(typed)], strict=True):
+                here = number[item]
                 if here <= last or table[here][j] is not MISSING:
                     raise NotUnifiableError
                 table[here][j] = done
@@ -146,7 +147,7 @@ class Planner:
             plan.nodes.append(NodePlan(first.node, row))
 
         def aligned(typed: Typed, value: Any) -> Source:
-            return (-1, value.output) if value.node < 0 else (number[typed.nodes[value.node].node.item], value.output)
+            return (-1, value.output) if value.node < 0 else (number[items[id(typed)][value.node]], value.output)
 
         def merge(values: list[Any]) -> Source | None:
             """One source for all instances; where a node is left out its value is its first input."""
@@ -232,6 +233,17 @@ class Planner:
                 )
         if node.shared is None:
             aligned.ctor = each(lambda d: turns(fn, d, self))
+
+
+def _items(typed: Typed) -> list[Any]:
+    """What each node came from: its item, and which of the item's nodes it is (turns that are read are nodes)."""
+    seen: dict[Any, int] = {}
+    out = []
+    for done in typed.nodes:
+        item = done.node.item
+        seen[item] = seen.get(item, -1) + 1
+        out.append((item, seen[item]))
+    return out
 
 
 def _one(values: list[int]) -> int:
