@@ -176,7 +176,7 @@ def test_a_dry_run_makes_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(DIGITS), "--dry-run", "--epochs", "7", "--set", "train.optimizer={sgd: {lr: 0.5}}"]) == 0
     out = capsys.readouterr().out
-    for words in ("digits_cnn", "58,474", "sgd: lr 0.5", "epochs            7", "1438", "359", "train.epochs=7"):
+    for words in ("digits_cnn", "25,978", "sgd: lr 0.5", "epochs            7", "1438", "359", "train.epochs=7"):
         assert words in out
     assert list(tmp_path.iterdir()) == []
 
