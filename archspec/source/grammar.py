@@ -111,28 +111,31 @@ def parse_expression(source: str, shift: int) -> ast.expr:
             warnings.simplefilter("ignore")  # of literals written oddly: the tree is checked below
             tree = ast.parse(f"({flat})", mode="eval").body
     except SyntaxError as error:
-        # Columns of a SyntaxError count from 1, and the parenthesis before the text is one more.
-        offset = min(max((error.offset or 2) - 2, 0), max(len(source) - 1, 0))
-        message, help = _syntax(source, error.msg or "")
-        raise ExpressionError(message, shift + offset, help=help) from None
+        raise _syntax(source, shift, error) from None
     except (ValueError, RecursionError, MemoryError, OverflowError):
         raise ExpressionError("the expression is too large or too deeply nested", shift) from None
     return _checked(tree, source, shift)
 
 
-def _syntax(source: str, message: str) -> tuple[str, str | None]:
-    if "&&" in source or "||" in source:
-        return "not an expression: `&&` and `||` are written `and` and `or`", None
-    if "?" in source:
-        return "not an expression: a choice is written `x if c else y`", None
-    if "$" in source:
-        return "inside `$(…)` a parameter is written without `$`", None
-    if "#" in source:
-        return "not an expression: `#` has no meaning here", None
-    if re.search(r"(?<![=!<>])=(?!=)", source):
-        return "not an expression: `=` assigns; equality is `==`", None
-    words = message.replace("invalid syntax. ", "").split(". ")[0] if message.isascii() else ""
-    return (f"not an expression: {words}" if words and len(words) < 80 else "not an expression"), None
+# What other languages write, and how it is said here.
+_FOREIGN = (
+    (re.compile(r"&&|\|\|"), "`&&` and `||` are written `and` and `or`"),
+    (re.compile(r"\?"), "a choice is written `x if c else y`"),
+    (re.compile(r"\$"), "a parameter is written without `$` inside `$(…)`"),
+    (re.compile(r"#"), "`#` has no meaning here"),
+    (re.compile(r"!(?!=)"), "`!` is written `not`"),
+    (re.compile(r"(?<![=!<>:])=(?!=)"), "`=` assigns; equality is `==`"),
+)
+
+
+def _syntax(source: str, shift: int, error: SyntaxError) -> ExpressionError:
+    for sign, words in _FOREIGN:
+        found = sign.search(source)
+        if found is not None:
+            return ExpressionError(f"not an expression: {words}", shift + found.start(), len(found.group()))
+    # Columns of a SyntaxError count from 1, and the parenthesis before the text is one more.
+    offset = min(max((error.offset or 2) - 2, 0), max(len(source) - 1, 0))
+    return ExpressionError("not an expression from here on", shift + offset)
 
 
 def column(source: str, node: ast.AST) -> int:
@@ -143,6 +146,12 @@ def column(source: str, node: ast.AST) -> int:
 
 def width(source: str, node: ast.AST) -> int:
     return max(1, getattr(node, "end_col_offset", 2) - getattr(node, "col_offset", 1)) if source.isascii() else 1
+
+
+def _as_written(source: str, node: ast.Name) -> bool:
+    """Python takes look-alikes of letters (`ａ`) for the letters; a spec does not."""
+    start, end = node.col_offset - 1, (node.end_col_offset or node.col_offset) - 1
+    return source.isascii() or source.encode("utf-8", "replace")[start:end].decode("utf-8", "replace") == node.id
 
 
 def _checked(tree: ast.expr, source: str, shift: int) -> ast.expr:
@@ -167,7 +176,7 @@ def _checked(tree: ast.expr, source: str, shift: int) -> ast.expr:
                 return node
             raise refuse(node, f"{type(value).__name__} values are not part of an expression")
         if isinstance(node, ast.Name):
-            if not node.id.isascii():
+            if not node.id.isascii() or not _as_written(source, node):
                 raise refuse(node, "a name is made of the letters a to z, digits and `_`")
             return ast.copy_location(ast.Constant(CONSTANTS[node.id]), node) if node.id in CONSTANTS else node
         if isinstance(node, ast.List):

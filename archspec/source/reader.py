@@ -26,6 +26,9 @@ MAX_FINDINGS = 100  # of the kind after which reading goes on
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
+_GLUED = re.compile(r"[A-Za-z_]\w*:\S.*")
+
+
 class _StopError(Exception):
     """Reading ends here; the reason is in the diagnostics."""
 
@@ -245,7 +248,7 @@ class _Reader:
             last = value.span
             if last.line < key_span.line or (last.line == key_span.line and last.col < key_span.col):
                 last = key_span  # an alias: the value stands elsewhere
-            if flow and ":" in key and isinstance(value, Scalar) and value.value is None and value.plain:
+            if flow and ":" in key and _missing(value) and _GLUED.fullmatch(key):
                 head, tail = key.split(":", 1)
                 raise self.stop(
                     "AS101",
@@ -300,6 +303,10 @@ class _Reader:
                 "a key is a word, not a list or mapping",
                 help=braces if "{{" in line else "quote the text if it is text",
             )
+        before = self.lines[span.line - 1][: span.col - 1] if flow else ""
+        if before.endswith("?"):  # libyaml, by YAML 1.1, takes `?x` for the key x; by YAML 1.2 it is the text `?x`
+            at = span._replace(col=span.col - 1)
+            raise self.stop("AS101", at, "a text that begins with `?` is quoted", help="put it between quotes")
         self.count(1, event)
         node = self.scalar(event, flow)
         if event.anchor is not None:
@@ -408,6 +415,12 @@ class _Reader:
         if type(value) not in kinds[name or "null"]:
             raise self.stop("AS103", span, f"`{text[:60]}` is no {name}, as the tag `!!{name}` says")
         return float(value) if name == "float" and isinstance(value, int) else value
+
+
+def _missing(value: Node) -> bool:
+    """Is nothing written where a value could be?"""
+    span = value.span
+    return isinstance(value, Scalar) and value.value is None and (span.line, span.col) == (span.end_line, span.end_col)
 
 
 def _open_expression(text: str) -> bool:

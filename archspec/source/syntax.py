@@ -222,6 +222,8 @@ class _Report:
                 f"`{self.char}` closes nothing" if closing else "the document has ended before this line",
                 "remove it" if closing else "is the indentation right?",
             )
+        elif "node content" in problem and self.char == ":":
+            self.error(here, "a text that begins with `:` is quoted", "put it between quotes")
         elif "node content" in problem:
             self.error(here, f"a value is missing before `{self.char}`" if self.char else "a value is missing here")
         elif "block collection" in context or "block mapping" in context or "block sequence" in context:
