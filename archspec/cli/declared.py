@@ -36,7 +36,7 @@ def first_line(text: str | None) -> str:
 
 def listing(styles: Styles) -> str:
     width = max(map(len, all_ops()))
-    lines = []
+    lines: list[str] = []
     for module, ops in families().items():
         lines += ["", styles.bold(title(module))] if lines else [styles.bold(title(module))]
         lines += [f"  {op.name:{width}}  {first_line(doc(op))}" for op in ops]

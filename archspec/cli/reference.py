@@ -67,7 +67,7 @@ def ops() -> str:
 def training() -> str:
     """docs/training.md"""
     parts = [_NOTICE.format("recipe"), _TRAINING, "## Keys of `train`\n"]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key, meaning in TRAIN_KEYS.items():
         plain = TRAIN_VALUES.get(key)
         default = "required" if key in REQUIRED else f"`{value(plain.default)}`" if plain else ""
