@@ -83,7 +83,7 @@ QUESTION = st.one_of(
 )
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(FACTS, st.lists(QUESTION, min_size=1, max_size=4))
 def test_one_symbol_is_decided_exactly(promises: dict[str, int], questions: list[tuple[str, Size, Size]]) -> None:
     _check(promises, questions)

@@ -21,7 +21,7 @@ B, C, H, W, T = map(symbol, "BCHWT")
 VALUES = st.fixed_dictionaries({name: st.integers(1, 60) for name in NAMES})
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(sizes(), st.lists(VALUES, min_size=1, max_size=6))
 def test_a_size_has_the_value_python_computes(pair: Pair, envs: list[dict[str, int]]) -> None:
     size, f = pair
@@ -30,7 +30,7 @@ def test_a_size_has_the_value_python_computes(pair: Pair, envs: list[dict[str, i
         assert evaluate(size, env) == value
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sizes(), VALUES)
 def test_str_is_python_for_the_same_value(pair: Pair, env: dict[str, int]) -> None:
     size, f = pair
@@ -54,7 +54,7 @@ def test_substitution_commutes_with_evaluation(pair: Pair, other: Pair, env: dic
     assert evaluate(subs(size, {**env, "T": inside}), {}) == value
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(sizes(), VALUES)
 def test_bounds_hold_every_value(pair: Pair, env: dict[str, int]) -> None:
     size, f = pair
