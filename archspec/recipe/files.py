@@ -105,7 +105,7 @@ def csv_rows(path: Path, delimiter: str, argument: str = "path") -> Iterator[Csv
                 if not cells:
                     continue
                 if width is None:
-                    width = len(cells)
+                    width, cells = len(cells), [name.strip() for name in cells]
                     if width > MAX_COLUMNS:
                         raise DataError(f"{width:,} columns; at most {MAX_COLUMNS:,} are read", path, start)
                 elif len(cells) != width:
@@ -162,7 +162,11 @@ def read_array(path: Path, name: str, argument: str = "path") -> Any:
 def read_npy(path: Path, argument: str = "path") -> Any:
     """The array of an npy file; never unpickles. Raises DataError."""
     regular_file(path, argument, MAX_ARRAY)
-    with path.open("rb") as stream:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read ({_reason(error)})", path, argument=argument) from None
+    with stream:
         return _contents(stream, path.stem, path, argument)
 
 

@@ -169,6 +169,11 @@ def test_csv_of_numbers(tmp_path: Path) -> None:
     assert two.columns == ("b",)
 
 
+def test_spaces_around_column_names_do_not_count(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "a, b ,y\n1, 2,x\n")
+    assert peek("csv", tmp_path, path="a.csv", target="y").columns == ("a", "b")
+
+
 def test_class_names_that_are_numbers_are_their_own_indices(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "x,y\n" + "".join(f"{i},{i}\n" for i in (10, 2, 0, 1, 3, 9, 8, 7, 6, 5, 4)))
     assert peek("csv", tmp_path, path="a.csv", target="y").classes == tuple(str(i) for i in range(11))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archspec.dims import Constraints, Facts, symbol
+from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
+from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import DataFacts, Field
+from archspec.recipe.optimizers import OPTIMIZERS
+from archspec.recipe.schedules import SCHEDULES
+from archspec.recipe.sections import TRAIN_KEYS
 from tests.recipe.recipes import attempt, checked, train, typed
 
 IMAGE = {"image": "float32[B, 1, 8, 8]"}
@@ -255,6 +264,21 @@ def test_sizes_of_outputs_are_those_of_the_data() -> None:
     assert "differ in size 2: 6 and 8" in found[0].message
 
 
+def test_a_batch_that_the_architecture_fixes() -> None:
+    recipe = checked(GOOD, {"image": "float32[64, 1, 8, 8]"}, {"logits": "float32[64, 10]"})
+    assert recipe.batch == 64
+
+
+def test_batch_axes_of_several_inputs_are_one() -> None:
+    text = changed(4, "  inputs: {a: image, b: image}")
+    inputs = {"a": "float32[M, 1, 8, 8]", "b": "float32[N, 1, 8, 8]"}
+    for output in ("float32[M, 10]", "float32[N, 10]"):
+        recipe = checked(text, inputs, {"logits": output})
+        assert {str(t.shape[0]) for t in recipe.inputs.values()} == {"M"}
+    fixed = {**inputs, "b": "float32[64, 1, 8, 8]"}
+    assert checked(text, fixed, {"logits": "float32[M, 10]"}).batch == 64
+
+
 def test_several_losses_with_weights() -> None:
     text = """\
     train:
@@ -355,5 +379,54 @@ def test_checking_digits_imports_neither_torch_nor_numpy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_every_loss_is_documented() -> None:
-    assert all(cls.__doc__ for cls in LOSSES.parts.values())
+WORDS = [
+    *(name for family in (DATA, LOSSES, METRICS, OPTIMIZERS, SCHEDULES) for name in family.parts),
+    *TRAIN_KEYS,
+    *[
+        "path",
+        "target",
+        "input",
+        "lr",
+        "betas",
+        "warmup",
+        "weight",
+        "holdout",
+        "size",
+        "context",
+        "k",
+        "label",
+        "logits",
+        "image",
+        "$x",
+        "$(1/0)",
+        "..",
+    ],
+]
+words = st.text("ab0$(){}ü€. ", max_size=5)  # what YAML refuses is not this stage's
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.sampled_from(WORDS),
+    words,
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.sampled_from(WORDS), words), inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(st.sampled_from(list(TRAIN_KEYS)), values, max_size=4), values)
+def test_whatever_is_written_gives_a_recipe_or_an_error(train_: dict[str, Any], runtime: Any) -> None:
+    good = {
+        "data": "digits", "loss": "cross_entropy", "optimizer": "sgd", "epochs": 1, "batch_size": 4,
+    }  # fmt: skip
+    text = json.dumps({"train": {**good, **train_}, "runtime": runtime})
+    recipe, found = attempt(text, IMAGE, LOGITS, env={"x": 3})
+    assert (recipe is None) == any(d.is_error for d in found)
