@@ -25,7 +25,7 @@ Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
 class BlockDef:
     """One entry of `blocks:`; its parts are read when it is first called."""
 
-    __slots__ = ("_params", "ctx", "layers", "name", "node", "recursive", "span")
+    __slots__ = ("_params", "built", "ctx", "layers", "name", "node", "recursive", "span")
 
     def __init__(self, ctx: Context, name: str, node: Mapping, span: Span) -> None:
         self.ctx = ctx
@@ -35,6 +35,7 @@ class BlockDef:
         layers = node.get("layers")
         self.layers = layers if isinstance(layers, Sequence) else None
         self.recursive = False
+        self.built = False
         self._params: dict[str, Param] | None = None
 
     def parameters(self) -> dict[str, Param]:
@@ -140,8 +141,9 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
     """The graph of a block with the item's arguments, or None (reported)."""
     block = ctx.blocks[item.key]
     given = _arguments(ctx, block, item, env)
-    if block.recursive or block.layers is None or given is None:
+    if block.recursive or block.layers is None or given is None or ctx.inspecting:
         return None
+    block.built = True
     key = (block.name, *((name, freeze(each.value)) for name, each in given.items()))
     if key not in ctx.memo:
         params = bind_params(ctx, block.parameters(), given, ctx.env)
@@ -149,7 +151,7 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
             return None
         resolved = (block.name, *((name, freeze(value)) for name, value in params.items()))
         if resolved not in ctx.memo:
-            ctx.memo[resolved] = _build(ctx, block, params, walk)
+            ctx.memo[resolved] = build(ctx, block, params, walk)
         ctx.memo[key] = ctx.memo[resolved]
     return ctx.memo[key]
 
@@ -193,11 +195,12 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
     return {name: given[name] for name in declared if name in given} if healthy else None
 
 
-def _build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> Graph | None:
+def build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> Graph | None:
+    """The block with these parameters."""
     assert block.layers is not None
     ctx.spend(block.span)
     ctx.enter(block.span)
-    env = {**ctx.env, **params}
+    env = {**(dict.fromkeys(ctx.env, FAILED) if ctx.inspecting else ctx.env), **params}
     plan = Plan([((), block.layers)])
     builder = Builder("block", block.name, ("block", block.name), plan, block.span)
     builder.inputs = block.inputs()
@@ -209,7 +212,7 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) ->
             if given.type is None:
                 unknown.update(dict.fromkeys(symbols_in_text(given.type_text), FAILED))
             local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))
-    env = {**env, **unknown, **local}
+    env = {**env, **unknown, **(dict.fromkeys(local, FAILED) if ctx.inspecting else local)}
     scope = Scope(builder, block.layers, (), env)
     for number, given in enumerate(builder.inputs):
         scope.names[given.name] = Binding(Value(-1, number), given.span)

@@ -8,12 +8,13 @@ from archspec.diagnostics.model import Span
 from archspec.graph import blocks, structures
 from archspec.graph.arguments import op_call
 from archspec.graph.context import FAILED, Context
+from archspec.graph.inspect import inspect_item
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
-from archspec.graph.labels import doc_of, item_name, output_names, text_of, ties_of
+from archspec.graph.labels import item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, is_named, snake_case
 from archspec.graph.repeats import Turn, turns_of
-from archspec.graph.results import bind, label_span, outputs_fit, pass_by, unknown_value
+from archspec.graph.results import bind, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
@@ -48,14 +49,13 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     inputs = read_inputs(ctx, scope, item, declared_inputs(ctx, item), before)
     tie = ties_of(ctx, scope, item)
     turns = turns_of(ctx, item, scope, name)
-    if turns is None:
-        if item.get("repeat") is None:  # `when` is wrong: what is under the op is looked at all the same
-            _calls(ctx, scope, item, [Turn(0, scope.env, item.key)], None)
-        return unknown_value(ctx, scope, item.node, item.position)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
-    # What is wrong inside is reported even where the item's own words are wrong.
-    made = _calls(ctx, scope, item, turns, start) if turns else None
-    if inputs is None or name is FAILED or outputs is None or tie is None:
+    made: Made | None = None
+    if turns:  # what is wrong inside is reported even where the item's own words are wrong
+        made = _calls(ctx, scope, item, turns, start)
+    else:
+        inspect_item(ctx, scope, item, walk)
+    if inputs is None or turns is None or name is FAILED or outputs is None or tie is None:
         return unknown_value(ctx, scope, item.node, item.position)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
@@ -73,7 +73,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         (*inputs.spans, *(given.span for given in made.captured.inputs)),
         raw=item.value,
         repeated=item.get("repeat") is not None,
-        doc=doc_of(ctx, item),
+        doc=text_of(item.get("doc")),
         when=item.get("when"),
         repeat=item.get("repeat"),
         auto=name is None,
@@ -140,9 +140,11 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
             "AS201", tie.span, f"an unnamed `{item.key}` owns no parameter to tie", help="write `tie` on the op inside"
         )
     start = inputs.values[0] if inputs is not None else unknown_value(ctx, scope, item.node, item.position)
+    assert start is not None
+    if not turns:
+        inspect_item(ctx, scope, item, walk)
     if outputs is None or turns is None:
         return unknown_value(ctx, scope, item.node, item.position)
-    assert start is not None
     if not turns:
         return pass_by(ctx, scope, item, None, outputs, start)
     ctx.enter(item.key_span)
@@ -150,6 +152,8 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     ctx.leave()
     if value is None:
         return unknown_value(ctx, scope, item.node, item.position)
+    if len(outputs) > 1:
+        too_many_outputs(ctx, item, 1, outputs)
     if isinstance(value, Value):
         for text, span in outputs[:1]:
             scope.bind(ctx, text, Binding(value, span))

@@ -29,7 +29,7 @@ class LimitReachedError(Exception):
 
 
 class Context:
-    __slots__ = ("_mentions", "_used", "blocks", "depth", "diagnostics", "env", "memo", "root", "work")
+    __slots__ = ("_mentions", "_used", "blocks", "depth", "diagnostics", "env", "inspecting", "memo", "root", "work")
 
     def __init__(self, root: Node, diagnostics: Diagnostics, env: dict[str, Any]) -> None:
         self.root = root
@@ -37,6 +37,7 @@ class Context:
         self.env = env  # parameters and size symbols of the root: visible in every block
         self.blocks: dict[str, BlockDef] = {}
         self.memo: dict[Any, Graph | None] = {}
+        self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
         self.depth = 0
         self._mentions: dict[int, frozenset[str]] = {}

@@ -64,6 +64,9 @@ def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     common = {key: value for key, value in node.entries.items() if key in COMMON}
     others = [key for key in node.entries if key not in COMMON]
     known = [key for key in others if _kind(ctx, key) is not None]
+    doc = common.get("doc")
+    if doc is not None and not (isinstance(doc, Scalar) and isinstance(doc.value, str)):
+        ctx.error("AS205", doc.span, "`doc` takes text")
     if len(known) == 1:
         _unknown_keys(ctx, node, known[0], [key for key in others if key != known[0]])
         return _of_key(ctx, node, position, known[0], node.keys[known[0]], node.entries[known[0]], common)

@@ -16,13 +16,6 @@ def text_of(node: Node | None) -> str:
     return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else ""
 
 
-def doc_of(ctx: Context, item: Item) -> str:
-    node = item.get("doc")
-    if node is not None and not (isinstance(node, Scalar) and isinstance(node.value, str)):
-        ctx.error("AS205", node.span, "`doc` takes text")
-    return text_of(node)
-
-
 def item_name(ctx: Context, scope: Scope, item: Item) -> Any:
     """The name; None where there is none, or where each turn of the repeat has its own; FAILED (reported)."""
     node = item.get("name")

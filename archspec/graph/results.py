@@ -23,11 +23,15 @@ def outputs_fit(ctx: Context, item: Item, call: OpCall | Graph, outputs: list[tu
         count = result_count(call)
     if count is None or len(outputs) <= count:
         return True
+    too_many_outputs(ctx, item, count, outputs)
+    return False
+
+
+def too_many_outputs(ctx: Context, item: Item, count: int, outputs: list[tuple[str, Span]]) -> None:
     words = "one result" if count == 1 else f"{count} results"
     named = [text for text, _ in outputs]
     help = f"name it with `name: {named[0]}`" if count == 1 else None
     ctx.error("AS218", outputs[count][1], f"`{item.key}` has {words}, and `outputs` names {len(outputs)}", help=help)
-    return False
 
 
 def result_count(call: OpCall) -> int | None:

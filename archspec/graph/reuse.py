@@ -8,7 +8,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_later
 from archspec.graph.ir import Graph, Node, Value
 from archspec.graph.items import Item
-from archspec.graph.labels import doc_of, item_name, output_names
+from archspec.graph.labels import item_name, output_names, text_of
 from archspec.graph.repeats import Turn, turns_of
 from archspec.graph.results import bind, label_span, outputs_fit, pass_by, unknown_value
 from archspec.graph.scope import Scope
@@ -56,7 +56,7 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         (*inputs.spans, *(None,) * len(captured)),
         repeated=repeated or item.get("repeat") is not None,
         shared=number,
-        doc=doc_of(ctx, item),
+        doc=text_of(item.get("doc")),
         when=item.get("when"),
         repeat=item.get("repeat"),
         auto=name is None,

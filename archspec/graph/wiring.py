@@ -41,6 +41,8 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
         return None
     binding, origin, turn = found
     value: Chain | None = binding.value
+    if ctx.inspecting and (turn is not None or binding.tap is not None or isinstance(value, Absent)):
+        return None
     if binding.tap is not None and binding.step is not None:
         origin.builder.taps.setdefault(binding.step, set()).add(binding.tap)
     if turn is not None and not binding.unknown:
@@ -67,6 +69,8 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
 def chain_value(ctx: Context, scope: Scope, item: Item, before: Chain) -> Value | None:
     """The value before, or None (reported)."""
     if isinstance(before, Absent):
+        if ctx.inspecting:
+            return None
         ctx.error(
             "AS206",
             item.key_span,
