@@ -64,7 +64,9 @@ def key_of(item: Node) -> str | None:
     if isinstance(item, Scalar):
         return item.value if isinstance(item.value, str) else None
     if isinstance(item, Mapping):
-        return next((key for key in item.entries if key not in COMMON), None)
+        keys = [key for key in item.entries if key not in COMMON]
+        # An unknown key beside a structure's does not hide it: the items go by the key that means something.
+        return next((key for key in keys if key in STRUCTURES), keys[0] if keys else None)
     return None
 
 
