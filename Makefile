@@ -28,11 +28,13 @@ install: $(INSTALLED) ## make .venv with everything in it
 
 demo: $(INSTALLED) ## check a spec, compile it, train it on real digits, show the result
 	@mkdir -p $(OUT)
+	@rm -rf $(OUT)/run
 	$(BIN)/archspec check specs/digits_cnn.yaml
 	$(BIN)/archspec show specs/digits_cnn.yaml
 	$(BIN)/archspec compile specs/digits_cnn.yaml -o $(OUT)/digits_cnn.py
-	@sed -n '1,60p' $(OUT)/digits_cnn.py
-	$(BIN)/archspec train specs/digits_cnn.yaml
+	@cat $(OUT)/digits_cnn.py
+	$(BIN)/archspec train specs/digits_cnn.yaml --run $(OUT)/run
+	$(BIN)/archspec predict $(OUT)/run digits:17
 
 test: $(INSTALLED) ## the tests (pass ARGS for others: make test ARGS=tests/cli)
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
