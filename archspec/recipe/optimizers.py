@@ -11,10 +11,10 @@ from archspec.ops.kinds import (
     BadValue,
     Bool,
     Float,
+    ListOf,
     NonNegativeFloat,
     Number,
     Optional,
-    Pair,
     PositiveFloat,
     Refined,
 )
@@ -32,7 +32,8 @@ OPTIMIZERS: Family[Optimizer] = Family(
 
 _below_one = Float(0, 1, title="a number from 0 up to, but not including, 1")
 Beta = Refined(_below_one, lambda beta: "it must be below 1" if beta >= 1 else None)
-Betas = Pair(Beta)
+Betas = ListOf(Beta, 2, 2, title="two numbers from 0 up to, but not including, 1")
+TwoPositive = ListOf(PositiveFloat, 2, 2, title="two positive numbers")
 DECAY = "weight decay (L2 penalty)"
 EPS = "added to the denominator, for numerical stability"
 
@@ -147,7 +148,11 @@ class Adafactor(Optimizer):
 
     lr = arg(NonNegativeFloat, 1e-2, "learning rate")
     beta2_decay = arg(Float(None, 0, title="a number at most 0"), -0.8, "exponent of the second moment's decay")
-    eps = arg(Pair(Optional(NonNegativeFloat)), [None, 1e-3], "[eps1, eps2]; null is the dtype's epsilon")
+    eps = arg(
+        ListOf(Optional(NonNegativeFloat), 2, 2, title="two numbers, not negative; the first may be null"),
+        [None, 1e-3],
+        "[eps1, eps2]; null is the dtype's epsilon",
+    )
     d = arg(Float(1), 1.0, "clipping threshold of the update")
     weight_decay = arg(NonNegativeFloat, 0.0, "decoupled weight decay")
 
@@ -172,8 +177,8 @@ class Rprop(Optimizer):
     """Resilient backpropagation (Riedmiller and Braun, 1993); meant for whole-batch gradients."""
 
     lr = arg(NonNegativeFloat, 1e-2, "first step size")
-    etas = arg(Pair(PositiveFloat), [0.5, 1.2], "factors of decrease and increase")
-    step_sizes = arg(Pair(PositiveFloat), [1e-6, 50.0], "smallest and largest step")
+    etas = arg(TwoPositive, [0.5, 1.2], "factors of decrease and increase")
+    step_sizes = arg(TwoPositive, [1e-6, 50.0], "smallest and largest step")
 
     def validate(self) -> None:
         if not self.etas[0] < 1 < self.etas[1]:
