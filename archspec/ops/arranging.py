@@ -31,7 +31,7 @@ class Roll(Op):
     )
 
     def validate(self) -> None:
-        wanted = 1 if self.dims is None else len(self.dims)
+        wanted = len(self.dims) if self.dims else 1
         if len(self.shifts) != wanted:
             raise BadValue(
                 f"`shifts` needs one number for each dimension: {wanted}, got {len(self.shifts)}", ("shifts",)
@@ -43,7 +43,7 @@ class Roll(Op):
         return x
 
     def forward(self, x: TensorType) -> Any:
-        values = (self.shifts,) if self.dims is None else (self.shifts, self.dims)
+        values = (self.shifts, self.dims) if self.dims else (self.shifts,)
         return Method(In(0), "roll", *((v[0] if len(v) == 1 else v) for v in values))
 
 

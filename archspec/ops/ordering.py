@@ -42,6 +42,11 @@ class Cumsum(Running):
 class Cumprod(Running):
     """Product of the elements up to each, along a dimension."""
 
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        if self.dtype == "bool":
+            require.fail("AS303", "`cumprod` does not compute in bool", argument="dtype")
+        return super().infer(require, x)
+
 
 @op("topk", "torch.topk")
 class Topk(Op):

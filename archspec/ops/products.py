@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.equation import Equation, EquationKind
 from archspec.ops.expr import Binary, Call, In
+from archspec.ops.reduction import whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.shaping import product
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import TensorType, promote
 
 
 def multipliable(require: Require, op_name: str, *tensors: TensorType) -> None:
@@ -55,6 +57,15 @@ class Matmul(Op):
         return Binary("@", In(0), In(1))
 
 
+class Step(NamedTuple):
+    """One multiplication of `einsum`: the sizes of the labels in it, and what is summed."""
+
+    sizes: dict[str, Size]
+    summed: bool  # over a label of both factors
+    left_alone: bool  # over a label of the left factor, before
+    right_alone: bool
+
+
 @op("einsum", "torch.einsum")
 class Einsum(Op):
     """Sum of products by Einstein's convention: `bhqd,bhkd->bhqk`."""
@@ -71,9 +82,8 @@ class Einsum(Op):
     )
 
     def infer(self, require: Require, *tensors: TensorType) -> TensorType:
-        multipliable(require, self.name, *tensors)
         sizes = self._sizes(require, tensors)
-        return tensors[0].with_shape(sizes[label] for label in self._output(tensors))
+        return TensorType(self._dtype(require, tensors), tuple(sizes[label] for label in self._output(tensors)))
 
     def _labels(self, tensors: tuple[TensorType, ...]) -> list[tuple[str, ...]]:
         return self.equation.labels([t.rank for t in tensors])
@@ -116,25 +126,47 @@ class Einsum(Op):
                     )
         return sizes
 
-    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
-        """torch multiplies from left to right: a step that sums over a shared label is a matrix product."""
+    def _steps(self, inputs: tuple[TensorType, ...]) -> Iterator[Step]:
+        """torch multiplies from left to right, and sums over a label as soon as nothing more needs it."""
         labels = self._labels(inputs)
         output = self._output(inputs)
         known: dict[str, Size] = dict(zip(labels[0], inputs[0].shape, strict=True))
-        total: Size = 0
         for step in range(1, len(inputs)):
             other = dict(zip(labels[step], inputs[step].shape, strict=True))
             later = {*output, *(label for rest in labels[step + 1 :] for label in rest)}
             joint: dict[str, Size] = {}
             summed = False
+            alone = [False, False]
             for label in {**known, **other}:
                 a, b = known.get(label, 1), other.get(label, 1)
                 if label in later or (a != 1 and b != 1):
                     joint[label] = b if a == 1 else a
                     summed = summed or label not in later
-            if summed:
-                total = total + 2 * product(tuple(joint.values()))
+                elif a != 1 or b != 1:
+                    alone[a == 1] = True
+            yield Step(joint, summed, alone[0], alone[1])
             known = {label: size for label, size in joint.items() if label in later}
+
+    def _dtype(self, require: Require, tensors: tuple[TensorType, ...]) -> str:
+        dtype = tensors[0].dtype
+        if len(tensors) == 1:
+            summed = set(self._labels(tensors)[0]) - set(self._output(tensors))
+            return whole_sum(dtype) if summed else dtype
+        for number, step in enumerate(self._steps(tensors), 1):
+            left = whole_sum(dtype) if step.left_alone else dtype
+            right = whole_sum(tensors[number].dtype) if step.right_alone else tensors[number].dtype
+            if step.summed and (left != right or left == "bool"):
+                message = f"`einsum` must multiply matrices of one dtype, not bool, got {left} and {right}"
+                require.fail("AS303", message, inputs=(number - 1, number))
+            dtype = promote(left, right)
+        return dtype
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        # a step that sums over a shared label is a matrix product
+        total: Size = 0
+        for step in self._steps(inputs):
+            if step.summed:
+                total = total + 2 * product(tuple(step.sizes.values()))
         return total
 
     def forward(self, *tensors: TensorType) -> Any:

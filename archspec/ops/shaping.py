@@ -230,7 +230,7 @@ class Movedim(Op):
         return x.with_shape(x.shape[moved[a] if a in moved else next(rest)] for a in range(x.rank))
 
     def forward(self, x: TensorType) -> Any:
-        lone = len(self.source) == 1
+        lone = len(self.source) == len(self.destination) == 1
         return Method(In(0), "movedim", *((d[0] if lone else d) for d in (self.source, self.destination)))
 
 

@@ -8,7 +8,7 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast, floating_result, result_type
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AnyInt, Bool, NonNegativeFloat, Number
+from archspec.ops.kinds import AnyInt, Bool, Number
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
@@ -20,7 +20,7 @@ class Normalize(Op):
 
     p = arg(Number, 2.0, "exponent of the norm")
     dim = arg(AnyInt, 1, "the dimension of the vectors")
-    eps = arg(NonNegativeFloat, 1e-12, "least divisor")
+    eps = arg(Number, 1e-12, "least divisor")
     examples = (
         Example({"dim": -1}, "float32[B, T, 8]", "float32[B, T, 8]"),
         Example({"p": 1}, "float64[B, 8]", "float64[B, 8]"),
@@ -41,7 +41,7 @@ class CosineSimilarity(Op):
 
     inputs = ("x1", "x2")
     dim = arg(AnyInt, 1, "the dimension of the vectors")
-    eps = arg(NonNegativeFloat, 1e-8, "least divisor")
+    eps = arg(Number, 1e-8, "least divisor")
     examples = (
         Example({"dim": -1}, ("float32[B, T, 8]", "float32[B, T, 8]"), "float32[B, T]"),
         Example({}, ("float32[B, 8, 1]", "float32[B, 8, 5]"), "float32[B, 5]"),
@@ -70,7 +70,7 @@ class PairwiseDistance(Op):
 
     inputs = ("x1", "x2")
     p = arg(Number, 2.0, "exponent of the norm")
-    eps = arg(NonNegativeFloat, 1e-6, "added to the difference")
+    eps = arg(Number, 1e-6, "added to the difference")
     keepdim = arg(Bool, False, "keep the last dimension, with size 1")
     examples = (
         Example({}, ("float32[B, 8]", "float32[B, 8]"), "float32[B]"),

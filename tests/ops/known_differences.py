@@ -23,8 +23,9 @@ def _integers(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and not inputs[0].is_floating
 
 
-def _undocumented_rank(op: Any, inputs: Inputs) -> bool:
-    return inputs[0] is not None and inputs[0].rank not in (op.axes + 1, op.axes + 2)
+def _undocumented(op: Any, inputs: Inputs) -> bool:
+    x = inputs[0]
+    return set(op.output_size) == {1} and x is not None and not (x.is_floating and op.axes < x.rank < op.axes + 3)
 
 
 # Calls that end the process (PyTorch 2.13 reads out of bounds).
@@ -32,15 +33,18 @@ CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
-    "adaptive_avg_pool2d": ("other ranks pass by accident, where the output size is 1", _undocumented_rank),
-    "adaptive_avg_pool3d": ("other ranks pass by accident, where the output size is 1", _undocumented_rank),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
     "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
 }
+for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"):
+    STRICTER[_name] = ("with an output size of 1 it is a mean, and takes what its documentation does not", _undocumented)
 for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
     STRICTER[_name] = ("integers pass only where p is 0, or in evaluation", _integers)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
+
+# Ops whose arguments PyTorch knows nothing of; another test judges them.
+OWN_NOTATION = frozenset({"rearrange"})
 
 # Ops that broadcast. A symbol is never taken for a 1 that stretches: where it is 1, the rule for symbols asks for more.
 BROADCASTING = frozenset({

@@ -11,7 +11,7 @@ import torch
 from harness import Case, arguments, compare, declared, padded, shown, substitute, types_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from known_differences import BROADCASTING
+from known_differences import BROADCASTING, OWN_NOTATION
 from op_cases import cases, partly_symbolic
 
 from archspec.dims import Constraints, Dim, Facts, Size
@@ -86,7 +86,7 @@ def symbolic_agrees(case: Case, values: dict[str, int]) -> str:
     holds = all(r.holds(values) for r in constraints.requirements)
     said = f"{case!r}\nat {values}: requirements {[str(r) for r in constraints.requirements]}, "
     if not holds:
-        if special.accepted and all(value > 1 for value in values.values()):  # a size of 1 may broadcast as well
+        if special.accepted and not stretched:
             assert outputs_at(general.outputs, values) != special.outputs, said + "of which none is needed"
         return "requirement"
     assert special.accepted, said + special.why
@@ -114,7 +114,7 @@ def check_op(name: str, count: int) -> None:
     if os.environ.get("REGISTRY_COUNTS"):
         print(f"\n{name}: {dict(seen)}")
     assert seen["accepted"] >= count // 10, f"too few calls that both accept: {dict(seen)}"
-    assert seen["undecided"] <= count // 3, f"too many calls that cannot be judged: {dict(seen)}"
+    assert seen["undecided"] <= count // 3 or name in OWN_NOTATION, f"too many calls that cannot be judged: {dict(seen)}"
 
 
 @pytest.mark.parametrize("name", OPS)
