@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from archspec.cli.output import Styles, add_color, number, write_diagnostics, write_error
+from archspec.cli.output import Styles, add_color, number, printable, write_diagnostics, write_error
 from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def clean(name: str, report: Report, styles: Styles) -> str:
     """`specs/resnet50.yaml: ok  25,557,032 parameters  x: float32[B, 3, H, W] → logits: float32[B, 1000]`"""
-    parts = [f"{name}: {styles.green('ok')}", f"{number(report.parameters)} parameters", signature(report)]
+    parts = [f"{printable(name)}: {styles.green('ok')}", f"{number(report.parameters)} parameters", signature(report)]
     if report.requirements:
         parts.append(f"requires {', '.join(report.requirements)}")
     return "  ".join(parts)

@@ -65,19 +65,33 @@ def add_color(parser: argparse.ArgumentParser) -> None:
 def write_error(code: str, message: str, notes: Iterable[str] = (), styles: Styles | None = None) -> None:
     """An error that belongs to no place in a spec, on standard error."""
     styles = styles or Styles.of("auto", sys.stderr)
-    lines = [f"{styles.red(f'error[{code}]')}{styles.bold(': ' + message)}", *(f"  = {note}" for note in notes)]
-    print("\n".join(lines), file=sys.stderr)
+    lines = [f"{styles.red(f'error[{code}]')}{styles.bold(': ' + printable(message))}"]
+    print(
+        "\n".join([*lines, *(f"  = {printable(line)}" for note in notes for line in note.split("\n"))]), file=sys.stderr
+    )
+
+
+def printable(text: str) -> str:
+    """Text from outside (a file's name, say) without what could steer a terminal."""
+    if text.isprintable():
+        return text
+    from archspec.diagnostics.text import clean
+
+    return clean(text)
 
 
 def write_diagnostics(
     found: Iterable[Diagnostic], sources: Mapping[str, str], stream: IO[str], color: str = "auto"
 ) -> None:
     """Diagnostics in the form of a compiler's, an empty line after each."""
+    listed = list(found)
+    if not listed:
+        return
     from archspec.diagnostics.text import render
 
     on = Styles.of(color, stream).on
-    for diagnostic in found:
-        print(render(diagnostic, dict(sources), color=on), end="\n\n", file=stream)
+    for diagnostic in listed:
+        print(render(diagnostic, sources, color=on), end="\n\n", file=stream)
 
 
 def number(value: Any) -> str:

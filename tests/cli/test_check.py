@@ -194,3 +194,12 @@ def test_warnings(archspec: Any, spec: Callable[..., Path]) -> None:
 def test_quiet(archspec: Any, spec: Callable[..., Path]) -> None:
     done = archspec("check", "-q", spec(GOOD))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_name_that_steers_terminals(archspec: Any, spec: Callable[..., Path]) -> None:
+    spec(GOOD, "a\x1b[2J.yaml")
+    spec("", "b\x1b[2J.yaml")
+    done = archspec("check", ".", "c\x1b[2J.yaml")
+    assert done.returncode == 2
+    assert "ok" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
