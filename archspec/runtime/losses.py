@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from archspec.recipe.model import LossTerm
 
+_HALF = (torch.bfloat16, torch.float16)
 Outputs = Tensor | Mapping[str, Tensor]
 
 
@@ -25,28 +26,43 @@ class Objective:
     """
 
     def __init__(self, terms: tuple[LossTerm, ...], device: torch.device) -> None:
-        self._terms: list[tuple[LossTerm, Callable[[Tensor, Tensor], Tensor]]] = [
-            (term, _criterion(term, device)) for term in terms
-        ]
+        first, *rest = [_evaluator(term, device) for term in terms]
+        self._first = first
+        self._rest = rest
 
     def __call__(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        total: Tensor | None = None
-        for term, criterion in self._terms:
-            values, target = pick(outputs, term.input), batch[term.target]
-            if values.dtype in (torch.bfloat16, torch.float16):
-                values = values.float()
-            if term.cast_target:
-                target = target.to(values.dtype)
-            if term.class_dim == -1:
-                # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.
-                probabilities = target.ndim == values.ndim
-                values, target = values.flatten(0, -2), target.flatten(0, -2) if probabilities else target.flatten()
-            loss = criterion(values, target)
-            if term.weight != 1.0:
-                loss = loss * term.weight
-            total = loss if total is None else total + loss
-        assert total is not None, "a recipe has at least one loss"
+        total = self._first(outputs, batch)
+        for evaluate in self._rest:
+            total = total + evaluate(outputs, batch)
         return total
+
+
+def _evaluator(term: LossTerm, device: torch.device) -> Callable[[Outputs, Mapping[str, Tensor]], Tensor]:
+    """The term as a function. It is called every step: what can be decided is decided here."""
+    criterion = _criterion(term, device).forward  # without hooks: there are none
+    name, field, weight = term.input, term.target, term.weight
+
+    def plain(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
+        values = outputs if isinstance(outputs, Tensor) else outputs[name]
+        if values.dtype in _HALF:
+            values = values.float()
+        loss: Tensor = criterion(values, batch[field])
+        return loss
+
+    def full(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
+        values, target = pick(outputs, name), batch[field]
+        if values.dtype in _HALF:
+            values = values.float()
+        if term.cast_target:
+            target = target.to(values.dtype)
+        if term.class_dim == -1:
+            # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.
+            probabilities = target.ndim == values.ndim
+            values, target = values.flatten(0, -2), target.flatten(0, -2) if probabilities else target.flatten()
+        loss: Tensor = criterion(values, target) * weight
+        return loss
+
+    return full if term.cast_target or term.class_dim == -1 or weight != 1.0 else plain
 
 
 def _criterion(term: LossTerm, device: torch.device) -> nn.Module:

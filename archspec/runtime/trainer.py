@@ -111,18 +111,18 @@ class Trainer:
         for cpu_batch in batches:
             batch = to_device(cpu_batch, device)
             inputs = [batch[name] for name in feeds]
+            optimizer.zero_grad(set_to_none=True)
             with precision:
                 outputs = module(*inputs)
             loss = objective(outputs, batch)
-            optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.clip_grad_norm is not None:
                 nn.utils.clip_grad_norm_(parameters, recipe.clip_grad_norm)
             optimizer.step()
             schedule.step()
 
-            count = len(inputs[0])
-            samples += count
+            count = batches.position - samples
+            samples = batches.position
             state.step += 1
             state.samples += count
             self._pending.append((count, loss.detach()))
