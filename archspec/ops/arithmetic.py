@@ -177,21 +177,36 @@ class Remainder(Arithmetic):
 
 @op("pow", "torch.pow")
 class Pow(Arithmetic):
-    """Power: a tensor to a number, or to a tensor."""
+    """Power: of a tensor to a number or to a tensor, or of a number (`base`) to a tensor."""
 
     infix = "**"
     scalar_name = "exponent"
     exponent = arg(Optional(AScalar), None, "a number as exponent")
+    base = arg(Optional(AScalar), None, "a number that is raised to the power x")
     examples = (
         Example(2, "float32[B, 4]", "float32[B, 4]"),
         Example(-0.5, "float32[B, 4]", "float32[B, 4]"),
         Example(0.5, "int64[B, 4]", "float32[B, 4]"),
         Example({}, ("float32[B, 4]", "float32[4]"), "float32[B, 4]"),
+        Example({"base": 10000.0}, "float32[4]", "float32[4]"),
+        Example({"base": 2}, "int64[4]", "int64[4]"),
     )
 
+    def operands(self, require: Require, tensors: tuple[TensorType | None, ...]) -> list[Any]:
+        if self.base is None:
+            return super().operands(require, tensors)
+        if self.exponent is not None or tensors[1] is not None:
+            require.fail(
+                "AS210", "`pow` with a `base` raises it to the power x, and takes nothing else", argument="base"
+            )
+        return [self.base, tensors[0]]
+
+    def forward(self, *tensors: Any) -> Any:
+        return super().forward(*tensors) if self.base is None else Binary("**", self.base, In(0))
+
     def dtype(self, require: Require, operands: list[Any]) -> str:
-        exponent = operands[1]
-        integral = category(operands[0].dtype) < 2
+        base, exponent = operands
+        integral = isinstance(base, TensorType) and category(base.dtype) < 2
         if integral and isinstance(exponent, int) and not isinstance(exponent, bool) and exponent < 0:
             require.fail("AS303", "integers cannot be raised to a negative integer power", argument="exponent")
         return result_type(*operands)

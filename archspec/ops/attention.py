@@ -11,6 +11,7 @@ from archspec.ops.expr import Call, In, Method, Training
 from archspec.ops.kinds import BadValue, Bool, Number, Optional, PositiveInt, Probability
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
 
 
@@ -91,7 +92,7 @@ class Attention(Op):
         )  # fmt: skip
         require.equal(
             k.shape[-2], v.shape[-2], "`attention` needs one value for each key",
-            inputs=(1, 2), axis=(self.time(key), self.time(value)),
+            inputs=(1, 2), axis=(key.rank - 2, value.rank - 2),
         )  # fmt: skip
         batch = self.batch(require, q, k, v)
         if attn_mask is not None:
@@ -99,9 +100,6 @@ class Attention(Op):
         if self.num_heads is None:
             return query.with_shape((*batch, q.shape[-2], v.shape[-1]))
         return query.with_shape((batch[0], query.shape[1], v.shape[-1] * self.num_heads))
-
-    def time(self, x: TensorType) -> int:
-        return x.rank - 2
 
     def heads(self, number: int) -> int | None:
         """Heads of query (0), key (1) or value (2)."""
@@ -113,9 +111,9 @@ class Attention(Op):
         if heads is None:
             return x
         if require is not None:
-            name = self.inputs[number]
-            require.divisible(x.shape[2], heads, f"the features of `{name}` do not split into {heads} heads",
-                              inputs=(number,), argument="num_heads" if number == 0 or self.num_kv_heads is None else "num_kv_heads", axis=(2,))  # fmt: skip
+            message = f"the features of `{self.inputs[number]}` do not split into {heads} heads"
+            argument = "num_heads" if number == 0 or self.num_kv_heads is None else "num_kv_heads"
+            require.divisible(x.shape[2], heads, message, inputs=(number,), argument=argument, axis=(2,))
         return x.with_shape((x.shape[0], heads, x.shape[1], x.shape[2] // heads))
 
     def batch(self, require: Require, q: TensorType, k: TensorType, v: TensorType) -> tuple[Size, ...]:
@@ -148,11 +146,12 @@ class Attention(Op):
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         q, k, v = (self.split(None, i, x) for i, x in enumerate(inputs[:3]))
-        pairs: Size = k.shape[-2]
-        batch = outputs[0].shape[:-2] if self.num_heads is None else (q.shape[0], self.num_heads)
-        for size in (*batch, q.shape[-2]):
-            pairs = pairs * size
-        return 2 * pairs * (q.shape[-1] + v.shape[-1])
+        pairs = q.shape[-2] * k.shape[-2]
+        shared = self.enable_gqa or self.num_kv_heads is not None  # heads of keys and values, by several queries
+        keys, values = ((*t.shape[:-3], q.shape[-3]) if shared else t.shape[:-2] for t in (k, v))
+        scored = _joint(q.shape[:-2], keys)
+        summed = _joint(scored, values)
+        return 2 * pairs * (product(scored) * q.shape[-1] + product(summed) * v.shape[-1])
 
     def forward(
         self, query: TensorType, key: TensorType, value: TensorType, attn_mask: TensorType | None = None
@@ -180,3 +179,10 @@ class Attention(Op):
         return Method(
             Method(In(number), "unflatten", -1, (heads, size if isinstance(size, int) else -1)), "transpose", 1, 2
         )
+
+
+def _joint(a: tuple[Size, ...], b: tuple[Size, ...]) -> tuple[Size, ...]:
+    """The shape two shapes that fit broadcast to."""
+    rank = max(len(a), len(b))
+    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    return tuple(y if x == 1 else x for x, y in zip(a, b, strict=True))

@@ -46,12 +46,12 @@ class Select(Op):
         return x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))
 
     def forward(self, x: TensorType) -> Any:
-        return Index(In(0), short(x.rank, self.dim % x.rank, self.index))
+        return Index(In(0), short(x.rank, range(x.rank)[self.dim], self.index))
 
 
 @op("slice", "torch.narrow")
 class SliceOp(Op):
-    """A stretch of a dimension, as Python's `start:stop:step` (a stop beyond the end is the end)."""
+    """A stretch of a dimension, as Python's `start:stop:step` (a stop beyond the end is the end); never empty."""
 
     dim = arg(AnyInt, doc="the dimension to cut")
     start = arg(Optional(SizeKind(_ANY)), None, "first position; negative counts from the end")
@@ -68,33 +68,26 @@ class SliceOp(Op):
         require.rank(x, least=1, inputs=(0,))
         axis = require.axis(x, self.dim)
         size = x.shape[axis]
-        first = self._place(require, self.start, size, 0, axis)
-        last = self._place(require, self.stop, size, size, axis)
-        length = last - first
-        if isinstance(length, int):
-            length = max(0, -(-length // self.step))
+        where: dict[str, Any] = {"inputs": (0,), "axis": (axis,)}
+        start, stop = self.start, self.stop
+        if start is None or (isinstance(start, int) and start < 0):
+            first: Size = 0 if start is None else maximum(size + start, 0)
         else:
-            if first != 0:
-                require.at_least(length, 0, "`slice` starts behind its end", inputs=(0,), axis=(axis,))
-            length = (length + (self.step - 1)) // self.step if self.step > 1 else length
-        return x.with_shape((*x.shape[:axis], length, *x.shape[axis + 1 :]))
-
-    def _place(self, require: Require, at: Size | None, size: Size, absent: Size, axis: int) -> Size:
-        """A bound as a position from 0 to `size`."""
-        if at is None or at == size:
-            return absent if at is None else size
-        if isinstance(at, int) and isinstance(size, int):
-            return min(max(at + size if at < 0 else at, 0), size)
-        if isinstance(at, int) and at < 0:
-            require.at_least(size, -at, f"`slice` counts {-at} from the end", inputs=(0,), axis=(axis,))
-            return size + at
-        if at == 0:
-            return 0
-        return minimum(at, size)
+            require.at_least(size, start + 1, f"`slice` starts at {start}", argument="start", **where)
+            first = start
+        if stop is None or stop == size:
+            last = size
+        else:
+            last = size + stop if isinstance(stop, int) and stop < 0 else minimum(stop, size)
+        length = last - first
+        if isinstance(start, int) and start < 0 and stop is None:
+            length = minimum(-start, size)
+        require.at_least(length, 1, "`slice` takes nothing", **where)
+        return x.with_shape((*x.shape[:axis], ceil_div(length, self.step), *x.shape[axis + 1 :]))
 
     def forward(self, x: TensorType) -> Any:
-        step = self.step if self.step > 1 else None
-        return Index(In(0), short(x.rank, self.dim % x.rank, Slice(self.start, self.stop, step)))
+        step = self.step if self.step != 1 else None
+        return Index(In(0), short(x.rank, range(x.rank)[self.dim], Slice(self.start, self.stop, step)))
 
 
 @op("narrow", "torch.narrow")

@@ -26,6 +26,8 @@ class Running(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.axis(x, self.dim)
+        if self.dtype == "bool":
+            require.fail("AS303", f"`{self.name}` does not compute in bool", argument="dtype")
         return x.with_dtype(self.dtype or whole_sum(x.dtype))
 
     def forward(self, x: TensorType) -> Any:
@@ -41,11 +43,6 @@ class Cumsum(Running):
 @op("cumprod", "torch.cumprod")
 class Cumprod(Running):
     """Product of the elements up to each, along a dimension."""
-
-    def infer(self, require: Require, x: TensorType) -> TensorType:
-        if self.dtype == "bool":
-            require.fail("AS303", "`cumprod` does not compute in bool", argument="dtype")
-        return super().infer(require, x)
 
 
 @op("topk", "torch.topk")

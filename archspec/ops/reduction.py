@@ -8,11 +8,14 @@ from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, floating_result, normalize_dims
 from archspec.ops.expr import Call, In, Method, Name
-from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, NonNegativeFloat, Optional
+from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, ListOf, Number, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
-from archspec.ops.shaping import Dims, product
+from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
+
+# An empty list means all dimensions to some functions of PyTorch and none to others.
+SomeDims = ListOf(AnyInt, 1, lone=True, title="an axis or a list of axes")
 
 
 def whole_sum(dtype: str) -> str:
@@ -25,7 +28,7 @@ class Reduction(Op):
 
     empty: ClassVar[bool] = True  # does it have a value for no elements?
 
-    dim: Any = arg(Optional(Dims), None, "dimension or dimensions to reduce; left out: all")
+    dim: Any = arg(Optional(SomeDims), None, "dimension or dimensions to reduce; left out: all")
     keepdim = arg(Bool, False, "keep the reduced dimensions, with size 1")
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
@@ -42,8 +45,7 @@ class Reduction(Op):
         return TensorType(dtype, self.reduced(x, axes))
 
     def axes(self, require: Require, x: TensorType) -> tuple[int, ...]:
-        # an empty list is all dimensions, as in PyTorch
-        return normalize_dims(require, x, self.dim) if self.dim else tuple(range(x.rank))
+        return tuple(range(x.rank)) if self.dim is None else normalize_dims(require, x, self.dim)
 
     def not_empty(self, require: Require, x: TensorType, axes: tuple[int, ...]) -> None:
         if self.dim is None and product(x.shape) == 0:
@@ -230,7 +232,7 @@ class Argmin(Position):
 class Spreading(Reduction):
     """Base of standard deviation and variance."""
 
-    correction = arg(NonNegativeFloat, 1.0, "divide by the number of elements less this")
+    correction = arg(Number, 1.0, "divide by the number of elements less this")
     examples = (*Reduction.examples, Example({"dim": -1, "correction": 0}, "float32[B, T, 8]", "float32[B, T]"))
 
     def dtype_of(self, require: Require, x: TensorType) -> str:
@@ -278,7 +280,7 @@ class Norm(Reduction):
 class Logsumexp(Reduction):
     """log(sum(exp(x))), computed without overflow."""
 
-    dim = arg(Dims, doc="dimension or dimensions to reduce")
+    dim = arg(SomeDims, doc="dimension or dimensions to reduce")
     examples = (
         Example({"dim": 1}, "float32[B, T, 8]", "float32[B, 8]"),
         Example({"dim": [-1, -2], "keepdim": True}, "float32[B, 3, H, W]", "float32[B, 3, 1, 1]"),

@@ -28,20 +28,44 @@ def _undocumented(op: Any, inputs: Inputs) -> bool:
     return set(op.output_size) == {1} and x is not None and not (x.is_floating and op.axes < x.rank < op.axes + 3)
 
 
+def _no_axes(op: Any, inputs: Inputs) -> bool:
+    return op.dim == ()
+
+
+def _no_probability(op: Any, inputs: Inputs) -> bool:
+    return not 0 <= op.dropout_p <= 1
+
+
+def _two_ends(op: Any, inputs: Inputs) -> bool:
+    return op.dim is not None and op.end is not None
+
+
+def _strange_lengths(op: Any, inputs: Inputs) -> bool:
+    return not set(op.axes_lengths) <= op.pattern.names
+
+
 # Calls that end the process (PyTorch 2.13 reads out of bounds).
 CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
+    "arange": ("`dim` of a value is archspec's own", _two_ends),
+    "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
+    "attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
     "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
 }
 for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"):
-    STRICTER[_name] = ("with an output size of 1 it is a mean, and takes what its documentation does not", _undocumented)
+    STRICTER[_name] = (
+        "with an output size of 1 it is a mean, and takes what its documentation does not",
+        _undocumented,
+    )
 for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
     STRICTER[_name] = ("integers pass only where p is 0, or in evaluation", _integers)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
+for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):
+    STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
 
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})
