@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Size, minimum
+from archspec.dims import Size, ceil_div, maximum, minimum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.expr import Call, In, Index, Method, Slice
