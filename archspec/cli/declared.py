@@ -22,8 +22,8 @@ def families() -> dict[str, list[type[Op]]]:
 
 
 def title(module: str) -> str:
-    """The first line of a family's docstring."""
-    return first_line(sys.modules[module].__doc__)
+    """The first sentence of a family's docstring, without its dot."""
+    return first_line(sys.modules[module].__doc__).partition(". ")[0].removesuffix(".")
 
 
 def doc(declared: type[Declared]) -> str:

@@ -56,10 +56,10 @@ def ops() -> str:
     parts = [_NOTICE.format("ops"), _OPS]
     grouped = families()
     for module, group in grouped.items():
-        parts.append(f"- {title(module)} {', '.join(f'[`{op.name}`](#{op.name})' for op in group)}")
+        parts.append(f"- {title(module)}: {', '.join(f'[`{op.name}`](#{op.name})' for op in group)}")
     parts.append("")
     for module, group in grouped.items():
-        parts.append(f"## {title(module).removesuffix('.')}\n")
+        parts.append(f"## {title(module)}\n")
         parts += [_op(op) for op in group]
     return _joined(parts)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
+from ruamel.yaml import YAML
 
 import archspec
 import golden
@@ -59,6 +62,31 @@ def test_counted_cost(name: str) -> None:
     assert report.parameters == reference["parameters"]["total"]
     flops = report.flops.evaluate(sizes) if isinstance(report.flops, Dim) else report.flops
     assert flops == reference["flops"]
+
+
+# Other networks of the same papers: a spec's parameters, and the reference it then is.
+VARIANTS = {
+    "resnet34": ("resnet18", {"depths": [3, 4, 6, 3]}),
+    "resnet101": ("resnet50", {"depths": [3, 4, 23, 3]}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_parameters_make_another_network(name: str) -> None:
+    spec, params = VARIANTS[name]
+    report = golden.compare(archspec.compile(SPECS[spec], params=params), load(name), dtypes=("float64",))
+    assert report.ok, "\n".join(report.errors)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_spec_fits_the_json_schema(name: str) -> None:
+    """As an editor sees it: read by another YAML 1.2 reader, held against the schema its first line names."""
+    text = SPECS[name].read_text(encoding="utf-8")
+    reference = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", text.splitlines()[0])
+    assert reference is not None
+    schema = json.loads((SPECS[name].parent / reference[1]).read_text(encoding="utf-8"))
+    found = Draft7Validator(schema).iter_errors(YAML(typ="safe").load(text))
+    assert [error.message for error in found] == []
 
 
 # Slips of a pen that keep a network plausible: (spec, [(text, what replaces it)]).
