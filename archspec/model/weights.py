@@ -132,7 +132,10 @@ def save_state(
     if tied:
         described[TIED] = json.dumps(tied, sort_keys=True)
     with staged(Path(path)) as stage:
-        save_file(tensors, stage, described)
+        try:
+            save_file(tensors, stage, described)
+        except SafetensorError as error:  # the writer's word for a full disk
+            raise OSError(str(error)) from None
 
 
 def load(module: nn.Module, path: str | os.PathLike[str], *, strict: bool = True) -> LoadReport:

@@ -128,6 +128,12 @@ def _translated(error: Exception) -> Exception:
     """What training could not help, as a TrainingError; anything else as it is."""
     if isinstance(error, torch.OutOfMemoryError):
         return TrainingError(f"out of memory: try a smaller `batch_size` ({str(error).splitlines()[0]})")
+    if isinstance(error, ValueError) and str(error).startswith("Expected more than 1 value per channel"):
+        return TrainingError(
+            "the last batch of an epoch has one sample, too few for batch norm: choose another `batch_size`"
+        )
+    if isinstance(error, OSError):
+        return TrainingError(f"the run folder cannot be written: {error}")
     return TrainingError(str(error)) if isinstance(error, DataError) else error
 
 

@@ -241,3 +241,26 @@ def test_from_python(tmp_path: Path) -> None:
     with pytest.raises(package.SpecError, match="AS503"):
         train(DIGITS, params={"classes": 3}, run=tmp_path / "s", quiet=True)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_last_batch_of_one_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "d.csv").write_text("a,b,y\n" + "".join(f"{i % 7},{i % 3},{i % 2}\n" for i in range(20)))
+    (tmp_path / "net.yaml").write_text(
+        'archspec: 1\ninputs: {x: "float32[B, 2]"}\nlayers: [{linear: 4}, batch_norm1d, relu, {linear: 2}]\n'
+        "train: {data: {csv: {path: d.csv, target: y, holdout: 0.15}}, loss: cross_entropy, optimizer: sgd,\n"
+        "  epochs: 1, batch_size: 16}\n"
+    )
+    assert main(["train", str(tmp_path / "net.yaml"), "--run", str(tmp_path / "r")]) == 2
+    assert "the last batch of an epoch has one sample" in capsys.readouterr().err
+    assert facts(tmp_path / "r")["status"] == "failed"
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("archspec.model.weights.save_file", full)
+    assert main(["train", str(DIGITS), *SMALL, "--epochs", "1", "--run", str(tmp_path / "r"), "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert "error[AS505]: the run folder cannot be written" in err and "No space left" in err
+    assert not list((tmp_path / "r").glob(".*")), "nothing half-written"
