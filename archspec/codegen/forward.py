@@ -51,18 +51,20 @@ class Forward:
         self._uses: Counter[Source] = Counter()
         self._last: dict[Source, int] = {}
         self._count_uses()
-        self._names = Names("self", *_POOL)
+        self._defaults()
+        wanted = set(self._wanted.values())
+        self._pool = [name for name in _POOL if name not in wanted]
+        self._names = Names("self", *self._pool)
         self._symbols: dict[str, str] = {}
         self._live: dict[str, Source] = {}
         self._where: dict[Source, str | _Pending] = {}
         self.signature: list[str] = []
         for number, given in enumerate(plan.graph.inputs):
-            name = given.name if given.name in _POOL else self._names.new(identifier(given.name))
+            name = given.name if given.name in self._pool else self._names.new(identifier(given.name))
             self.signature.append(name)
             self._where[(-1, number)] = name
             self._live[name] = (-1, number)
         self._inputs = set(self.signature)
-        self._defaults()
         for number, aligned in enumerate(plan.nodes):
             self._node(number, aligned)
         self._finish()
@@ -119,6 +121,8 @@ class Forward:
             self._where[(number, 0)] = _Pending(own, 0)
             return
         texts, depth = self._read(aligned, expr)
+        if isinstance(expr, Binary) and expr[:2] == ("+", In(0)) and "(" in texts[0] and texts[-1].isidentifier():
+            expr = Binary("+", expr.right, expr.left)  # `x + self.attn(…)`: the shorter first; addition commutes
         text = self._text(number, expr, texts, own)
         outputs = len(aligned.first.outputs)
         if aligned.present is not None:
@@ -137,8 +141,7 @@ class Forward:
             nested = isinstance(expr, (Call, Method, Module, Index, Binary))
             if self._inlines((number, 0), text, depth) and nested:
                 self._forget(number)
-                atom = f"({text})" if isinstance(expr, Binary) else text
-                self._where[(number, 0)] = _Pending(atom, depth + 1)
+                self._where[(number, 0)] = _Pending(text, depth + 1)
                 return
             if isinstance(expr, In):  # nothing is computed: the value has another name
                 self._where[(number, 0)] = texts[expr.index]
@@ -204,8 +207,7 @@ class Forward:
             held = self._where[source]
             if isinstance(held, _Pending):
                 depth = max(depth, held.depth)
-                alone = not isinstance(expr, (Binary, Method, Index))
-                texts.append(held.text[1:-1] if alone and _wrapped(held.text) else held.text)
+                texts.append(held.text)
             else:
                 texts.append(held)
         return texts, depth
@@ -307,10 +309,10 @@ class Forward:
         multiple = len(self.plan.nodes[value[0]].first.outputs) > 1
         if wanted and (named or multiple):
             name = identifier(wanted)
-            if name in self._live or name in _POOL or name in self._inputs:
+            if name in self._live or name in self._pool or name in self._inputs:
                 name = self._names.new(name)
             return name
-        for name in _POOL:
+        for name in self._pool:
             if name not in self._live and name not in avoid:
                 return name
         return self._names.new("x")
@@ -386,7 +388,7 @@ class Forward:
         if len(self.plan.nodes) - number <= _FREE_BEFORE or len(self.plan.instances) > 1:
             self._forget(number)
             return
-        kept = {*_POOL, *self._inputs}
+        kept = {*self._pool, *self._inputs}
         dead = [
             name
             for name, source in self._live.items()
@@ -401,7 +403,6 @@ class Forward:
         graph = self.plan.graph
         if len(texts) == 1:
             text = texts[0]
-            text = text[1:-1] if _wrapped(text) else text
             if self.lines and self.lines[-1][0].startswith(f"{text} = "):
                 statement, comment = self.lines.pop()
                 self.lines.append((f"return {statement[len(text) + 3 :]}", comment))
@@ -432,18 +433,6 @@ def _split_chain(expr: Any) -> tuple[Any, Any]:
         else:
             rest = Attr(rest, link.name)
     return expr, rest
-
-
-def _wrapped(text: str) -> bool:
-    """Is the whole text one pair of parentheses?"""
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    depth = 0
-    for position, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if depth == 0 and position < len(text) - 1:
-            return False
-    return True
 
 
 def _take_first(unpack: Any, target: str) -> str:

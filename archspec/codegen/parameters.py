@@ -43,9 +43,11 @@ class Parameters:
         self._names = Names("self", "i", "nn", "F", "torch", "math", "_", "range", "enumerate")
         self._used: dict[str, Argument] = {}
         self._block: dict[str, tuple[Any, ...]] = {}
+        self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
         self._candidates: list[_Candidate] = []
         if len(plan.instances) > 1:
             self._from_block()
+            self._from_symbols()
             self._from_expressions()
 
     def arguments(self) -> list[Argument]:
@@ -77,7 +79,8 @@ class Parameters:
         for name in found.names:
             if name not in self._used:
                 values = self._block[name]
-                self._used[name] = Argument(name, values, _default(values), False)
+                own_size = name in self._sizes
+                self._used[name] = Argument(name, values, None if own_size else _default(values), own_size)
         if not forward:
             return found.text
         self.stored.update(dict.fromkeys(found.names))
@@ -112,6 +115,19 @@ class Parameters:
                 own = self._names.new(identifier(name))
                 self._block[own] = values
                 self._candidates.append(_Candidate(own, values, (own,)))
+
+    def _from_symbols(self) -> None:
+        """Sizes that the block names itself: `inputs: {x: "float32[B, T, D]"}`."""
+        graph = self.plan.graph
+        for number, given in enumerate(graph.inputs):
+            for axis, size in enumerate(given.type.shape if given.type is not None else ()):
+                name = str(size).removeprefix(f"{graph.name}.")
+                values = tuple(t.inputs[number].shape[axis] for t in self.plan.instances)
+                if name in graph.local_symbols and all(type(v) is int for v in values) and len(set(values)) > 1:
+                    own = self._names.new(identifier(name.lower()))
+                    self._block[own] = values
+                    self._sizes.add(own)
+                    self._candidates.append(_Candidate(own, values, (own,)))
 
     def _from_expressions(self) -> None:
         for aligned in self.plan.nodes:

@@ -134,15 +134,21 @@ def number(value: float) -> str:
 
 def binding_of(text: str) -> int:
     """How strongly a piece of ready text binds (names, calls and indexing are atoms)."""
-    depth = 0
-    for position, char in enumerate(text):
+    depth, loosest, word = 0, _ATOM, ""
+    for char in f"{text} ":
         if char in "([{":
             depth += 1
         elif char in ")]}":
             depth -= 1
-        elif depth == 0 and (char == " " or (char == "-" and position == 0)):
+        if depth or char != " ":
+            word += char
+            continue
+        if word in _BINDING:
+            loosest = min(loosest, _BINDING[word])
+        elif word in ("if", "for", "is", "not", "in", "and", "or"):
             return 0
-    return _ATOM
+        word = ""
+    return min(loosest, _UNARY) if text.startswith("-") else loosest
 
 
 def _checked(dotted: str) -> str:

@@ -45,7 +45,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
         if value is FAILED:
             healthy = False
         else:
-            values[name] = value
+            values[name] = cls.args[name].kind.bind(value, env)
     missing = [name for name, declared in cls.args.items() if declared.required and name not in given]
     if missing:
         _missing(ctx, item, cls, missing)

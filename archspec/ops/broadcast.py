@@ -18,6 +18,7 @@ def broadcast(require: Require, shapes: list[tuple[Size, ...]], op: str, inputs:
     must be equal.
     """
     rank = max(map(len, shapes))
+    alike = all(len(shape) == rank for shape in shapes)
     out: list[Size] = []
     for back in range(rank, 0, -1):
         size: Size = 1
@@ -32,7 +33,7 @@ def broadcast(require: Require, shapes: list[tuple[Size, ...]], op: str, inputs:
             size = require.equal(
                 size,
                 other,
-                f"`{op}` reads two sizes that differ in dimension {-back}",
+                f"`{op}` reads two sizes that differ in dimension {rank - back if alike else -back}",
                 inputs=(inputs[first], inputs[number]),
                 axis=(len(shapes[first]) - back, len(shape) - back),
             )

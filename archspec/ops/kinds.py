@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from archspec.dims import Dim, Size
@@ -26,7 +26,11 @@ class BadValue(Exception):
 
 def show(value: Any) -> str:
     """A value as it would be written in a spec, shortened."""
-    text = {None: "null", True: "true", False: "false"}.get(value, None) if value is None or isinstance(value, bool) else None
+    text = (
+        {None: "null", True: "true", False: "false"}.get(value, None)
+        if value is None or isinstance(value, bool)
+        else None
+    )
     text = text if text is not None else (str(value) if isinstance(value, (int, float, Dim)) else repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -38,6 +42,10 @@ class Kind(Generic[T]):
 
     def parse(self, value: Any) -> T:
         raise NotImplementedError
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        """The value with symbols that are written plainly (`B` in a list of sizes) as the sizes they are."""
+        return value
 
     def literal(self) -> dict[str, Any]:
         """Schema of literal values."""
@@ -165,6 +173,9 @@ class Optional(Kind["T | None"], Generic[T]):
         self.kind = kind
         self.title = f"{kind.title}, or null"
 
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        return self.kind.bind(value, sizes)
+
     def parse(self, value: Any) -> T | None:
         return None if value is None else self.kind.parse(value)
 
@@ -182,6 +193,11 @@ class Spread(Kind["tuple[T, ...]"], Generic[T]):
         self.count = count
         self.kind = kind
         self.title = f"{kind.title}, or a list of {count}" if count > 1 else f"{kind.title}, or a list of one"
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self.kind.bind(each, sizes) for each in value]
+        return self.kind.bind(value, sizes)
 
     def parse(self, value: Any) -> tuple[T, ...]:
         if isinstance(value, (list, tuple)):
@@ -214,6 +230,11 @@ class ListOf(Kind["tuple[T, ...]"], Generic[T]):
         self.most = most
         self.lone = lone
         self.title = title or f"{kind.title}, or a list" if lone else title or f"a list, each {kind.title}"
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self.kind.bind(each, sizes) for each in value]
+        return self.kind.bind(value, sizes)
 
     def parse(self, value: Any) -> tuple[T, ...]:
         if not isinstance(value, (list, tuple)):
@@ -252,6 +273,10 @@ class SizeKind(Kind["Size"]):
         self.least = least
         self.infer = infer  # may be -1: worked out from the rest
         self.title = "a size (an integer or a symbol)" + (", or -1" if infer else "")
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        found = sizes.get(value) if isinstance(value, str) else None
+        return found if isinstance(found, Dim) else value
 
     def parse(self, value: Any) -> Size:
         if isinstance(value, Dim):
@@ -304,6 +329,11 @@ class OneOf(Kind[Any]):
         self.kinds = kinds
         self.title = title or ", or ".join(k.title for k in kinds)
 
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        for kind in self.kinds:
+            value = kind.bind(value, sizes)
+        return value
+
     def parse(self, value: Any) -> Any:
         for kind in self.kinds:
             try:
@@ -329,6 +359,9 @@ class Refined(Kind[T], Generic[T]):
         self.kind = kind
         self.check = check
         self.title = title or kind.title
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        return self.kind.bind(value, sizes)
 
     def parse(self, value: Any) -> T:
         parsed = self.kind.parse(value)

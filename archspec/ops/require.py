@@ -68,6 +68,7 @@ class Require:
         """a as an int; an error where it is only known when the model runs."""
         if isinstance(a, int):
             return a
+        where.setdefault("help", "give the sizes as numbers in `inputs`, or pool to a fixed size first")
         raise Mismatch("AS306", f"{message}, but its size is {a}, known only when the model runs", **where)
 
     def rank(self, x: TensorType, *allowed: int, least: int | None = None, what: str = "input", **where: Any) -> None:
@@ -94,6 +95,9 @@ class Require:
         rank = max(x.rank + extra, 1)
         if not -rank <= dim < rank:
             raise Mismatch(
-                "AS301", f"`{argument}` must be from {-rank} to {rank - 1} for {x}, got {dim}", inputs=(0,), argument=argument
+                "AS301",
+                f"`{argument}` must be from {-rank} to {rank - 1} for {x}, got {dim}",
+                inputs=(0,),
+                argument=argument,
             )
         return dim % rank

@@ -43,7 +43,7 @@ class Inference:
             read = tuple(None if v is None else typed.type_of(v) for v in node.inputs)
             done = TypedNode(node, read)
             typed.nodes.append(done)
-            if not node.calls or UNKNOWN in read:
+            if not node.calls or UNKNOWN in read or bindings is None:
                 done.outputs = (UNKNOWN,) * max(1, len(node.names))
                 continue
             self._node(typed, number, done, bindings, call)
@@ -115,8 +115,11 @@ class Inference:
             self._ops[key] = (op, outputs)
         return op, outputs
 
-    def _bind(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None) -> Bindings:
-        """Sizes of a block's own symbols (`inputs: {x: "float32[N, T, D]"}`) from the types it is called with."""
+    def _bind(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None) -> Bindings | None:
+        """Sizes of a block's own symbols (`inputs: {x: "float32[N, T, D]"}`) from the types it is called with.
+
+        None where a type is not as declared, which has been reported.
+        """
         bindings: Bindings = {}
         for number, (declared, given) in enumerate(zip(graph.inputs, inputs, strict=True)):
             wanted = declared.type
@@ -124,7 +127,7 @@ class Inference:
                 continue
             if given.rank != wanted.rank or given.dtype != wanted.dtype:
                 report.declared(self.diagnostics, graph, number, given, call)
-                continue
+                return None
             for axis, (want, size) in enumerate(zip(wanted.shape, given.shape, strict=True)):
                 local = _local_name(graph, want)
                 if local is not None and local not in bindings:
@@ -133,7 +136,7 @@ class Inference:
                 want = _substitute(want, bindings)
                 if want != size and not self.constraints.equal(size, want):
                     report.declared(self.diagnostics, graph, number, given, call, axis)
-                    break
+                    return None
         return bindings
 
 

@@ -95,7 +95,8 @@ def declared(
         node = call.typed.graph.nodes[call.number]
         span = _read_at(node, number) or node.span
         notes = _context(call)
-    code, message = "AS302", f"`{graph.name}` declares its input `{wanted.name}` as {wanted.type}, got {given}"
+    own = str(wanted.type).replace(f"{graph.name}.", "")
+    code, message = "AS302", f"`{graph.name}` declares its input `{wanted.name}` as {own}, got {given}"
     if axis is not None:
         message += f" (dimension {axis} differs)"
     elif wanted.type is not None:
