@@ -19,6 +19,7 @@ class _Activation(Op):
     """Applied to each element. The dtypes are those PyTorch has kernels for."""
 
     functional: ClassVar[str]
+    leading: ClassVar[tuple[str, ...]] = ()  # arguments written without their name
     dtypes: ClassVar[tuple[str, ...]] = FLOATING
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 8]", "float32[B, 8]"),
@@ -29,11 +30,17 @@ class _Activation(Op):
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
         return x
 
+    def settings(self) -> tuple[list[Any], dict[str, Any]]:
+        named = given(self, *self.args)
+        return [named.pop(name) for name in self.leading if name in named], named
+
     def module(self, x: TensorType) -> Call:
-        return Call(self.counterpart[6:], **given(self, *self.args))
+        first, named = self.settings()
+        return Call(self.counterpart[6:], *first, **named)
 
     def forward(self, x: TensorType) -> Any:
-        return Call(self.functional, In(0), **given(self, *self.args))
+        first, named = self.settings()
+        return Call(self.functional, In(0), *first, **named)
 
 
 class _ToFloat(_Activation):
@@ -100,6 +107,7 @@ class LeakyReLU(_Activation):
     """x where positive, else negative_slope * x."""
 
     functional = "F.leaky_relu"
+    leading = ("negative_slope",)
     negative_slope = arg(Number, 0.01, "slope below zero")
     examples = (*_Activation.examples, Example(0.2, "float64[B, 4]", "float64[B, 4]"))
 
@@ -160,6 +168,7 @@ class ELU(_Activation):
     """x where positive, else alpha * (exp(x) - 1)."""
 
     functional = "F.elu"
+    leading = ("alpha",)
     alpha = arg(Number, 1.0, "limit below zero, negated")
     examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
 
@@ -176,6 +185,7 @@ class CELU(_Activation):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
 
     functional = "F.celu"
+    leading = ("alpha",)
     alpha = arg(NonZero, 1.0, "limit below zero, negated")
     examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
 
@@ -226,6 +236,7 @@ class Softshrink(_Activation):
     """x moved towards zero by lambd; zero within it."""
 
     functional = "F.softshrink"
+    leading = ("lambd",)
     lambd = arg(NonNegativeFloat, 0.5, "width of the zero zone")
     examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
 
@@ -235,6 +246,7 @@ class Hardshrink(_Activation):
     """x, but zero where |x| <= lambd."""
 
     functional = "F.hardshrink"
+    leading = ("lambd",)
     lambd = arg(Number, 0.5, "width of the zero zone")
     examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
 
@@ -308,6 +320,7 @@ class Threshold(_Bounded):
     """x where above the threshold, else the value."""
 
     functional = "F.threshold"
+    leading = ("threshold", "value")
     threshold = arg(Number, doc="what x must exceed to stay")
     value = arg(Number, doc="what stands in for the rest")
     examples = (Example({"threshold": 0.1, "value": 20}, "float32[B, 8]", "float32[B, 8]"),)

@@ -10,7 +10,7 @@ from archspec.ops.expr import Call, In, Module, Name
 from archspec.ops.kinds import AnyInt, BadValue, Bool, Choice, Number, Optional, PositiveInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
-from archspec.ops.tensor import FLOATING, TensorType
+from archspec.ops.tensor import FLOATING, INTEGRAL, TensorType, promote
 
 
 class _Table(Op):
@@ -94,7 +94,11 @@ class EmbeddingBag(_Table):
     def infer(
         self, require: Require, x: TensorType, offsets: TensorType | None = None, weights: TensorType | None = None
     ) -> TensorType:
-        require.dtype(x, "int64", "int32", what="the indices of `embedding_bag`", inputs=(0,))
+        if offsets is None or not {x.dtype, offsets.dtype} <= {*INTEGRAL, "bool"}:
+            index = x
+        else:  # PyTorch brings the two to one dtype
+            index = x.with_dtype(promote(x.dtype, offsets.dtype))
+        require.dtype(index, "int64", "int32", what="the indices of `embedding_bag`", inputs=(0,))
         require.rank(x, 1, 2, what="the indices of `embedding_bag`", inputs=(0,))
         bags = x.shape[0]
         if x.rank == 2:
@@ -107,7 +111,7 @@ class EmbeddingBag(_Table):
         elif offsets is None:
             require.fail("AS301", "`embedding_bag` needs offsets with indices of 1 dimension", inputs=(0,))
         else:
-            require.dtype(offsets, "int64", "int32", what="the offsets of `embedding_bag`", inputs=(1,))
+            require.dtype(offsets, *INTEGRAL, "bool", what="the offsets of `embedding_bag`", inputs=(1,))
             require.rank(offsets, 1, what="the offsets of `embedding_bag`", inputs=(1,))
             bags = offsets.shape[0]
             if self.include_last_offset:

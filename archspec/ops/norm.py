@@ -297,4 +297,4 @@ class LocalResponseNorm(Op):
         return Call("nn.LocalResponseNorm", self.size, **given(self, "alpha", "beta", "k"))
 
     def forward(self, x: TensorType) -> Any:
-        return Call("F.local_response_norm", In(0), **given(self, "size", "alpha", "beta", "k"))
+        return Call("F.local_response_norm", In(0), self.size, **given(self, "alpha", "beta", "k"))

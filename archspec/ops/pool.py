@@ -118,6 +118,11 @@ class _LPPool(_Pool):
         if self.norm_type == 0:
             raise BadValue("`norm_type` must not be 0", ("norm_type",))
 
+    def module(self, x: TensorType) -> Call:
+        settings = self.settings()
+        del settings["norm_type"]
+        return Call(self.counterpart[6:], self.norm_type, **settings)
+
     def infer(self, require: Require, x: TensorType) -> TensorType:
         y = super().infer(require, x)
         return y if x.is_floating else y.with_dtype("float32")

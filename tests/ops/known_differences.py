@@ -23,6 +23,10 @@ def _integers(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and not inputs[0].is_floating
 
 
+def _unchecked_dropout(op: Any, inputs: Inputs) -> bool:
+    return _integers(op, inputs) or op.p in (0, 1)
+
+
 def _undocumented(op: Any, inputs: Inputs) -> bool:
     x = inputs[0]
     return set(op.output_size) == {1} and x is not None and not (x.is_floating and op.axes < x.rank < op.axes + 3)
@@ -61,7 +65,7 @@ for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d
         _undocumented,
     )
 for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-    STRICTER[_name] = ("integers pass only where p is 0, or in evaluation", _integers)
+    STRICTER[_name] = ("where p is 0 or 1, and in evaluation, PyTorch does not look at the input", _unchecked_dropout)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
 for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):
