@@ -1,4 +1,4 @@
-"""The closed set of ops a spec may name."""
+"""The closed set of ops a spec may name. A family (a file) is imported when one of its ops is asked for."""
 
 from __future__ import annotations
 
@@ -10,47 +10,54 @@ from archspec.ops.base import Op
 
 O = TypeVar("O", bound=type[Op])  # noqa: E741
 
-FAMILIES = (
-    "linear",
-    "conv",
-    "pool",
-    "adaptive",
-    "norm",
-    "activation",
-    "dropout",
-    "embedding",
-    "padding",
-    "upsample",
-    "arithmetic",
-    "pointwise",
-    "comparison",
-    "joining",
-    "indexing",
-    "shaping",
-    "rearrange",
-    "reduction",
-    "ordering",
-    "arranging",
-    "products",
-    "similarity",
-    "creation",
-    "parameters",
-    "recurrent",
-    "cells",
-    "attention",
-    "multihead",
-)
+# Each family with its ops. An op that is declared and not listed here, or listed and not declared, is an error.
+FAMILIES = {
+    "linear": "linear bilinear identity",
+    "conv": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+    "pool": "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d",
+    "adaptive": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
+    " adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
+    "norm": "batch_norm1d batch_norm2d batch_norm3d instance_norm1d instance_norm2d instance_norm3d"
+    " layer_norm rms_norm group_norm local_response_norm",
+    "activation": "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus softsign softshrink"
+    " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu softmax softmin log_softmax"
+    " softmax2d",
+    "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
+    "embedding": "embedding embedding_bag",
+    "padding": "pad",
+    "upsample": "interpolate pixel_shuffle pixel_unshuffle channel_shuffle",
+    "arithmetic": "add mul sub rsub div remainder pow maximum minimum clamp",
+    "pointwise": "neg abs square sign floor ceil trunc round exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal"
+    " sin cos tan asin acos atan sinh cosh erf isnan isfinite isinf logical_not to",
+    "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor where masked_fill",
+    "joining": "concat stack chunk split unbind",
+    "indexing": "select slice narrow index_select gather take_along_dim",
+    "shaping": "flatten unflatten reshape permute transpose movedim squeeze unsqueeze expand contiguous",
+    "rearrange": "rearrange",
+    "reduction": "mean sum prod max min amax amin argmax argmin std var norm logsumexp any all",
+    "ordering": "cumsum cumprod topk sort argsort",
+    "arranging": "roll flip repeat_interleave tile tril triu diagonal",
+    "products": "matmul einsum",
+    "similarity": "normalize cosine_similarity pairwise_distance",
+    "creation": "arange zeros ones full one_hot",
+    "parameters": "parameter buffer",
+    "recurrent": "lstm gru rnn",
+    "cells": "lstm_cell gru_cell rnn_cell",
+    "attention": "attention",
+    "multihead": "multihead_attention",
+}
+_FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names.split()}
 
 _ops: dict[str, type[Op]] = {}
-_loaded: set[str] = set()
 
 
 def op(name: str, counterpart: str = "") -> Callable[[O], O]:
     """Class decorator: register an op under its `snake_case` name; `counterpart` is its PyTorch name."""
 
     def register(cls: O) -> O:
-        if name in _ops:
-            raise ValueError(f"op {name!r} is declared twice")
+        family = cls.__module__.rpartition(".")[2]
+        if name in _ops or _FAMILY_OF.get(name) != family:
+            raise ValueError(f"op {name!r} is declared twice, or not listed under {family!r} in FAMILIES")
         cls.name = name
         cls.counterpart = counterpart
         _ops[name] = cls
@@ -59,14 +66,23 @@ def op(name: str, counterpart: str = "") -> Callable[[O], O]:
     return register
 
 
+def find(name: str) -> type[Op] | None:
+    """The op of this name."""
+    found = _ops.get(name)
+    if found is None and name in _FAMILY_OF:
+        import_module(f"archspec.ops.{_FAMILY_OF[name]}")
+        found = _ops[name]
+    return found
+
+
+def names() -> list[str]:
+    """The names of all ops, none of which is imported for it."""
+    return list(_FAMILY_OF)
+
+
 def all_ops() -> dict[str, type[Op]]:
-    """Every op by name. Families are imported on first use."""
-    if not _loaded:
+    """Every op by name, in the order of `FAMILIES`."""
+    if len(_ops) < len(_FAMILY_OF):
         for family in FAMILIES:
             import_module(f"archspec.ops.{family}")
-        _loaded.update(FAMILIES)
-    return _ops
-
-
-def find(name: str) -> type[Op] | None:
-    return all_ops().get(name)
+    return {name: _ops[name] for name in _FAMILY_OF}
