@@ -40,7 +40,7 @@ def ticks(low: float, high: float, count: int = 6) -> tuple[float, ...]:
     """About `count` round numbers (1, 2, 2.5 or 5 times a power of ten apart) that enclose low and high."""
     if not high > low:
         spread = abs(low) or 1.0
-        low, high = low - spread / 2, high + spread / 2
+        low, high = low - spread / 10, high + spread / 10
     raw = (high - low) / max(1, count - 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))

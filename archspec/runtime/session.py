@@ -244,7 +244,10 @@ def _shown(value: Any) -> str:
 def settings(given: Plan) -> dict[str, Any]:
     """What the report shows of the recipe."""
     recipe = given.recipe
-    losses = [f"{words(t.loss)} ({t.input} against {t.target}, weight {t.weight:g})" for t in recipe.losses]
+    losses = [
+        f"{words(t.loss)} ({t.input} against {t.target})" + (f", weight {t.weight:g}" if t.weight != 1 else "")
+        for t in recipe.losses
+    ]
     out: dict[str, Any] = {
         "loss": losses,
         "optimizer": words(recipe.optimizer),

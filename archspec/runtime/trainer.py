@@ -53,7 +53,7 @@ class Trainer:
         whole = self.per_epoch * recipe.batch_size
         self.samples_per_epoch = whole if recipe.batch is not None else len(data.train)
         self.total = self.per_epoch * recipe.epochs
-        self.log_every = min(100, max(10, self.total // 200))
+        self.log_every = min(100, max(1, self.total // 50))
         optimizer = build_optimizer(recipe.optimizer, prepared.module)
         schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch)
         self.state = TrainState(prepared.module, optimizer, schedule)

@@ -63,8 +63,8 @@ def test_the_folder_is_enough_to_have_the_model_again(digits_run: Path) -> None:
     emitted = pipeline.source(digits_run / "spec.yaml").replace("spec.yaml", DIGITS.name)
     assert (digits_run / "model.py").read_text(encoding="utf-8") == emitted
     text = (digits_run / "spec.yaml").read_text(encoding="utf-8")
-    assert text == DIGITS.read_text(encoding="utf-8").replace("[32, 64, 64]", "[4, 8, 8]").replace(
-        "epochs: 12", "epochs: 2"
+    assert text == DIGITS.read_text(encoding="utf-8").replace("[16, 32, 64]", "[4, 8, 8]").replace(
+        "epochs: 15", "epochs: 2"
     )
 
 

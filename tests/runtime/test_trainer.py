@@ -116,8 +116,11 @@ def test_what_the_folder_holds(tmp_path: Path) -> None:
     epochs = [e for e in lines if e["kind"] == "epoch"]
     steps = [e for e in lines if e["kind"] == "step"]
     assert [e["epoch"] for e in epochs] == [1, 2, 3] and [e["step"] for e in epochs] == [23, 46, 69]
-    assert [e["step"] for e in steps] == [10, 20, 30, 40, 50, 60]
+    assert [e["step"] for e in steps] == list(range(1, 70))
     assert state.samples == 3 * 1437 and state.step == 69
+    first = [e["loss"] for e in steps if e["epoch"] == 1]
+    sizes = [64] * 22 + [29]
+    assert sum(a * b for a, b in zip(first, sizes, strict=True)) / 1437 == pytest.approx(epochs[0]["train_loss"])
     best = max(epochs, key=lambda e: (e["accuracy"], -e["loss"]))
     assert state.best == best["accuracy"]
     assert [e["best"] for e in epochs][state.best_epoch - 1]
@@ -303,3 +306,15 @@ def test_metrics_lines_are_json(tmp_path: Path) -> None:
     train(tmp_path / "run", recipe(epochs=1))
     for line in (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         assert isinstance(json.loads(line), dict)
+
+
+def test_a_step_line_holds_the_mean_since_the_line_before(tmp_path: Path) -> None:
+    given = recipe(epochs=5, batch_size=16, schedule=("constant", {}))  # 450 steps: every ninth
+    train(tmp_path / "coarse", given)
+    train(tmp_path / "same", recipe(epochs=1, batch_size=16, schedule=("constant", {})))  # 90: every one
+    single = [e["loss"] for e in read_metrics(tmp_path / "same") if e["kind"] == "step"]
+    coarse = [e for e in read_metrics(tmp_path / "coarse") if e["kind"] == "step"]
+    assert [e["step"] for e in coarse] == list(range(9, 451, 9))
+    sizes = torch.tensor([16.0] * 89 + [13])
+    sums = (torch.tensor(single) * sizes).view(10, 9).sum(1) / sizes.view(10, 9).sum(1)
+    assert [e["loss"] for e in coarse[:10]] == pytest.approx(sums.tolist(), rel=1e-5)  # the first epoch of both is one
