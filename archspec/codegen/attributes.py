@@ -9,7 +9,7 @@ from archspec.codegen.names import is_attribute
 from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.printer import quoted
 from archspec.codegen.tree import Chain, Counted
-from archspec.graph.names import RESERVED
+from archspec.graph.reserved import RESERVED
 
 _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
 

@@ -365,7 +365,7 @@ class Forward:
         self.lines[-1] = (self.lines[-1][0], ", ".join(shapes))
 
     def _shape(self, aligned: NodePlan, output: int) -> str:
-        types = [MISSING if d is MISSING else d.outputs[output] for d in aligned.done]
+        types: list[Any] = [MISSING if d is MISSING else d.outputs[output] for d in aligned.done]
         known = [t for t in types if t is not MISSING]
         if len({t.rank for t in known}) > 1:
             return "[...]"

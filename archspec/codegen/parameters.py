@@ -131,7 +131,7 @@ class Parameters:
 
     def _from_expressions(self) -> None:
         for aligned in self.plan.nodes:
-            calls = [MISSING if d is MISSING else d.node.calls[0] for d in aligned.done]
+            calls: list[Any] = [MISSING if d is MISSING else d.node.calls[0] for d in aligned.done]
             first = next(c for c in calls if c is not MISSING)
             if isinstance(first, OpCall) and aligned.node.raw is not None:
                 for key, text in _written(first, aligned.node.raw):
@@ -144,10 +144,11 @@ class Parameters:
             template = parse_template(text)
         except ExpressionError:
             return
-        if not template.whole or not template.names <= self._block.keys() or not template.names:
+        tree = template.tree
+        if tree is None or not template.names <= self._block.keys() or not template.names:
             return
-        if all(isinstance(v, _SIMPLE) or v is MISSING for v in values) and _means_the_same(template.tree):
-            python = ast.unparse(template.tree)
+        if all(isinstance(v, _SIMPLE) or v is MISSING for v in values) and _means_the_same(tree):
+            python = ast.unparse(tree)
             self._candidates.append(_Candidate(python, tuple(values), tuple(sorted(template.names))))
 
 

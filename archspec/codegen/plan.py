@@ -122,9 +122,9 @@ class Planner:
 
     def _align(self, plan: ClassPlan) -> None:
         instances = plan.instances
-        order: list[Any] = []
         items = {id(typed): _items(typed) for typed in instances}
-        for typed in instances:  # union of the items, each instance's order kept
+        order: list[Any] = list(items[id(instances[0])])
+        for typed in instances[1:]:  # union of the items, each instance's order kept
             at = 0
             for item in items[id(typed)]:
                 if item in order:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 class In(NamedTuple):
     """The op's input number `index`."""
 
-    index: int
+    index: int  # type: ignore[assignment]
 
 
 class Name(NamedTuple):
