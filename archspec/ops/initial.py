@@ -194,17 +194,21 @@ class InitKind(Kind[Init]):
         bare = [n for n, table in self.table.items() if all(default is not None for _, default in table.values())]
         options: list[dict[str, Any]] = [{"enum": bare}]
         for name, table in self.table.items():
+            needed = [key for key, (_, default) in table.items() if default is None]
+            arguments: dict[str, Any] = {
+                "type": "object",
+                "properties": {key: kind.schema() for key, (kind, _) in table.items()},
+                "additionalProperties": False,
+            }
+            if needed:
+                arguments["required"] = needed
+            forms = [arguments] if needed else [arguments, {"type": "null"}]
             if table:
-                arguments = {
-                    "type": "object",
-                    "properties": {key: kind.schema() for key, (kind, _) in table.items()},
-                    "additionalProperties": False,
-                }
-                first = next(iter(table.values()))[0].schema()
-                options.append({
-                    "type": "object",
-                    "properties": {name: {"anyOf": [arguments, first]}},
-                    "required": [name],
-                    "additionalProperties": False,
-                })  # fmt: skip
+                forms.append(next(iter(table.values()))[0].schema())
+            options.append({
+                "type": "object",
+                "properties": {name: {"anyOf": forms}},
+                "required": [name],
+                "additionalProperties": False,
+            })  # fmt: skip
         return {"anyOf": options}

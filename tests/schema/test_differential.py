@@ -110,7 +110,7 @@ def made_wrong(draw: st.DrawFn) -> str:
 OF_STRUCTURE = ("AS201", "AS203", "AS214", "AS216")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(made_wrong())
 def test_what_the_schema_refuses_the_stages_refuse(text: str) -> None:
     said = by_schema(text)
@@ -118,7 +118,7 @@ def test_what_the_schema_refuses_the_stages_refuse(text: str) -> None:
         assert by_stages(text) != [], said
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(made_wrong())
 def test_what_is_wrong_with_the_structure_the_schema_refuses(text: str) -> None:
     said = [line for line in by_stages(text) if line.startswith(OF_STRUCTURE) and not by_names_of_blocks(line)]
@@ -127,5 +127,5 @@ def test_what_is_wrong_with_the_structure_the_schema_refuses(text: str) -> None:
 
 
 def by_names_of_blocks(line: str) -> bool:
-    """What JSON Schema cannot say: which parameters a block has, that an item has one block, and no tie on a `use`."""
-    return "parameter" in line or ("AS214" in line and "`A`" in line)
+    """What JSON Schema cannot say: which parameters a block has, which blocks there are, and that an item has one."""
+    return "parameter" in line or ("AS214" in line and "`A`" in line) or line.endswith("no key `A`")

@@ -1,0 +1,78 @@
+"""The schema file: what the declarations give, and that it is kept up to date."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+from schema_cases import ROOT
+
+from archspec.ops.registry import all_ops
+from archspec.schema.__main__ import main
+
+FILE = ROOT / "schemas" / "archspec-1.schema.json"
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(FILE.read_text())
+    return loaded
+
+
+def test_it_is_up_to_date() -> None:
+    assert main(["--check", "-o", str(FILE)]) == 0
+
+
+def test_writing_and_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "deep" / "schema.json"
+    assert main(["--check", "-o", str(path)]) == 1
+    assert main(["-o", str(path)]) == 0
+    assert main(["--check", "-o", str(path)]) == 0
+    path.write_text(path.read_text().replace("linear", "lienar"))
+    assert main(["--check", "-o", str(path)]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert main(["-o", str(tmp_path)]) == 2
+
+
+def test_it_is_a_schema(schema: dict[str, Any]) -> None:
+    Draft7Validator.check_schema(schema)
+
+
+def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+    def references(data: Any) -> set[str]:
+        if isinstance(data, dict):
+            own = {data["$ref"]} if isinstance(data.get("$ref"), str) else set()
+            return own.union(*map(references, data.values()))
+        return set().union(*map(references, data)) if isinstance(data, list) else set()
+
+    found = references(schema)
+    assert found
+    assert {ref.removeprefix("#/definitions/") for ref in found} <= set(schema["definitions"])
+
+
+def test_every_op_is_offered_with_its_documentation(schema: dict[str, Any]) -> None:
+    offered = schema["definitions"]["full_item"]["properties"]
+    for name, op in all_ops().items():
+        arguments = schema["definitions"][offered[name]["$ref"].removeprefix("#/definitions/")]
+        assert arguments["description"].startswith((op.__doc__ or "").split("\n")[0].rstrip(".")[:20])
+        assert set(arguments["anyOf"][0]["properties"]) == set(op.args)
+
+
+def test_the_examples_of_every_op_are_accepted(schema: dict[str, Any]) -> None:
+    item = Draft7Validator({**schema["definitions"]["item"], "definitions": schema["definitions"]})
+    for name, op in all_ops().items():
+        for example in op.examples:
+            errors = [error.message for error in item.iter_errors({name: example.args})]
+            assert not errors, (name, example.args)
+
+
+def test_defaults_are_accepted_by_their_own_schema(schema: dict[str, Any]) -> None:
+    for name, op in all_ops().items():
+        properties = schema["definitions"][f"op_{name}"]["anyOf"][0]["properties"]
+        for key, declared in op.args.items():
+            if not declared.required:
+                own = Draft7Validator({**properties[key], "definitions": schema["definitions"]})
+                assert own.is_valid(properties[key]["default"]), (name, key)
