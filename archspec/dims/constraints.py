@@ -140,6 +140,8 @@ class Constraints:
             answer = self._decide(f, at_least, text)
         except TooComplex:
             answer = self._commit(Requirement(f, at_least, text))
+        except ZeroDivisionError:
+            answer = self._refuse_known(f.symbols, text)
         if answer:
             self._asked.add((f, at_least))
         return answer
@@ -194,8 +196,18 @@ class Constraints:
         if len(parts) > 1:  # the sum reaches 0 only with every part at its end
             for end, total in ((1, high), (0, low)):
                 if total == 0 and (end or not at_least):
-                    return all(self._ask(p - (e[end] or 0), False, text) for p, e in zip(parts, ends, strict=True))
+                    return self._all((p - (e[end] or 0) for p, e in zip(parts, ends, strict=True)), text)
         return self._raw(f, at_least, text)
+
+    def _all(self, zeros: Iterable[Size], text: str) -> bool:
+        """Each is 0; nothing is recorded if one is refused."""
+        before = dict(self._known), dict(self._allowed), dict(self._solved), set(self._asked)
+        count = len(self.requirements)
+        if all(self._ask(f, False, text) for f in zeros):
+            return True
+        self._known, self._allowed, self._solved, self._asked = before
+        del self.requirements[count:]
+        return False
 
     def _part_bounds(self, f: Dim) -> Interval:
         if len(f.symbols) == 1:
@@ -224,6 +236,8 @@ class Constraints:
             fits = self._narrow(new)
         except TooComplex:  # the condition stands; only less follows from it
             fits = True
+        except ZeroDivisionError:  # a size would be divided by one that is now known to be 0
+            fits = False
         if fits:
             return True
         self._known, self._allowed, self._solved = before
@@ -349,5 +363,5 @@ def _solve_within(f: Dim, name: str, at_least: bool, now: Values) -> Values | No
             found = solve(f.subs({name: step * symbol(name) + (low - step)}), name, at_least)
             return None if found is None else found.map(step, low - step)
         return solve(f, name, at_least)
-    except TooComplex:
+    except (TooComplex, ZeroDivisionError):
         return None

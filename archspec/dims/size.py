@@ -233,8 +233,6 @@ class Dim:
     def __rmod__(self, other: int) -> Size:
         return other - self * floor_div(other, self) if isinstance(other, int) else NotImplemented
 
-    # -- use -----------------------------------------------------------------------------------------------
-
     def subs(self, values: Mapping[str, Size]) -> Size:
         """The size with sizes put in for symbols; symbols not named stay."""
         if self.symbols.isdisjoint(values):
@@ -248,7 +246,7 @@ class Dim:
         return total
 
     def evaluate(self, values: Mapping[str, int]) -> int:
-        """Its value; raises KeyError for a symbol without one, ZeroDivisionError where a divisor is 0."""
+        """Its value; raises KeyError for a symbol without one, and ZeroDivisionError."""
         total = 0
         for m, c in self.terms:
             for atom in m:

@@ -258,3 +258,48 @@ def test_too_complex_is_only_raised_by_arithmetic() -> None:
         for _ in range(100):
             size = (3 * size) // 2
     assert Constraints().at_least(size, 3)
+
+
+PROMISE = st.fixed_dictionaries(
+    {}, optional={"min": st.integers(1, 4), "max": st.integers(8, 12), "multiple_of": st.integers(1, 4)}
+)
+PROMISES = st.fixed_dictionaries({}, optional=dict.fromkeys("HWT", PROMISE))
+
+
+@st.composite
+def sums(draw: st.DrawFn) -> Size:
+    """A few symbols, floors, remainders and products, added."""
+    total: Size = draw(st.integers(-4, 8))
+    for name in draw(st.lists(st.sampled_from("HWT"), max_size=3)):
+        x, k, other = symbol(name), draw(st.integers(1, 4)), symbol(draw(st.sampled_from("HWT")))
+        summands: tuple[Size, ...] = (x, (x + draw(st.integers(0, 3))) // k, x % k, x * other)
+        total = total + draw(st.sampled_from([-2, -1, 1, 1, 2])) * draw(st.sampled_from(summands))
+    return total
+
+
+@settings(max_examples=150, deadline=None)
+@given(PROMISES, st.lists(st.tuples(st.sampled_from(["equal", "at_least"]), sums(), sums()), min_size=1, max_size=5))
+def test_promises_and_requirements_of_several_symbols(
+    promises: dict[str, dict[str, int]], questions: list[tuple[str, Size, Size]]
+) -> None:
+    facts = Facts(promises)
+    inside = [[n for n in range(1, 13) if n in facts.domain(name)] for name in "HWT"]
+    full = [{"H": h, "W": w, "T": t} for h in inside[0] for w in inside[1] for t in inside[2]]
+    left = full
+    c = Constraints(facts)
+    for kind, a, b in questions:
+        sign = [(env, evaluate(a, env) - evaluate(b, env)) for env in left]
+        truth = [env for env, s in sign if (s == 0 if kind == "equal" else s >= 0)]
+        if getattr(c, kind)(a, b):
+            left = truth
+        else:
+            assert truth == [] and c.explain()
+        assert [env for env in full if all(r.holds(env) for r in c.requirements)] == left
+        code = compile(" and ".join(f"({text})" for text in ["True", *c.summary()]), "summary", "eval")
+        assert [env for env in full if eval(code, {"max": max, "min": min}, dict(env))] == left
+
+
+def test_a_refused_sum_leaves_nothing_behind() -> None:
+    c = Constraints()
+    assert not c.equal(H % 3 + (T + 1) // 2 * 2 + W, 2)
+    assert c.requirements == [] and c.equal(H, 2)
