@@ -119,18 +119,18 @@ def parse_expression(source: str, shift: int) -> ast.expr:
 
 # What other languages write, and how it is said here.
 _FOREIGN = (
-    (re.compile(r"&&|\|\|"), "`&&` and `||` are written `and` and `or`"),
-    (re.compile(r"\?"), "a choice is written `x if c else y`"),
-    (re.compile(r"\$"), "a parameter is written without `$` inside `$(…)`"),
-    (re.compile(r"#"), "`#` has no meaning here"),
-    (re.compile(r"!(?!=)"), "`!` is written `not`"),
-    (re.compile(r"(?<![=!<>:])=(?!=)"), "`=` assigns; equality is `==`"),
+    (r"&&|\|\|", "`&&` and `||` are written `and` and `or`"),
+    (r"\?", "a choice is written `x if c else y`"),
+    (r"\$", "a parameter is written without `$` inside `$(…)`"),
+    (r"#", "`#` has no meaning here"),
+    (r"!(?!=)", "`!` is written `not`"),
+    (r"(?<![=!<>:])=(?!=)", "`=` assigns; equality is `==`"),
 )
 
 
 def _syntax(source: str, shift: int, error: SyntaxError) -> ExpressionError:
     for sign, words in _FOREIGN:
-        found = sign.search(source)
+        found = re.search(sign, source)
         if found is not None:
             return ExpressionError(f"not an expression: {words}", shift + found.start(), len(found.group()))
     # Columns of a SyntaxError count from 1, and the parenthesis before the text is one more.

@@ -15,7 +15,7 @@ import yaml
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 from archspec.source.scalars import TooLargeError, resolve
-from archspec.source.text import FORBIDDEN, INVISIBLE, decode
+from archspec.source.text import decode, forbidden, invisible
 
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # with aliases expanded
@@ -331,15 +331,14 @@ class _Reader:
             )
         if len(value) > MAX_KEY:
             raise self.stop("AS104", span, f"a key of {len(value)} characters; at most {MAX_KEY}")
-        if not value.isascii():
-            hidden = INVISIBLE.search(value)
-            if hidden is not None:
-                raise self.stop(
-                    "AS105",
-                    span,
-                    f"the key `{value}` holds the invisible character U+{ord(hidden.group()):04X}",
-                    help="type the key again",
-                )
+        hidden = invisible(value)
+        if hidden is not None:
+            raise self.stop(
+                "AS105",
+                span,
+                f"the key `{value}` holds the invisible character U+{ord(hidden.group()):04X}",
+                help="type the key again",
+            )
         return value, span
 
     # -- scalars -----------------------------------------------------------------------------------------------
@@ -352,8 +351,8 @@ class _Reader:
             raise self.stop("AS104", self.place(event), f"a text of {len(text):,} characters; at most {MAX_SCALAR:,}")
         if style in ("|", ">"):
             span = self.block_end(span)
-        if style == '"' and not text.isprintable():
-            bad = FORBIDDEN.search(text)
+        if style == '"':
+            bad = forbidden(text)
             if bad is not None:
                 raise self.stop(
                     "AS105", span, f"an escape gives the character U+{ord(bad.group()):04X}, which is not text"

@@ -10,7 +10,8 @@ _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"(?P<inf>[-+]?)\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_SPECIAL = {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")}
+_SPECIAL |= dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan"))
 
 
 class TooLargeError(ValueError):
@@ -33,12 +34,7 @@ def resolve(text: str) -> str | int | float | bool | None:
             if real in (float("inf"), float("-inf")):
                 raise TooLargeError(f"the number {text[:40]} is larger than a float64 can hold")
             return real
-        special = _SPECIAL.fullmatch(text)
-        if special is not None:
-            if special["inf"] is None:
-                return float("nan")
-            return float("-inf") if special["inf"] == "-" else float("inf")
-        return text
+        return _SPECIAL.get(text, text)
     if text in _NULL:
         return None
     return _BOOL.get(text, text)

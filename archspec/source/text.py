@@ -10,14 +10,27 @@ MAX_BYTES = 1 << 20
 
 # Not text (C0 and C1 controls, surrogates, noncharacters), line breaks that editors count differently, and the
 # characters that make a reader see another order than the machine (bidirectional embeddings, overrides, isolates).
-FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+_FORBIDDEN = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\ufeff"
+    r"\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
 # In a key also what cannot be seen.
-INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]"
+_INVISIBLE = (
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]"
 )
+
+
+def forbidden(text: str) -> re.Match[str] | None:
+    """The first character of a text that no spec may hold."""
+    if text.replace("\n", "").isprintable():  # the common case; what is printable is not forbidden
+        return None
+    return re.search(_FORBIDDEN, text)
+
+
+def invisible(text: str) -> re.Match[str] | None:
+    """The first character of a text that cannot be seen."""
+    return None if text.isascii() else re.search(_INVISIBLE, text)
 
 
 def newlines(text: str) -> str:
@@ -61,15 +74,14 @@ def decode(text: str | bytes, file: str, diagnostics: Diagnostics) -> str | None
     else:
         decoded = text
     decoded = newlines(decoded.removeprefix("\ufeff"))
-    if not decoded.isascii() or not decoded.isprintable():
-        bad = FORBIDDEN.search(decoded)
-        if bad is not None:
-            diagnostics.error("AS105", _point(decoded, bad.start(), file, 1), _forbidden(bad.group()))
-            return None
+    bad = forbidden(decoded)
+    if bad is not None:
+        diagnostics.error("AS105", _point(decoded, bad.start(), file, 1), _what(bad.group()))
+        return None
     return decoded
 
 
-def _forbidden(char: str) -> str:
+def _what(char: str) -> str:
     code = f"U+{ord(char):04X}"
     if char == "\0":
         return "the file holds a NUL character: it is binary, or was damaged"
