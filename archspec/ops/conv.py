@@ -28,7 +28,7 @@ class _Convolution(Spatial):
 
     def in_channels(self, require: Require, x: TensorType) -> int:
         require.floating(x, f"the input of `{self.name}`", inputs=(0,))
-        channels = self.channels(require, x, "has weights for each input channel")
+        channels = self.channels(require, x)
         require.divisible(
             channels,
             self.groups,

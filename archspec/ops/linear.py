@@ -26,9 +26,10 @@ class Linear(Op):
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
-        require.floating(x, inputs=(0,))
-        require.rank(x, least=1, inputs=(0,))
-        require.known(x.shape[-1], "`linear` has one weight for each feature of the last dimension", inputs=(0,))
+        require.floating(x, "the input of `linear`", inputs=(0,))
+        require.rank(x, least=1, what="the input of `linear`", inputs=(0,))
+        message = "the last dimension of the input of `linear` must be known"
+        require.known(x.shape[-1], message, inputs=(0,), axis=(x.rank - 1,))
         return x.with_shape((*x.shape[:-1], self.out_features))
 
     def state(self, x: TensorType) -> tuple[State, ...]:
@@ -56,7 +57,7 @@ class Bilinear(Op):
     )
 
     def infer(self, require: Require, x1: TensorType, x2: TensorType) -> TensorType:
-        require.floating(x1, inputs=(0,))
+        require.floating(x1, "the input of `bilinear`", inputs=(0,))
         require.same_dtype(x1, x2, "the inputs of `bilinear`", inputs=(0, 1))
         require.rank(x1, least=1, what="the input of `bilinear`", inputs=(0,))
         require.rank(x2, x1.rank, what="the second input of `bilinear`", inputs=(1,))
@@ -67,7 +68,10 @@ class Bilinear(Op):
             )
         for number, x in enumerate((x1, x2)):
             require.known(
-                x.shape[-1], "`bilinear` has weights for each pair of features", inputs=(number,), axis=(x.rank - 1,)
+                x.shape[-1],
+                "the last dimension of an input of `bilinear` must be known",
+                inputs=(number,),
+                axis=(x.rank - 1,),
             )
         return x1.with_shape((*shape, self.out_features))
 

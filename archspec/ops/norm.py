@@ -61,7 +61,9 @@ class _BatchNorm(_Tracked):
         what = f"the input of `{self.name}`"
         require.floating(x, what, inputs=(0,))
         require.rank(x, *self.ranks, what=what, inputs=(0,))
-        require.known(x.shape[1], f"`{self.name}` has parameters for each channel", inputs=(0,), axis=(1,))
+        require.known(
+            x.shape[1], f"the channel dimension of the input of `{self.name}` must be known", inputs=(0,), axis=(1,)
+        )
         if not self.track_running_stats:  # also normalises by the batch in evaluation
             values = prod((x.shape[0], *x.shape[2:]))
             require.at_least(values, 2, f"`{self.name}` has too few values for each channel", inputs=(0,))
@@ -79,7 +81,7 @@ class _InstanceNorm(_Tracked):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.floating(x, f"the input of `{self.name}`", inputs=(0,))
         sizes = self.spatial(require, x)
-        self.channels(require, x, "is told the number of channels")
+        self.channels(require, x)
         require.at_least(prod(sizes), 2, f"`{self.name}` has too few values for each channel", inputs=(0,))
         return x
 
@@ -182,7 +184,7 @@ class _LastDims(Op):
             if self.normalized_shape is not None:
                 message = f"`normalized_shape` differs from the input of `{self.name}`"
                 size = require.equal(size, self.normalized_shape[i], message, argument="normalized_shape", **where)
-            require.known(size, f"`{self.name}` has parameters for each element", **where)
+            require.known(size, f"a dimension that `{self.name}` normalises must be known", **where)
         return x
 
     def parameter_names(self) -> tuple[str, ...]:
@@ -252,7 +254,9 @@ class GroupNorm(Op):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.floating(x, "the input of `group_norm`", inputs=(0,))
         require.rank(x, least=2, what="the input of `group_norm`", inputs=(0,))
-        channels = require.known(x.shape[1], "`group_norm` has parameters for each channel", inputs=(0,), axis=(1,))
+        channels = require.known(
+            x.shape[1], "the channel dimension of the input of `group_norm` must be known", inputs=(0,), axis=(1,)
+        )
         message = "the channels of the input of `group_norm` do not divide into `num_groups`"
         require.divisible(channels, self.num_groups, message, inputs=(0,), axis=(1,), argument="num_groups")
         values = prod((x.shape[0] * (channels // self.num_groups), *x.shape[2:]))

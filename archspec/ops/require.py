@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from archspec.dims import Constraints, Size
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import TensorType, dtype_words
 
 
 class Mismatch(Exception):
@@ -84,7 +84,7 @@ class Require:
 
     def dtype(self, x: TensorType, *allowed: str, what: str = "input", **where: Any) -> None:
         if x.dtype not in allowed:
-            raise Mismatch("AS303", f"{what} must be {' or '.join(allowed)}, got {x.dtype}", **where)
+            raise Mismatch("AS303", f"{what} must be {dtype_words(allowed)}, got {x.dtype}", **where)
 
     def same_dtype(self, x: TensorType, y: TensorType, what: str = "inputs", **where: Any) -> None:
         if x.dtype != y.dtype:

@@ -52,11 +52,10 @@ class Spatial(Op):
         require.rank(x, self.axes + 1, self.axes + 2, what=f"the input of `{self.name}`", inputs=(0,))
         return x.shape[-self.axes :]
 
-    def channels(self, require: Require, x: TensorType, why: str) -> int:
+    def channels(self, require: Require, x: TensorType) -> int:
         """The number of channels of x, which must be known."""
-        return require.known(
-            x.shape[-self.axes - 1], f"`{self.name}` {why}", inputs=(0,), axis=(x.rank - self.axes - 1,)
-        )
+        message = f"the channel dimension of the input of `{self.name}` must be known"
+        return require.known(x.shape[-self.axes - 1], message, inputs=(0,), axis=(x.rank - self.axes - 1,))
 
 
 def _ranked(declared: Arg[Any], axes: int) -> Arg[Any]:

@@ -17,6 +17,18 @@ ITEMSIZE = {
 }  # fmt: skip
 
 
+def dtype_words(dtypes: Iterable[str]) -> str:
+    """`floating point, int32 or int64`: a set of dtypes in words, whole families by their name."""
+    left = list(dict.fromkeys(dtypes))
+    words: list[str] = []
+    for name, family in (("floating point", FLOATING), ("integer", INTEGRAL), ("complex", COMPLEX)):
+        if all(dtype in left for dtype in family):
+            words.append(name)
+            left = [dtype for dtype in left if dtype not in family]
+    words += left
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 class TensorType(NamedTuple):
     """dtype and shape; a size is an int, or a `Dim` where it is only known when the model runs."""
 
