@@ -60,7 +60,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
         span = argument_span(item.value, cls, bad.path) or item.key_span
         argument = bad.path[0] if bad.path else None
         what = f"`{argument}` of `{cls.name}`: {bad.message}" if argument else bad.message
-        ctx.error("AS205", span, what, help=bad.help)
+        ctx.error("AS205", span, what, help=bad.help, value_of=item.value)
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import networkx as nx
 
 from archspec.diagnostics.model import Label, Span
 from archspec.dims import symbol
-from archspec.graph.context import FAILED, Context, freeze
+from archspec.graph.context import FAILED, BlockCall, Context, freeze
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.items import Item
 from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong_identifier
@@ -86,7 +87,9 @@ def read_blocks(ctx: Context, node: Node | None) -> None:
     if not isinstance(node, Mapping):
         return
     for name, body in node.entries.items():
-        if isinstance(body, Mapping) and is_block_name(name):
+        if keyword.iskeyword(name):  # None, True, False
+            ctx.error("AS205", node.keys[name], f"a block cannot be called `{name}`: it is a word of Python's own")
+        elif isinstance(body, Mapping) and is_block_name(name):
             ctx.blocks[name] = BlockDef(ctx, name, body, node.keys[name])
     for block in ctx.blocks.values():
         block.check_inputs()
@@ -151,7 +154,9 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
             return None
         resolved = (block.name, *((name, freeze(value)) for name, value in params.items()))
         if resolved not in ctx.memo:
+            ctx.calls.append(BlockCall(block.name, frozenset(params), item.key_span))
             ctx.memo[resolved] = build(ctx, block, params, walk)
+            ctx.calls.pop()
         ctx.memo[key] = ctx.memo[resolved]
     return ctx.memo[key]
 

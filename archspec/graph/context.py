@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.dims import Dim
@@ -24,12 +24,32 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _NOTHING: frozenset[str] = frozenset()
 
 
+class BlockCall(NamedTuple):
+    block: str
+    params: frozenset[str]
+    span: Span
+
+
 class LimitReachedError(Exception):
     """An expansion was too large; its diagnostic has been given."""
 
 
 class Context:
-    __slots__ = ("_mentions", "_used", "blocks", "depth", "diagnostics", "env", "inspecting", "memo", "root", "work")
+    """Shared by everything that elaborates one spec; `inspecting` and `calls` are what it is at just now."""
+
+    __slots__ = (
+        "_mentions",
+        "_used",
+        "blocks",
+        "calls",
+        "depth",
+        "diagnostics",
+        "env",
+        "inspecting",
+        "memo",
+        "root",
+        "work",
+    )
 
     def __init__(self, root: Node, diagnostics: Diagnostics, env: dict[str, Any]) -> None:
         self.root = root
@@ -37,6 +57,7 @@ class Context:
         self.env = env  # parameters and size symbols of the root: visible in every block
         self.blocks: dict[str, BlockDef] = {}
         self.memo: dict[Any, Graph | None] = {}
+        self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
         self.depth = 0
@@ -52,8 +73,15 @@ class Context:
         label: str = "",
         help: str | None = None,
         secondary: Iterable[Label] = (),
+        value_of: Node | None = None,
     ) -> None:
-        self.diagnostics.error(code, span, message, label=label, help=help, secondary=secondary)
+        """Report an error. `value_of`: the YAML whose value is at fault; in a block it may come from the call."""
+        labels = list(secondary)
+        if value_of is not None and self.calls:
+            call = self.calls[-1]
+            if not call.params.isdisjoint(self.mentions(value_of)):
+                labels.append(Label(call.span, f"`{call.block}` is called here"))
+        self.diagnostics.error(code, span, message, label=label, help=help, secondary=labels)
 
     def evaluate(self, node: Node, env: dict[str, Any]) -> Any:
         """The node's plain data with its expressions replaced, or FAILED (the errors are reported)."""

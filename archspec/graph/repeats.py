@@ -68,7 +68,7 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
         help = "YAML 1.2 writes booleans `true` and `false`"
     elif isinstance(value, str) and any(sign in value for sign in "=<>") and "$" not in value:
         help = f"an expression is written `$({value})`"
-    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help)
+    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help, value_of=when)
     return None
 
 
@@ -92,7 +92,7 @@ def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any
     if isinstance(count, float) and count.is_integer():
         count = int(count)
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        ctx.error("AS205", repeat.span, f"`repeat` takes a count, 0 or more, got {show(count)}")
+        ctx.error("AS205", repeat.span, f"`repeat` takes a count, 0 or more, got {show(count)}", value_of=repeat)
         return None
     return [{**env, "i": i} for i in range(count)] if _bounded(ctx, repeat, count) else None
 
