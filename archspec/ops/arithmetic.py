@@ -47,7 +47,12 @@ class Arithmetic(Op):
         return TensorType(dtype, broadcast(require, [s for _, s in given], self.name, tuple(i for i, _ in given)))
 
     def dtype(self, require: Require, operands: list[Any]) -> str:
-        return result_type(*operands)
+        joint = operands[0]
+        for operand in operands[1:]:  # `a + b + c` promotes twice
+            dtype = result_type(joint, operand)
+            dimensions = [t.shape for t in (joint, operand) if isinstance(t, TensorType)]
+            joint = TensorType(dtype, max(dimensions, key=len))
+        return str(joint.dtype)
 
     def forward(self, *tensors: Any) -> Any:
         parts: list[Any] = [In(i) for i, t in enumerate(tensors) if t is not None]
@@ -61,6 +66,11 @@ class Arithmetic(Op):
 
     def combine(self, left: Any, right: Any) -> Any:
         return Binary(self.infix, left, right)
+
+    def no_zero(self, require: Require, dtype: str) -> None:
+        """Integers are not divided by the number 0."""
+        if category(dtype) < 2 and getattr(self, self.scalar_name) in (0, False):
+            require.fail("AS205", f"`{self.name}` of integers by 0", argument=self.scalar_name)
 
     def no_bool(self, require: Require, operands: list[Any]) -> None:
         for number, operand in enumerate(operands):
@@ -152,6 +162,7 @@ class Div(Arithmetic):
             return floating_result(dtype)
         if category(dtype) == 3:
             require.fail("AS303", f"`div` does not round {dtype}", argument="rounding_mode")
+        self.no_zero(require, dtype)
         return dtype
 
     def combine(self, left: Any, right: Any) -> Any:
@@ -172,6 +183,7 @@ class Remainder(Arithmetic):
         dtype = result_type(*operands)
         if category(dtype) == 3 or dtype == "bool":
             require.fail("AS303", f"`remainder` does not take {dtype}", inputs=(0,))
+        self.no_zero(require, dtype)
         return dtype
 
 

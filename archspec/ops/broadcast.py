@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.dims import Dim, Size
-from archspec.ops.require import Require
+from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import COMPLEX, FLOATING, TensorType, promote
 
 DEFAULT_FLOAT = "float32"
@@ -61,7 +61,8 @@ def result_type(*operands: Any) -> str:
     """torch.result_type of tensors and Python scalars.
 
     Tensors with dimensions decide; a zero-dimensional tensor, and after it a scalar, changes the dtype only if it is of
-    a higher category (https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc).
+    a higher category (https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc). Raises Mismatch
+    where that is complex32.
     """
     levels: list[str | None] = [None, None, None]
     for operand in operands:
@@ -81,6 +82,8 @@ def result_type(*operands: Any) -> str:
 def _prefer(higher: str, lower: str) -> str:
     if category(lower) <= category(higher):
         return higher
+    if category(lower) == 3 and higher == "float16":
+        raise Mismatch("AS303", "float16 with a complex number gives complex32, which is not supported")
     if category(lower) == 3 and category(higher) == 2:
         return "complex128" if higher == "float64" else "complex64"
     return lower

@@ -40,6 +40,10 @@ def _no_probability(op: Any, inputs: Inputs) -> bool:
     return not 0 <= op.dropout_p <= 1
 
 
+def _byte_mask(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and inputs[0].dtype == "uint8"
+
+
 def _two_ends(op: Any, inputs: Inputs) -> bool:
     return op.dim is not None and op.end is not None
 
@@ -47,6 +51,14 @@ def _two_ends(op: Any, inputs: Inputs) -> bool:
 def _strange_lengths(op: Any, inputs: Inputs) -> bool:
     return not set(op.axes_lengths) <= op.pattern.names
 
+
+def _divides_integers(op: Any, inputs: Inputs) -> bool:
+    whole = not any(t is not None and (t.is_floating or t.dtype.startswith("complex")) for t in inputs)
+    return whole and len(inputs) > 1 and inputs[1] is not None and getattr(op, "rounding_mode", "floor") is not None
+
+
+# Calls whose fate lies in the numbers: integers are zeros here, and cannot be divided by.
+BY_VALUE: dict[str, Holds] = {"div": _divides_integers, "remainder": _divides_integers}
 
 # Calls that end the process (PyTorch 2.13 reads out of bounds).
 CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
@@ -56,6 +68,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "arange": ("`dim` of a value is archspec's own", _two_ends),
     "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
     "attention": ("any dropout passes where no kernel looks at it", _no_probability),
+    "where": ("uint8 as a condition is deprecated", _byte_mask),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
     "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
 }
