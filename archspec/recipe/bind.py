@@ -162,11 +162,11 @@ def bind_inputs(
 
 
 def check_requirements(
-    requirements: Iterable[Requirement], binding: Binding, batch_size: int, span: Span, diagnostics: Diagnostics
+    requirements: Iterable[Requirement], binding: Binding, batch_size: int | None, span: Span, diagnostics: Diagnostics
 ) -> None:
     """What the architecture demands of its input sizes must hold for the data's."""
     values = {**binding.values}
-    if (batch := binding.batch_name) is not None:
+    if (batch := binding.batch_name) is not None and batch_size is not None:
         values[batch] = batch_size
         values |= dict.fromkeys(binding.aliases, batch_size)
     for requirement in requirements:

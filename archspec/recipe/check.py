@@ -61,10 +61,10 @@ def check_recipe(
     before = _errors(diagnostics)
     section = _Section(env, diagnostics)
     settings = section.runtime(runtime)
-    if not section.train(train) or settings is None:
-        return None
+    section.train(train)
     data = section.data
-    assert data is not None
+    if data is None or section.feeds is None:
+        return None
     if facts is None:
         facts = _peek(data, base_dir, diagnostics)
         if facts is None:
@@ -79,18 +79,18 @@ def check_recipe(
     check_vocabulary(embeddings or {}, feeds, facts, where, span, diagnostics)
     if binding is None:
         return None
-    batch_size = section.values["batch_size"]
+    batch_size: int | None = section.values["batch_size"]
     check_requirements(requirements, binding, batch_size, span, diagnostics)
-    if isinstance(binding.batch, int) and binding.batch != batch_size:
+    if batch_size is not None and isinstance(binding.batch, int) and binding.batch != batch_size:
         message = f"the model's batch is {binding.batch}, and `batch_size` is {batch_size}"
         help = "make the first size of the inputs a symbol: `B`"
         diagnostics.error("AS502", section.spans["batch_size"], message, help=help)
     fit = _Fitting(binding, facts, feeds, data.part.targets, outputs, diagnostics)
     losses = tuple(term for written in section.losses if (term := fit.loss(written)) is not None)
-    if len(losses) != len(section.losses):
+    if not losses or len(losses) != len(section.losses):
         return None
     metrics = fit.metrics(section.metrics, losses)
-    if _errors(diagnostics) > before or metrics is None or section.optimizer is None:
+    if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     path_span = data.at("path")
     return Recipe(
@@ -133,7 +133,7 @@ class _Section:
         self.metrics: list[Written[Metric]] = []
         self.optimizer: Written[Any] | None = None
         self.schedule: Written[Any] | None = None
-        self.feeds: dict[str, tuple[str, Span, Span]] = {}
+        self.feeds: dict[str, tuple[str, Span, Span]] | None = {}  # None where they are in error
         self.values: dict[str, Any] = {}
         self.spans: dict[str, Span] = {}
 
@@ -165,13 +165,11 @@ class _Section:
             values[key] = value
         return Runtime(**values)
 
-    def train(self, node: Node) -> bool:
-        """Read every key, so that all their errors are reported; true where there was none."""
-        before = len(self.diagnostics)
-        known = self._keys(node, "train", TRAIN_KEYS)
-        if known is None and not isinstance(node, Mapping):
-            return False
-        assert isinstance(node, Mapping)
+    def train(self, node: Node) -> None:
+        """Read every key, so that all their errors are reported."""
+        self._keys(node, "train", TRAIN_KEYS)
+        if not isinstance(node, Mapping):
+            return
         for key in REQUIRED:
             if key not in node:
                 self.diagnostics.error("AS204", node.span, f"`train` needs `{key}`", help=TRAIN_KEYS[key])
@@ -197,18 +195,20 @@ class _Section:
                 if (metric := read_part(item, METRICS, self.env, self.diagnostics)) is not None:
                     self.metrics.append(metric)
         if (given := node.get("inputs")) is not None:
-            self._feeds(given)
-        return len(self.diagnostics) == before
+            self.feeds = self._feeds(given)
 
-    def _feeds(self, node: Node) -> None:
+    def _feeds(self, node: Node) -> dict[str, tuple[str, Span, Span]] | None:
         if not isinstance(node, Mapping):
             message = "`inputs` must be a mapping from the model's inputs to the data's fields"
             self.diagnostics.error("AS205", node.span, message)
-            return
+            return None
+        feeds = {}
         for name, given in node.entries.items():
             field = read_value(given, Str, self.env, self.diagnostics, name)
-            if field is not None:
-                self.feeds[name] = (field, node.keys[name], given.span)
+            if field is None:
+                return None
+            feeds[name] = (field, node.keys[name], given.span)
+        return feeds
 
 
 class _Fitting:
@@ -280,22 +280,19 @@ class _Fitting:
             self.diagnostics.warning("AS503", written.at("input"), message)
         return LossTerm(written.part, output, name, written.extra.get("weight", 1.0), fit.class_dim, fit.cast_target)
 
-    def metrics(self, items: list[Written[Metric]], losses: tuple[LossTerm, ...]) -> tuple[MetricTerm, ...] | None:
+    def metrics(self, items: list[Written[Metric]], losses: tuple[LossTerm, ...]) -> tuple[MetricTerm, ...]:
         terms: list[MetricTerm] = []
-        sound = True
         for written in items:
             term = self._metric(written, losses)
             if term is None:
-                sound = False
                 continue
             same = [other for other in terms if other.metric.label == term.metric.label]
             if any((term.input, term.target) == (other.input, other.target) for other in same):
                 self.diagnostics.error("AS207", written.span, f"metric `{term.label}` is there twice")
-                sound = False
             if same:
                 term = term._replace(label=f"{term.label}({term.input}, {term.target})")
             terms.append(term)
-        return tuple(terms) if sound else None
+        return tuple(terms)
 
     def _metric(self, written: Written[Metric], losses: tuple[LossTerm, ...]) -> MetricTerm | None:
         named: str | None = getattr(written.part, "input", None)

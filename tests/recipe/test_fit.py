@@ -43,6 +43,7 @@ def run(name: str, x: torch.Tensor, target: torch.Tensor, found: Fit) -> torch.T
     return loss(x, target)
 
 
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(list(LOSSES.parts)), sizes, sizes, st.sampled_from(["float32", "int64"]), dtypes)
 def test_what_is_accepted_runs_and_is_one_number(

@@ -194,6 +194,21 @@ def test_all_errors_at_once() -> None:
     ]  # fmt: skip
 
 
+def test_an_error_of_the_language_does_not_hide_one_of_the_architecture() -> None:
+    text = """\
+    train:
+      data: digits
+      loss: {cross_entropy: {input: logit}}
+      optimizer: {adam: {lrr: 1}}
+      epochs: 1
+      batch_size: x
+    """
+    _, found = attempt(text, {"image": "float32[B, 1, 8, 8]"}, LOGITS)
+    assert [(d.span.line, d.code) for d in found] == [(3, "AS503"), (4, "AS203"), (6, "AS205")]
+    _, found = attempt(text, {"image": "float32[B, 3, 8, 8]"}, LOGITS)
+    assert [(d.span.line, d.code) for d in found] == [(2, "AS502"), (4, "AS203"), (6, "AS205")]
+
+
 @pytest.mark.parametrize(
     ("text", "want"),
     [
