@@ -50,9 +50,9 @@ def emit(root: Typed, doc: str = "", origin: str = "") -> Source:
 def _docstring(doc: str, origin: str) -> str:
     clean = " ".join(doc.split()).replace("\\", "/").replace('"""', "'''")
     clean = clean + " " if clean.endswith('"') else clean
-    lines = _wrap(clean, WIDTH - 3)
+    lines = _wrap(clean, WIDTH - 3) if clean else []
     if origin:
-        lines += ["", f"Made from {origin} by archspec."]
+        lines += ([""] if lines else []) + [f"Made from {origin} by archspec."]
     if len(lines) == 1:
         return lines[0]
     return "\n".join(lines) + "\n"

@@ -110,7 +110,7 @@ class Parameters:
     def _from_block(self) -> None:
         instances = self.plan.instances
         for name in instances[0].graph.params:
-            values = tuple(t.graph.params.get(name, MISSING) for t in instances)
+            values = tuple(t.params.get(name, MISSING) for t in instances)
             if all(isinstance(v, _SIMPLE) for v in values) and len(set(map(_key, values))) > 1:
                 own = self._names.new(identifier(name))
                 self._block[own] = values

@@ -28,17 +28,25 @@ class Inference:
         self.constraints = constraints
         self.diagnostics = diagnostics
         self._require = Require(constraints)
-        self._done: dict[tuple[int, tuple[Any, ...]], Typed] = {}
+        self._done: dict[tuple[int, tuple[Any, ...], frozenset[Any]], Typed] = {}
+        self._sizes_of: dict[int, frozenset[str]] = {}
         self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...]]] = {}
 
-    def graph(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None = None) -> Typed:
-        """The typed graph for these input types; every error in it is in `diagnostics`."""
-        key = (id(graph), inputs)
+    def graph(
+        self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None = None, around: Bindings | None = None
+    ) -> Typed:
+        """The typed graph for these input types; every error in it is in `diagnostics`.
+
+        `around`: sizes that the blocks around it have bound, for a sequence in a block or a parameter that is a size.
+        """
+        bound = {name: around[name] for name in self._block_sizes(graph) if name in around} if around else {}
+        key = (id(graph), inputs, frozenset(bound.items()))
         found = self._done.get(key)
         if found is not None:
             return found
         typed = self._done[key] = Typed(graph, inputs)
-        bindings = self._bind(graph, inputs, call)
+        bindings = self._bind(graph, inputs, call, bound)
+        typed.params = _substitute(graph.params, bindings or {})
         for number, node in enumerate(graph.nodes):
             read = tuple(None if v is None else typed.type_of(v) for v in node.inputs)
             done = TypedNode(node, read)
@@ -68,7 +76,7 @@ class Inference:
                 op, outputs = result
                 done.calls.append(op)
             else:
-                inner = self.graph(callee, current, site)
+                inner = self.graph(callee, current, site, bindings)
                 outputs = inner.outputs
                 done.calls.append(inner)
             if node.repeated:
@@ -115,12 +123,25 @@ class Inference:
             self._ops[key] = (op, outputs)
         return op, outputs
 
-    def _bind(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None) -> Bindings | None:
+    def _block_sizes(self, graph: Graph) -> frozenset[str]:
+        """The blocks' own symbols (`Block.D`) that something in the graph is written in, at any depth."""
+        found = self._sizes_of.get(id(graph))
+        if found is None:
+            names = _symbols([graph.params, *(given.type.shape for given in graph.inputs if given.type)])
+            for node in graph.nodes:
+                for callee in node.calls:
+                    names |= _symbols(callee.values) if isinstance(callee, OpCall) else self._block_sizes(callee)
+            found = self._sizes_of[id(graph)] = frozenset(name for name in names if "." in name)
+        return found
+
+    def _bind(
+        self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None, around: Bindings
+    ) -> Bindings | None:
         """Sizes of a block's own symbols (`inputs: {x: "float32[N, T, D]"}`) from the types it is called with.
 
         None where a type is not as declared, which has been reported.
         """
-        bindings: Bindings = {}
+        bindings: Bindings = dict(around)
         for number, (declared, given) in enumerate(zip(graph.inputs, inputs, strict=True)):
             wanted = declared.type
             if graph.kind != "block" or wanted is None or given is None or given is UNKNOWN:
@@ -147,6 +168,16 @@ def _local_name(graph: Graph, size: Any) -> str | None:
     (name,) = size.symbols
     own = name.removeprefix(f"{graph.name}.")
     return name if own != name and own in graph.local_symbols and size == symbol(name) else None
+
+
+def _symbols(value: Any) -> frozenset[str]:
+    if isinstance(value, Dim):
+        return value.symbols
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return frozenset()
+    return frozenset[str]().union(*map(_symbols, value))
 
 
 def _substitute(value: Any, bindings: Bindings) -> Any:

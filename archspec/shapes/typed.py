@@ -37,15 +37,16 @@ class TypedNode:
 
 
 class Typed:
-    """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error)."""
+    """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error). `params`: a block's, with their sizes known."""
 
-    __slots__ = ("graph", "inputs", "nodes", "outputs")
+    __slots__ = ("graph", "inputs", "nodes", "outputs", "params")
 
     def __init__(self, graph: Graph, inputs: tuple[Any, ...]) -> None:
         self.graph = graph
         self.inputs = inputs
         self.nodes: list[TypedNode] = []
         self.outputs: tuple[Any, ...] = ()
+        self.params: dict[str, Any] = graph.params
 
     def type_of(self, value: Value) -> TensorType | Any:
         """The type of a value of this graph, UNKNOWN after an error."""
