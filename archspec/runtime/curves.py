@@ -38,8 +38,9 @@ class Scale(NamedTuple):
 
 def ticks(low: float, high: float, count: int = 6) -> tuple[float, ...]:
     """About `count` round numbers (1, 2, 2.5 or 5 times a power of ten apart) that enclose low and high."""
-    if not high > low:
-        spread = abs(low) or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= max(1e-9 * size, 1e-200):  # as good as one value
+        spread = size if size > 1e-100 else 1.0
         low, high = low - spread / 10, high + spread / 10
     raw = (high - low) / max(1, count - 1)
     power = 10.0 ** math.floor(math.log10(raw))
