@@ -60,6 +60,11 @@ def _divides_integers(op: Any, inputs: Inputs) -> bool:
 # Calls whose fate lies in the numbers: integers are zeros here, and cannot be divided by.
 BY_VALUE: dict[str, Holds] = {"div": _divides_integers, "remainder": _divides_integers}
 
+
+def _listed_values(op: Any, inputs: Inputs) -> bool:
+    return bool(op.init.name == "values")
+
+
 # Calls that end the process (PyTorch 2.13 reads out of bounds).
 CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
 
@@ -69,6 +74,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
     "attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
+    "buffer": ("`shape` is archspec's own, where the values are listed", _listed_values),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
     "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
 }

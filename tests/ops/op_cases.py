@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness import Case, arguments, padded, substitute, types_of
 from hypothesis import strategies as st
 
-from archspec.dims import Dim
+from archspec.dims import Dim, symbol
 from archspec.ops.base import Op
 from archspec.ops.kinds import (
     Choice,
@@ -126,22 +127,46 @@ def _vary(draw: Draw, cls: type[Op], inputs: list[TensorType | None]) -> None:
 @st.composite
 def partly_symbolic(draw: Draw, case: Case) -> tuple[Case, dict[str, int]]:
     """The call with some of its sizes made symbols (equal sizes sometimes the same one), and the values they had."""
-    from archspec.dims import symbol
-
     values: dict[str, int] = {}
-    inputs: list[TensorType | None] = []
-    for t in padded(case.cls, case.inputs):
-        if t is None:
-            inputs.append(None)
-            continue
-        shape: list[Any] = []
-        for size in t.shape:
-            if not draw(st.booleans()):
-                shape.append(size)
-                continue
-            same = [name for name, value in values.items() if value == size]
-            name = same[0] if same and draw(st.booleans()) else f"S{len(values)}"
-            values[name] = int(size)
-            shape.append(symbol(name))
-        inputs.append(t.with_shape(shape))
-    return case._replace(inputs=tuple(inputs)), values
+
+    def symbolic(size: Any) -> Any:
+        if not draw(st.booleans()):
+            return size
+        same = [name for name, value in values.items() if value == size]
+        name = same[0] if same and draw(st.booleans()) else f"S{len(values)}"
+        values[name] = int(size)
+        return symbol(name)
+
+    inputs = tuple(
+        None if t is None else t.with_shape(symbolic(size) for size in t.shape) for t in padded(case.cls, case.inputs)
+    )
+    args = {name: _sizes(case.cls.args[name].kind, value, symbolic) for name, value in case.args.items()}
+    return case._replace(args=args, inputs=inputs), values
+
+
+def _sizes(kind: Kind[Any], value: Any, symbolic: Callable[[Any], Any]) -> Any:
+    """An argument with the sizes in it replaced, where its kind takes symbols."""
+    if isinstance(kind, (Optional, Refined)):
+        return _sizes(kind.kind, value, symbolic)
+    if isinstance(kind, (ListOf, Spread)):
+        if isinstance(value, (list, tuple)):
+            return [_sizes(kind.kind, v, symbolic) for v in value]
+        return _sizes(kind.kind, value, symbolic)
+    if isinstance(kind, OneOf):
+        for one in kind.kinds:
+            value = _sizes(one, value, symbolic)
+        return value
+    takes = isinstance(kind, SizeKind) and isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return symbolic(value) if takes else value
+
+
+def concrete(case: Case, values: dict[str, int]) -> Case:
+    """The call with values for its symbols."""
+
+    def known(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [known(v) for v in value]
+        return value.evaluate(values) if isinstance(value, Dim) else value
+
+    args = {name: known(value) for name, value in case.args.items()}
+    return case._replace(args=args, inputs=tuple(substitute(t, values) for t in case.inputs))

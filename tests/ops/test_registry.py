@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from harness import Case, arguments, compare, declared, padded, shown, substitute, types_of
+from harness import Case, arguments, compare, declared, padded, shown, types_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from known_differences import BROADCASTING, OWN_NOTATION
-from op_cases import cases, partly_symbolic
+from op_cases import cases, concrete, partly_symbolic
 
 from archspec.dims import Constraints, Dim, Facts, Size
 from archspec.ops.registry import all_ops
@@ -46,6 +46,12 @@ def symbols_of(case: Case) -> list[str]:
     return sorted({n for t in case.inputs if t for s in t.shape if isinstance(s, Dim) for n in s.symbols})
 
 
+def free_symbols(case: Case) -> bool:
+    """Do arguments hold symbols that no input has? Nothing can be divided by one of those."""
+    given = [v for value in case.args.values() for v in (value if isinstance(value, list) else [value])]
+    return not {n for v in given if isinstance(v, Dim) for n in v.symbols} <= set(symbols_of(case))
+
+
 def at(size: Size, values: dict[str, int]) -> int:
     return size if isinstance(size, int) else size.evaluate(values)
 
@@ -60,9 +66,9 @@ def test_example(name: str, number: int) -> None:
     assert verdict.accepted, verdict.why
     assert verdict.outputs == types_of(example.outputs), shown(verdict.outputs)
     sizes = {n: 8 + 4 * i for i, n in enumerate(symbols_of(case))}
-    concrete = case._replace(inputs=tuple(substitute(t, sizes) for t in case.inputs))
-    assert compare(concrete, "meta") == "accepted"
-    assert compare(concrete) == "accepted"
+    case = concrete(case, sizes)
+    assert compare(case, "meta") == "accepted"
+    assert compare(case) == "accepted"
 
 
 def outputs_at(outputs: tuple[TensorType, ...], values: dict[str, int]) -> tuple[TensorType, ...]:
@@ -73,11 +79,10 @@ def symbolic_agrees(case: Case, values: dict[str, int]) -> str:
     """Inference with symbols, then values for them, is inference with the values, wherever the requirements hold."""
     constraints = Constraints(Facts({}))
     general, _ = declared(case, constraints)
-    inputs = tuple(substitute(t, values) for t in case.inputs)
-    special, _ = declared(case._replace(inputs=inputs))
+    special, _ = declared(concrete(case, values))
     stretched = case.cls.name in BROADCASTING and 1 in values.values() and special.accepted
     if not general.accepted:
-        if general.why.startswith("AS306"):
+        if general.why.startswith("AS306") or (general.why.startswith("AS307") and free_symbols(case)):
             return "must be known"
         if stretched:
             return "stretched"
@@ -128,7 +133,7 @@ def test_near_examples(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPS)
 def test_near_examples_at_length(name: str) -> None:
-    check_op(name, 1500)
+    check_op(name, 400)
 
 
 @pytest.mark.parametrize("name", OPS)
