@@ -41,7 +41,7 @@ def emit(root: Typed, doc: str = "", origin: str = "") -> Source:
         head.append("import torch")
     if "F." in body:
         head.append("import torch.nn.functional as F")
-    head.append("from torch import Tensor, nn" if "Tensor" in body else "from torch import nn")
+    head.append("from torch import nn")
     text = "\n".join(head) + "\n\n\n" + body + "\n"
     verify(text)
     return Source(text, plans[-1].name)

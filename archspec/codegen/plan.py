@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx as nx
+
 from archspec.codegen.ctor import constructor, is_chain, turns
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes
@@ -123,15 +125,7 @@ class Planner:
     def _align(self, plan: ClassPlan) -> None:
         instances = plan.instances
         items = {id(typed): _items(typed) for typed in instances}
-        order: list[Any] = list(items[id(instances[0])])
-        for typed in instances[1:]:  # union of the items, each instance's order kept
-            at = 0
-            for item in items[id(typed)]:
-                if item in order:
-                    at = order.index(item) + 1
-                else:
-                    order.insert(at, item)
-                    at += 1
+        order = _merged(list(items.values()))
         number = {item: i for i, item in enumerate(order)}
         table: list[list[Any]] = [[MISSING] * len(instances) for _ in order]
         for j, typed in enumerate(instances):
@@ -149,26 +143,28 @@ class Planner:
         def aligned(typed: Typed, value: Any) -> Source:
             return (-1, value.output) if value.node < 0 else (number[items[id(typed)][value.node]], value.output)
 
-        def merge(values: list[Any]) -> Source | None:
-            """One source for all instances; where a node is left out its value is its first input."""
+        def seen(source: Source, j: int) -> Source | None:
+            """What `source` is in instance j, where the value of a node left out is its first input."""
+            while source[0] >= 0 and table[source[0]][j] is MISSING:
+                before = plan.nodes[source[0]].sources
+                if source[1] or not before or before[0] is None:
+                    return None
+                source = before[0]
+            return source
+
+        def merge(values: list[Any], here: int) -> Source | None:
+            """One source for all instances: the latest that is each instance's own."""
             known = [v for v in values if v is not MISSING]
             if all(v is None for v in known):
                 return None
             if any(v is None for v in known):
                 raise NotUnifiableError
             latest: Source = max(known)
-            for j, value in enumerate(values):
-                if value is MISSING:
-                    continue
-                seen = latest
-                while seen[0] >= 0 and table[seen[0]][j] is MISSING:
-                    before = plan.nodes[seen[0]].sources
-                    if seen[1] or not before or before[0] is None:
-                        raise NotUnifiableError
-                    seen = before[0]
-                if seen != value:
-                    raise NotUnifiableError
-            return latest
+            optional = [(k, 0) for k in range(here - 1, latest[0], -1) if MISSING in table[k]]
+            for source in (*optional, latest):
+                if all(v is MISSING or seen(source, j) == v for j, v in enumerate(values)):
+                    return source
+            raise NotUnifiableError
 
         for here, node in enumerate(plan.nodes):
             widths = {len(d.node.inputs) for d in node.done if d is not MISSING}
@@ -183,12 +179,12 @@ class Planner:
                     else:
                         value = done.node.inputs[slot]
                         read.append(None if value is None else aligned(typed, value))
-                node.sources.append(merge(read))
+                node.sources.append(merge(read, here))
             if any(d is MISSING for d in node.done):
                 name = node.node.paths[0].rpartition(".")[2]
                 node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}")
         for slot in range(len(instances[0].graph.outputs)):
-            source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances])
+            source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances], len(plan.nodes))
             assert source is not None
             plan.outputs.append(source)
 
@@ -233,6 +229,20 @@ class Planner:
                 )
         if node.shared is None:
             aligned.ctor = each(lambda d: turns(fn, d, self))
+
+
+def _merged(sequences: list[list[Any]]) -> list[Any]:
+    """All that is in the sequences, in an order that keeps each one's."""
+    if len(sequences) == 1:
+        return sequences[0]
+    before: nx.DiGraph[Any] = nx.DiGraph()
+    for sequence in sequences:
+        nx.add_path(before, sequence)
+    seen = {item: at for at, item in enumerate(before)}
+    try:
+        return list(nx.lexicographical_topological_sort(before, key=seen.__getitem__))
+    except nx.NetworkXUnfeasible:
+        raise NotUnifiableError from None
 
 
 def _items(typed: Typed) -> list[Any]:

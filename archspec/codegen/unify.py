@@ -68,8 +68,10 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         _agree([len(e.children) for e in known])
         children = []
         for i, child in enumerate(first.children):
-            if child.count == 1:
+            if len({e.children[i].count for e in known}) == 1:
                 _agree([e.children[i].names for e in known])
+            elif any(e.children[i].names != [str(k) for k in range(len(e.children[i].names))] for e in known):
+                raise NotUnifiableError  # only turns that are numbered may differ in number
             children.append(
                 Child(
                     child.names,

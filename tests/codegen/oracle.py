@@ -20,8 +20,10 @@ from archspec.shapes.typed import Typed
 SPACE = {"torch": torch, "nn": nn, "F": F}
 
 
-def run(typed: Typed, inputs: list[Any], state: dict[str, torch.Tensor], prefix: str = "") -> list[Any]:
-    """Outputs of a typed graph on these tensors, with `state` by full name."""
+def run(
+    typed: Typed, inputs: list[Any], state: dict[str, torch.Tensor], sizes: dict[str, int], prefix: str = ""
+) -> list[Any]:
+    """Outputs of a typed graph on these tensors, with `state` by full name; `sizes` of the symbols."""
     values: dict[Any, Any] = {(-1, k): x for k, x in enumerate(inputs)}
     homes = [done.node for done in typed.nodes]
     for number, done in enumerate(typed.nodes):
@@ -29,24 +31,20 @@ def run(typed: Typed, inputs: list[Any], state: dict[str, torch.Tensor], prefix:
         paths = homes[done.node.shared].paths if done.node.shared is not None else done.node.paths
         for path, callee, types in zip(paths, done.calls, done.call_inputs, strict=True):
             if isinstance(callee, Typed):
-                out = run(callee, read, state, f"{prefix}{path}.")
+                out = run(callee, read, state, sizes, f"{prefix}{path}.")
             else:
-                out = _op(callee, types, read, state, prefix + path)
+                out = _op(callee, types, read, state, sizes, prefix + path)
             read = [out[0], *read[1:]]
         for output, tensor in enumerate(out):
             values[number, output] = tensor
     return [values[tuple(v)] for _, v in typed.graph.outputs]
 
 
-def _op(op: Op, types: tuple[Any, ...], read: list[Any], state: dict[str, torch.Tensor], path: str) -> list[Any]:
-    sizes: dict[str, int] = {}
-    for kind, tensor in zip(types, read, strict=True):
-        for size, actual in zip(kind.shape if kind else (), tensor.shape if kind else (), strict=True):
-            if isinstance(size, Dim):
-                sizes[str(size)] = actual
-
+def _op(
+    op: Op, types: tuple[Any, ...], read: list[Any], state: dict[str, torch.Tensor], sizes: dict[str, int], path: str
+) -> list[Any]:
     def leaf(part: Any) -> str | None:
-        return str(sizes[str(part)]) if isinstance(part, Dim) else None
+        return str(part.evaluate(sizes)) if isinstance(part, Dim) else None
 
     space: dict[str, Any] = {**SPACE, **{f"a{k}": x for k, x in enumerate(read)}}
     made = op.module(*types)
