@@ -7,9 +7,10 @@ from typing import Any
 import networkx as nx
 
 from archspec.diagnostics.model import Span
+from archspec.dims import Dim
 from archspec.graph.blocks import block_digraph, used_blocks
 from archspec.graph.context import Context
-from archspec.graph.ir import Graph
+from archspec.graph.ir import Graph, GraphInput
 from archspec.graph.names import Position
 from archspec.graph.overrides import FILE
 from archspec.source.nodes import Mapping, Sequence
@@ -79,7 +80,7 @@ def _values(ctx: Context, root: Graph) -> None:
             todo += [call for call in node.calls if isinstance(call, Graph)]
         for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
             key = (graph.template, ("input", number))
-            if digraph.out_degree(-1 - number) or -1 - number in needed:
+            if digraph.out_degree(-1 - number) or -1 - number in needed or _gives_a_size(ctx, graph, given):
                 unused[key] = None
             else:
                 unused.setdefault(key, (given.span, given.name, "input"))
@@ -95,3 +96,13 @@ def _values(ctx: Context, root: Graph) -> None:
                     f"the value `{label}` is used nowhere",
                     help="leave the item out, or name its value in `outputs`",
                 )
+
+
+def _gives_a_size(ctx: Context, graph: Graph, given: GraphInput) -> bool:
+    """Does a block read a size off the type of its input (`$D` for `{x: "float32[N, D]"}`)?"""
+    block = ctx.blocks.get(graph.name) if graph.kind == "block" else None
+    if block is None or given.type is None:
+        return False
+    sizes = [size for size in given.type.shape if isinstance(size, Dim)]
+    names = {name.rpartition(".")[2] for size in sizes for name in size.symbols}
+    return not names.isdisjoint(ctx.mentions(block.node))
