@@ -59,7 +59,7 @@ def bind(
 ) -> None:
     """Give the new node's values their names. `quiet`: that the name is taken has been reported."""
     span = label_span(item)
-    repeated = item.get("repeat") is not None
+    repeated = scope.builder.nodes[number].repeated
     numbers: tuple[int, ...] | range | None = None
     if repeated:
         numbers = tuple(turn.number for turn in turns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Label, Span
@@ -197,33 +198,23 @@ def _split_repeats(
 
     for number, node in enumerate(nodes):
         inputs = tuple(None if value is None else moved(value) for value in node.inputs)
-        shared = node.shared
-        if shared is not None:
-            parts = start[shared]
-            shared = next((at for at, paths in parts if node.paths[0] in paths), parts[0][0])
         cuts = [*sorted(taps.get(number, ())), len(node.calls) - 1]
         begin = 0
         parts = []
         for cut in cuts:
             last = cut == cuts[-1]
-            part = Node(
-                node.calls[begin : cut + 1],
-                node.paths[begin : cut + 1] if node.calls else node.paths,
-                inputs,
-                node.names if last else (node.paths[cut],),
-                node.item,
-                node.span,
-                node.key_span,
-                node.input_spans,
-                node.raw,
-                node.repeated,
-                shared,
-                node.tie,
-                node.tie_spans,
-                node.doc,
-                node.when,
-                node.repeat,
-                node.auto,
+            paths = node.paths[begin : cut + 1] if node.calls else node.paths
+            shared = node.shared
+            if shared is not None:  # the part that makes the modules of this part
+                makers = start[shared]
+                shared = next((at for at, made in makers if paths[0] in made), makers[0][0])
+            part = replace(
+                node,
+                calls=node.calls[begin : cut + 1],
+                paths=paths,
+                inputs=inputs,
+                names=node.names if last else (node.paths[cut],),
+                shared=shared,
             )
             out.append(part)
             at = len(out) - 1

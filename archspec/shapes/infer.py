@@ -89,13 +89,14 @@ class Inference:
 
     def _shared(self, typed: Typed, number: int, done: TypedNode, call: report.CallSite | None) -> None:
         """A module called again must be the module that the first call made."""
-        assert done.node.shared is not None
-        first = typed.nodes[done.node.shared]
-        if not first.calls or UNKNOWN in done.outputs:
+        if UNKNOWN in done.outputs:
             return
         for turn, callee in enumerate(done.calls):
-            made, again = first.calls[turn], state_of(callee, done.call_inputs[turn])
-            if state_of(made, first.call_inputs[turn]) != again:
+            first, at = _maker(typed, done.node.paths[turn])
+            if at >= len(first.calls):
+                return
+            again = state_of(callee, done.call_inputs[turn])
+            if state_of(first.calls[at], first.call_inputs[at]) != again:
                 report.shared(self.diagnostics, report.CallSite(typed, number, turn, call), first)
                 done.outputs = (UNKNOWN,) * len(done.outputs)
                 return
@@ -178,6 +179,14 @@ def _symbols(value: Any) -> frozenset[str]:
     elif not isinstance(value, (list, tuple)):
         return frozenset()
     return frozenset[str]().union(*map(_symbols, value))
+
+
+def _maker(typed: Typed, path: str) -> tuple[TypedNode, int]:
+    """The node that makes the module at a path, and the number of its call."""
+    for done in typed.nodes:
+        if done.node.shared is None and path in done.node.paths:
+            return done, done.node.paths.index(path)
+    raise KeyError(path)
 
 
 def _substitute(value: Any, bindings: Bindings) -> Any:
