@@ -98,7 +98,7 @@ def execute(given: Plan, run: str | os.PathLike[str] | None = None, *, quiet: bo
     facts = describe(given, module)
     with stop_on_signals() as stop:
         try:
-            write_text(folder.path / SPEC, resolved_text(given))
+            write_text(folder.path / SPEC, resolved_text(given, folder.path))
             write_text(folder.path / SOURCE, given.source.text)
             folder.write_facts(facts)
             metrics = tuple(term.label for term in recipe.metrics)
@@ -165,8 +165,11 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def resolved_text(given: Plan) -> str:
-    """The spec's text with the overrides in it: it compiles and trains as this run does, without them."""
+def resolved_text(given: Plan, folder: Path) -> str:
+    """The spec's text with the overrides in it, and relative paths as they are seen from `folder`.
+
+    From there it compiles and trains as this run does.
+    """
     spec, elaboration = given.report.spec, given.report.elaboration
     assert elaboration is not None
     text = decode(spec.text, spec.file, Diagnostics()) or ""
@@ -179,6 +182,12 @@ def resolved_text(given: Plan) -> str:
             text = with_values(text, {("params", *parts): value})
         except EditError:  # an entry of a default that is computed: the whole value, as it came out
             text = with_values(text, {("params", parts[0]): elaboration.params[parts[0]]})
+    kind = given.recipe.data.kind
+    for key in ("path", "validation"):
+        written = getattr(kind, key, None)
+        if written is not None and not Path(written).is_absolute():
+            seen = Path(os.path.relpath(given.recipe.data.base / written, folder)).as_posix()
+            text = with_values(text, {("train", "data", kind.name, key): seen})
     return text
 
 

@@ -230,7 +230,12 @@ def test_paths_are_relative_to_the_spec(tmp_path: Path) -> None:
     done = archspec("train", Path("deep", "net.yaml"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "net-1" / "weights.safetensors").is_file(), "a spec without a name: its file's"
-    assert facts(tmp_path / "runs" / "net-1")["results"]["criterion"] == "loss"
+    run = tmp_path / "runs" / "net-1"
+    assert facts(run)["results"]["criterion"] == "loss"
+    # Seen from the run folder the data are where they were.
+    assert "../../deep/d.csv" in (run / "spec.yaml").read_text(encoding="utf-8")
+    assert main(["train", str(run / "spec.yaml"), "--run", str(tmp_path / "again"), "--quiet"]) == 0
+    assert (tmp_path / "again" / "last.safetensors").read_bytes() == (run / "last.safetensors").read_bytes()
 
 
 def test_from_python(tmp_path: Path) -> None:
