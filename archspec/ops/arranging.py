@@ -38,6 +38,8 @@ class Roll(Op):
             )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
+        if self.dims and not x.shape:
+            require.fail("AS301", "`roll` of a tensor without dimensions", inputs=(0,), argument="dims")
         for dim in self.dims or ():
             require.axis(x, dim, "dims")
         return x

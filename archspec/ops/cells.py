@@ -89,7 +89,7 @@ class LSTMCell(Cell):
         return result, result
 
     def forward(self, x: TensorType, *states: Any) -> Any:
-        return Module(In(0)) if states[0] is None else Module(In(0), (In(1), In(2)))
+        return Module(In(0)) if None in states else Module(In(0), (In(1), In(2)))
 
 
 @op("gru_cell", "torch.nn.GRUCell")

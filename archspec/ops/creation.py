@@ -184,7 +184,7 @@ class Filled(Made):
         dtype = {} if made.dtype == like.dtype else {"dtype": Name(f"torch.{made.dtype}")}
         if self.shape is None:
             return Call(f"torch.{self.name}_like", In(0), *self._value(), **dtype)
-        sizes = (self.shape, *self._value()) if self._value() else self.shape
+        sizes = (self.shape, *self._value()) if self._value() else self.shape or ((),)
         return Method(In(0), f"new_{self.name}", *sizes, **dtype)
 
     def _value(self) -> tuple[Any, ...]:

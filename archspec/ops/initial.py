@@ -113,22 +113,22 @@ class Init(NamedTuple):
             return Method(full, self.name, *([diagonal] if diagonal else []))
         if self.name == "linspace":
             count, given = prod(shape), (self.args["start"], self.args["end"])
-            return _shaped(Call("torch.linspace", *given, count, **option), shape)
+            return _shaped(Call("torch.linspace", *given, count, **option), count, shape)
         if self.name == "arange":
             start, step, count = self.args["start"], self.args["step"], prod(shape)
             bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
-            return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), shape)
+            return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), count, shape)
         if self.name == "values":
             values = [_as(v, dtype) for v in self.args["values"]]
             inferred = dtype in ("float32", "int64", "bool")
-            return _shaped(Call("torch.tensor", values, **({} if inferred else as_dtype)), shape)
+            return _shaped(Call("torch.tensor", values, **({} if inferred else as_dtype)), len(values), shape)
         table = PARAMETER_INITS[self.name]
         options = {k: v for k, v in self.args.items() if v != table[k][1]}
         return Call(f"nn.init.{self.name}_", Call("torch.empty", *sizes, **option), **options)
 
 
-def _shaped(flat: Call, shape: tuple[int, ...]) -> Call | Method:
-    return flat if len(shape) == 1 else Method(flat, "reshape", *(shape or ((),)))
+def _shaped(flat: Call, count: int, shape: tuple[int, ...]) -> Call | Method:
+    return flat if len(shape) == 1 and count == shape[0] else Method(flat, "reshape", *(shape or ((),)))
 
 
 def _as(value: Any, dtype: str) -> Any:

@@ -133,7 +133,8 @@ class Einsum(Op):
         known: dict[str, Size] = dict(zip(labels[0], inputs[0].shape, strict=True))
         for step in range(1, len(inputs)):
             other = dict(zip(labels[step], inputs[step].shape, strict=True))
-            later = {*output, *(label for rest in labels[step + 1 :] for label in rest)}
+            rest = [pair for i in range(step + 1, len(inputs)) for pair in zip(labels[i], inputs[i].shape, strict=True)]
+            later = {*output, *(label for label, size in rest if size != 1)}
             joint: dict[str, Size] = {}
             summed = False
             alone = [False, False]

@@ -140,7 +140,7 @@ class LSTM(Recurrent):
         return (self.out_size, self.hidden_size)
 
     def forward(self, x: TensorType, *states: Any) -> Any:
-        return Module(In(0)) if states[0] is None else Module(In(0), (In(1), In(2)))
+        return Module(In(0)) if None in states else Module(In(0), (In(1), In(2)))
 
 
 _GATED = (

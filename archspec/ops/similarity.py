@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, floating_result, result_type
+from archspec.ops.broadcast import broadcast, category, floating_result, result_type
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AnyInt, Bool, Number
+from archspec.ops.kinds import AnyInt, Bool, NonNegativeFloat, Number
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
@@ -27,7 +27,8 @@ class Normalize(Op):
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
-        require.floating(x, inputs=(0,))
+        if category(x.dtype) < 2:
+            require.floating(x, inputs=(0,))
         require.axis(x, self.dim)
         return x
 
@@ -41,7 +42,7 @@ class CosineSimilarity(Op):
 
     inputs = ("x1", "x2")
     dim = arg(AnyInt, 1, "the dimension of the vectors")
-    eps = arg(Number, 1e-8, "least divisor")
+    eps = arg(NonNegativeFloat, 1e-8, "least divisor")
     examples = (
         Example({"dim": -1}, ("float32[B, T, 8]", "float32[B, T, 8]"), "float32[B, T]"),
         Example({}, ("float32[B, 8, 1]", "float32[B, 8, 5]"), "float32[B, 5]"),
@@ -79,10 +80,10 @@ class PairwiseDistance(Op):
 
     def infer(self, require: Require, x1: TensorType, x2: TensorType) -> TensorType:
         for number, x in enumerate((x1, x2)):
-            require.rank(x, least=1, inputs=(number,))
             if x.dtype == "bool":
                 require.fail("AS303", "`pairwise_distance` does not take bool", inputs=(number,))
         shape = broadcast(require, [x1.shape, x2.shape], self.name, (0, 1))
+        require.rank(x1.with_shape(shape), least=1, what="the broadcast input", inputs=(0, 1))
         dtype = floating_result(result_type(x1, x2))
         dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
         return TensorType(dtype, (*shape[:-1], 1) if self.keepdim else shape[:-1])

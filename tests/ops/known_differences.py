@@ -36,8 +36,13 @@ def _no_axes(op: Any, inputs: Inputs) -> bool:
     return op.dim == ()
 
 
+def _strange_attention(op: Any, inputs: Inputs) -> bool:
+    unsplit = op.num_heads is not None
+    return not 0 <= op.dropout_p <= 1 or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
+
+
 def _no_probability(op: Any, inputs: Inputs) -> bool:
-    return not 0 <= op.dropout_p <= 1
+    return not 0 <= op.dropout <= 1
 
 
 def _byte_mask(op: Any, inputs: Inputs) -> bool:
@@ -72,7 +77,8 @@ CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
 STRICTER: dict[str, tuple[str, Holds]] = {
     "arange": ("`dim` of a value is archspec's own", _two_ends),
     "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
-    "attention": ("any dropout passes where no kernel looks at it", _no_probability),
+    "attention": ("arguments pass that no kernel looks at, as a dropout below 0", _strange_attention),
+    "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "buffer": ("`shape` is archspec's own, where the values are listed", _listed_values),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
