@@ -195,3 +195,20 @@ def test_the_source_in_the_folder_is_not_run(
     shutil.copytree(digits_run, run)
     (run / "model.py").write_text("raise SystemExit('run')")
     assert main(["predict", str(run), "digits:1"]) == 0
+
+
+def test_a_model_of_a_fixed_length_says_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = run_of(
+        tmp_path,
+        'inputs: {tokens: "int64[B, 8]"}\n'
+        "layers: [{embedding: {num_embeddings: 256, embedding_dim: 8}}, {linear: 256}]\n"
+        "train: {data: {text: {path: d.txt, context: 8, tokens: byte}}, loss: cross_entropy,\n"
+        "  optimizer: {adamw: {lr: 0.1}}, epochs: 8, batch_size: 8}\n",
+        d_txt="xyäxyäxyä" * 100,
+        long_txt="yäxyäxy",  # 9 bytes, of which the last 8 are read
+        short_txt="xy",
+    )
+    (sample,) = predictions(capsys, run, tmp_path / "long.txt", "--length", "5")
+    assert sample["output"]["text"] == "äxy\ufffd"  # the fifth byte is the first half of an ä
+    assert main(["predict", str(run), str(tmp_path / "short.txt")]) == 2
+    assert "the model reads `tokens` int64[B, 8]" in capsys.readouterr().err
