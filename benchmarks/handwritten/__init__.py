@@ -1,0 +1,1 @@
+"""The networks of the benchmarks as a person writes them in PyTorch."""
