@@ -12,6 +12,8 @@ from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.dims import Constraints, Facts, Size
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
+from archspec.graph.overrides import FILE as OVERRIDES
+from archspec.graph.overrides import override_source
 from archspec.ops.tensor import TensorType
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
@@ -111,6 +113,8 @@ def check(source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None =
 
 def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Report) -> None:
     report.sources[spec.file] = spec.text if isinstance(spec.text, str) else spec.text.decode("utf-8", "replace")
+    if params:
+        report.sources[OVERRIDES] = override_source(params)
     root = read(spec.text, spec.file, found)
     if not isinstance(root, Mapping) or not validate(root, found):
         if root is not None and not found.has_errors:

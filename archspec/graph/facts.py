@@ -40,7 +40,7 @@ def read_facts(ctx: Context, node: Node | None, symbols: list[str], env: dict[st
             if value is FAILED:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                ctx.error("AS205", value_node.span, f"`{key}` of `{name}` is a positive integer, got {show(value)}")
+                ctx.error("AS205", value_node.span, f"`{key}` of `{name}` takes a positive integer, got {show(value)}")
                 continue
             found[key] = value
         low, high, step = found.get("min", 1), found.get("max"), found.get("multiple_of", 1)

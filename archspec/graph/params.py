@@ -73,7 +73,7 @@ def bind_params(
         kind = param.type or kind_of(sample)
         if not accepts(kind, value):
             default = f"its default is {show(sample)}" if param.type is None else None
-            ctx.error("AS205", given[name].span, f"`{name}` is {_TITLES[kind]}, got {show(value)}", help=default)
+            ctx.error("AS205", given[name].span, f"`{name}` takes {_TITLES[kind]}, got {show(value)}", help=default)
             value = sample
         values[name] = value
     return values
