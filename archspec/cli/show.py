@@ -105,7 +105,7 @@ def text(report: Report, sizes: dict[str, int], depth: int | None, styles: Style
     lines = [title, signature, "", styles.dim(head), *body, styles.dim("─" * len(head)), styles.bold(total)]
     if report.requirements:
         lines += ["", f"requires {', '.join(report.requirements)}"]
-    total_flops = _put(report.flops, sizes)
+    total_flops = 0 if report.flops is None else _put(report.flops, sizes)
     if isinstance(total_flops, Dim):
         missing = ", ".join(sorted(total_flops.symbols))
         lines += ["", f"FLOPs depend on {missing}: give sizes with {_example(report)}"]
@@ -131,8 +131,8 @@ def shape(type_: TensorType, sizes: dict[str, int]) -> str:
     return f"[{', '.join(short(_put(size, sizes)) for size in type_.shape)}]"
 
 
-def flops(value: Size, sizes: dict[str, int]) -> str:
-    return short(_put(value, sizes))
+def flops(value: Size | None, sizes: dict[str, int]) -> str:
+    return "…" if value is None else short(_put(value, sizes))
 
 
 def short(size: Size) -> str:

@@ -22,7 +22,7 @@ class Row(NamedTuple):
     kind: str
     outputs: tuple[Any, ...]
     parameters: int
-    flops: Size
+    flops: Size | None
     times: int = 1
     shared: bool = False
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from archspec.dims import Size
+from archspec.dims import Size, TooComplex
 from archspec.ops.base import Op
 from archspec.shapes.state import states
 from archspec.shapes.typed import Typed, TypedNode
@@ -15,14 +15,17 @@ Types = tuple[Any, ...]
 
 
 class Cost(NamedTuple):
-    """`parameters`: elements, shared ones once. `buffers`: elements of persistent ones. `flops`: one forward pass."""
+    """`parameters`: elements, shared ones once. `buffers`: elements of persistent ones. `flops`: one forward pass.
+
+    `flops` is None where its formula has more terms than are of use.
+    """
 
     parameters: int = 0
     buffers: int = 0
-    flops: Size = 0
+    flops: Size | None = 0
 
     def plus(self, other: Cost) -> Cost:
-        return Cost(self.parameters + other.parameters, self.buffers + other.buffers, self.flops + other.flops)
+        return Cost(self.parameters + other.parameters, self.buffers + other.buffers, _sum(self.flops, other.flops))
 
 
 class Costs:
@@ -61,7 +64,20 @@ class Costs:
                 parameters += 0 if state.name in done.node.tie else math.prod(state.shape)
             elif state.persistent:
                 buffers += math.prod(state.shape)
-        return Cost(parameters, buffers, callee.flops(inputs, outputs))
+        try:
+            flops: Size | None = callee.flops(inputs, outputs)
+        except TooComplex:
+            flops = None
+        return Cost(parameters, buffers, flops)
+
+
+def _sum(a: Size | None, b: Size | None) -> Size | None:
+    if a is None or b is None:
+        return None
+    try:
+        return a + b
+    except TooComplex:
+        return None
 
 
 def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:

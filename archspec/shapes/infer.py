@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.dims import Constraints, Dim, symbol
+from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
@@ -118,6 +118,9 @@ class Inference:
             return None
         except BadValue as bad:
             report.bad_value(self.diagnostics, site, call, bad)
+            return None
+        except TooComplex:
+            report.too_complex(self.diagnostics, site, call)
             return None
         outputs = (result,) if isinstance(result, TensorType) else result
         if call.op is not None:  # else the same call means another op under other bindings

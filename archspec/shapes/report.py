@@ -78,6 +78,14 @@ def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadVa
     diagnostics.error("AS205", span, message, help=bad.help, notes=_context(site))
 
 
+def too_complex(diagnostics: Diagnostics, site: CallSite, call: OpCall) -> None:
+    """The diagnostic for sizes whose formulas have grown past what can be decided."""
+    node = site.typed.graph.nodes[site.number]
+    message = f"the sizes at `{call.cls.name}` have become formulas too long to compute with"
+    help = "give some of the sizes in `inputs` as numbers"
+    diagnostics.error("AS310", node.span, message, help=help, notes=_context(site))
+
+
 def declared(
     diagnostics: Diagnostics,
     graph: Graph,

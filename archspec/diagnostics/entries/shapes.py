@@ -185,4 +185,35 @@ layers:
   - {einsum: "bid,bjd->bij", from: [q, k]}
 """,
     ),
+    Entry(
+        "AS310",
+        "sizes too complex to decide",
+        """
+A symbolic size is an exact formula, and a formula may have so many terms, powers or floors inside one another that nothing
+more can be proved of it. No published architecture comes near; the limit keeps a check quick whatever it is given.
+""",
+        "Give sizes as numbers, or symbols to fewer of them:",
+        """
+inputs: {x: "float32[B, T]"}
+blocks:
+  Square:
+    inputs: [x]
+    layers:
+      - {einsum: "bi,bj->bij", from: [x, x]}
+      - flatten
+layers:
+  - {repeat: 6, Square: {}}
+""",
+        """
+inputs: {x: "float32[B, 2]"}
+blocks:
+  Square:
+    inputs: [x]
+    layers:
+      - {einsum: "bi,bj->bij", from: [x, x]}
+      - flatten
+layers:
+  - {repeat: 4, Square: {}}
+""",
+    ),
 )
