@@ -12,7 +12,9 @@ from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL, ITEMSIZE, TensorType
 
-NonZero = Refined(Number, lambda value: "must not be 0" if value == 0 else None, title="a number other than 0")
+NonZero = Refined(
+    Number, lambda value: "expected a number other than 0, got 0" if value == 0 else None, title="a number other than 0"
+)
 
 
 class _Activation(Op):

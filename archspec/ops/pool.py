@@ -69,12 +69,10 @@ class _Pool(Spatial):
             out.append((size + slack) // step + 1)
         return x.with_shape((*x.shape[: -self.axes], *out))
 
-    def check_padding(self, padding: tuple[int, ...], dilation: tuple[int, ...]) -> None:
-        for kernel, pad, step in zip(self.kernel_size, padding, dilation, strict=True):
-            if pad > ((kernel - 1) * step + 1) // 2:
-                raise BadValue(
-                    f"`padding` must be at most half of the window, got {pad} for a kernel of {kernel}", ("padding",)
-                )
+    def validate(self) -> None:
+        for kernel, pad in zip(self.kernel_size, self.padding, strict=True):
+            if pad > kernel // 2:
+                raise BadValue(f"`padding` must be at most half of the kernel size {kernel}, got {pad}", ("padding",))
 
 
 class _MaxPool(_Pool):
@@ -83,9 +81,6 @@ class _MaxPool(_Pool):
     padding = arg(PerAxis(NonNegativeInt), 0, "cells of minus infinity added to both ends of each axis")
     dilation = arg(PerAxis(PositiveInt), 1, "step between the cells of a window")
     ceil_mode = arg(Bool, False, "keep a last window that hangs over the end")
-
-    def validate(self) -> None:
-        self.check_padding(self.padding, self.dilation)
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
@@ -98,9 +93,6 @@ class _AvgPool(_Pool):
     padding = arg(PerAxis(NonNegativeInt), 0, "cells of zero added to both ends of each axis")
     ceil_mode = arg(Bool, False, "keep a last window that hangs over the end")
     count_include_pad = arg(Bool, True, "let the padding count in the mean")
-
-    def validate(self) -> None:
-        self.check_padding(self.padding, (1,) * self.axes)
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
