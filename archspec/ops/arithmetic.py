@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, floating_result, result_type
+from archspec.ops.broadcast import broadcast, category, floating_result, require_holds, result_type
 from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, BadValue, Choice, Optional
 from archspec.ops.registry import op
@@ -241,6 +241,7 @@ class Extremum(Arithmetic):
             require.fail("AS303", f"`{self.name}` does not take {dtype}", inputs=(0,))
         if dtype == "bool" and not isinstance(operands[1], TensorType):
             require.fail("AS303", f"`{self.name}` of a bool tensor and a number", inputs=(0,))
+        require_holds(require, dtype, getattr(self, self.scalar_name), self.scalar_name)
         return dtype
 
     def combine(self, left: Any, right: Any) -> Any:
@@ -285,6 +286,8 @@ class Clamp(Op):
         dtype = result_type(x, *(bound for bound in (self.min, self.max) if bound is not None))
         if dtype in ("bool", "complex64", "complex128"):
             require.fail("AS303", f"`clamp` does not take {dtype}", inputs=(0,))
+        for name in ("min", "max"):
+            require_holds(require, dtype, getattr(self, name), name)
         return x.with_dtype(dtype)
 
     def forward(self, x: TensorType) -> Any:

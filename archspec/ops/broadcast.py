@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from archspec.dims import Dim, Size
@@ -87,6 +88,30 @@ def _prefer(higher: str, lower: str) -> str:
     if category(lower) == 3 and category(higher) == 2:
         return "complex128" if higher == "float64" else "complex64"
     return lower
+
+
+_LARGEST = {
+    "float16": 65504.0, "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38, "complex64": 3.4028234663852886e38,
+    "uint8": 255, "int8": 127, "int16": 2**15 - 1, "int32": 2**31 - 1, "int64": 2**63 - 1,
+}  # fmt: skip
+
+
+def holds(dtype: str, value: Any) -> bool:
+    """Does torch convert this number to the dtype? (`fill` and its like refuse a -1e9 in float16.)"""
+    largest = _LARGEST.get(dtype)
+    if largest is None or not isinstance(value, (int, float)):
+        return True
+    if not math.isfinite(value):
+        return category(dtype) > 1
+    return -largest - (category(dtype) == 1 and dtype != "uint8") <= value <= largest
+
+
+def require_holds(require: Require, dtype: str, value: Any, argument: str) -> None:
+    """The number, given as an argument, can be written into a tensor of the dtype."""
+    if not holds(dtype, value):
+        help = "`-.inf` masks in every floating dtype" if category(dtype) == 2 else None
+        require.fail("AS303", f"{dtype} cannot hold {value}", argument=argument, help=help)
 
 
 def floating_result(dtype: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.ops.arithmetic import Arithmetic
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, result_type
+from archspec.ops.broadcast import broadcast, category, require_holds, result_type
 from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, Optional
 from archspec.ops.registry import op
@@ -155,7 +155,10 @@ class Where(Op):
             operands.append(scalar if tensor is None else tensor)
         given = [(i, t.shape) for i, t in enumerate((condition, x, y)) if t is not None]
         shape = broadcast(require, [s for _, s in given], self.name, tuple(i for i, _ in given))
-        return TensorType(result_type(*operands), shape)
+        dtype = result_type(*operands)
+        for name, scalar in (("x", self.x), ("y", self.y)):
+            require_holds(require, dtype, scalar, name)
+        return TensorType(dtype, shape)
 
     def forward(self, condition: TensorType, x: TensorType | None = None, y: TensorType | None = None) -> Any:
         return Call("torch.where", In(0), self.x if x is None else In(1), self.y if y is None else In(2))
@@ -174,8 +177,7 @@ class MaskedFill(Op):
 
     def infer(self, require: Require, x: TensorType, mask: TensorType) -> TensorType:
         require.dtype(mask, "bool", what="the mask", inputs=(1,))
-        if isinstance(self.value, float) and category(x.dtype) == 1 and self.value - self.value != 0:
-            require.fail("AS303", f"{x.dtype} has no {self.value}", inputs=(0,), argument="value")
+        require_holds(require, x.dtype, self.value, "value")
         return x.with_shape(broadcast(require, [x.shape, mask.shape], self.name, (0, 1)))
 
     def forward(self, x: TensorType, mask: TensorType) -> Any:

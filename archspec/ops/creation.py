@@ -10,7 +10,7 @@ from typing import Any
 
 from archspec.dims import Dim, Size, ceil_div
 from archspec.ops.base import Example, Op, State, arg
-from archspec.ops.broadcast import scalar_dtype
+from archspec.ops.broadcast import require_holds, scalar_dtype
 from archspec.ops.expr import Attr, Call, In, Method, Name, Own
 from archspec.ops.kinds import (
     AnyDType,
@@ -236,6 +236,7 @@ class Full(Filled):
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         made = super().infer(require, like)
         self.constant(require, (self.fill_value,) if isinstance(self.fill_value, Dim) else (), like)
+        require_holds(require, made.dtype, self.fill_value, "fill_value")
         return made
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any, NamedTuple
 
-from archspec.ops.broadcast import category
+from archspec.dims import Dim
+from archspec.ops.broadcast import category, holds
 from archspec.ops.expr import Call, Method, Name
 from archspec.ops.kinds import (
     AnyInt,
@@ -17,9 +18,12 @@ from archspec.ops.kinds import (
     NonNegativeFloat,
     Number,
     PositiveInt,
+    Refined,
     show,
 )
 from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL
+
+ALiteral = Refined(AScalar, lambda value: "a size known only when the model runs" if isinstance(value, Dim) else None)
 
 Table = dict[str, dict[str, tuple[Kind[Any], Any]]]  # initialiser -> argument -> kind and default (None: required)
 
@@ -34,7 +38,7 @@ _KAIMING: dict[str, tuple[Kind[Any], Any]] = {
 PARAMETER_INITS: Table = {
     "zeros": {},
     "ones": {},
-    "constant": {"val": (AScalar, None)},
+    "constant": {"val": (ALiteral, None)},
     "normal": {"mean": (Number, 0.0), "std": (NonNegativeFloat, 1.0)},
     "uniform": {"a": (Number, 0.0), "b": (Number, 1.0)},
     "trunc_normal": {
@@ -50,12 +54,12 @@ PARAMETER_INITS: Table = {
 }  # fmt: skip
 BUFFER_INITS: Table = {
     **PARAMETER_INITS,
-    "full": {"fill_value": (AScalar, None)},
+    "full": {"fill_value": (ALiteral, None)},
     "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1)},
     "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
-    "tril": {"diagonal": (AnyInt, 0), "fill_value": (AScalar, 1)},
-    "triu": {"diagonal": (AnyInt, 0), "fill_value": (AScalar, 1)},
-    "values": {"values": (ListOf(AScalar, 1), None)},
+    "tril": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
+    "triu": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
+    "values": {"values": (ListOf(ALiteral, 1), None)},
 }
 
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
@@ -86,6 +90,9 @@ class Init(NamedTuple):
             return f"`{self.name}` initialises {wanted} dimensions, and the shape has {len(shape)}"
         if dtype not in _DTYPES.get(self.name, DTYPES):
             return f"`{self.name}` does not give {dtype}"
+        for value in (self.args.get("val"), self.args.get("fill_value"), *self.args.get("values", ())):
+            if not holds(dtype, value):
+                return f"{dtype} cannot hold {value}"
         if self.name == "dirac" and shape[0] % self.args["groups"]:
             return f"`dirac` in {self.args['groups']} groups of {shape[0]} channels"
         if self.name == "arange" and self.args["step"] == 0:

@@ -91,12 +91,17 @@ class Pieces(Op):
     """Base of ops that take one tensor apart into several."""
 
     result = ("*piece",)
+    dim: Any
 
-    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
-        raise NotImplementedError
+    def check(self, require: Require, x: TensorType, axis: int) -> None:
+        """What must hold for the pieces to be counted."""
 
     def count(self, x: TensorType) -> int:
-        """How many pieces there are."""
+        """How many pieces there are. Called only after `check` succeeded."""
+        raise NotImplementedError
+
+    def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
+        """Their types."""
         raise NotImplementedError
 
     def taken_apart(self, x: TensorType) -> Any:
@@ -105,11 +110,12 @@ class Pieces(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:
         require.rank(x, least=1, inputs=(0,))
-        found = self.pieces(require, x)
-        if len(found) > MOST_PIECES:
-            require.fail(
-                "AS304", f"`{self.name}` of {x} has {len(found)} results; {MOST_PIECES} are allowed", inputs=(0,)
-            )
+        axis = require.axis(x, self.dim)
+        self.check(require, x, axis)
+        count = self.count(x)
+        if count > MOST_PIECES:
+            require.fail("AS304", f"`{self.name}` has {count} results here; {MOST_PIECES} are allowed", inputs=(0,))
+        found = self.pieces(require, x, axis)
         return found[0] if len(found) == 1 else tuple(found)
 
     def forward(self, x: TensorType) -> Any:
@@ -130,8 +136,7 @@ class Chunk(Pieces):
         Example(1, "float32[B, 6]", "float32[B, 6]"),
     )
 
-    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
-        axis = require.axis(x, self.dim)
+    def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
         size = x.shape[axis]
         if isinstance(size, int):
             if size == 0:
@@ -171,18 +176,19 @@ class Split(Pieces):
         Example({"split_size": 10, "dim": 1}, "float32[B, 10]", "float32[B, 10]"),
     )
 
-    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
-        axis = require.axis(x, self.dim)
-        size = x.shape[axis]
-        sizes = self.split_size
-        if isinstance(sizes, int):
-            whole = require.known(
-                size, "`split` by a piece's size gives as many pieces as fit", inputs=(0,), axis=(axis,)
-            )
-            sizes = tuple(min(sizes, whole - start) for start in range(0, whole, sizes)) or (0,)
+    def check(self, require: Require, x: TensorType, axis: int) -> None:
+        if isinstance(self.split_size, int):
+            message = "`split` by a piece's size gives as many pieces as fit"
+            require.known(x.shape[axis], message, inputs=(0,), axis=(axis,))
         else:
             message = "the sizes of `split` must add up to the size of the dimension"
-            require.equal(sum(sizes), size, message, inputs=(0,), argument="split_size", axis=(axis,))
+            total = sum(self.split_size)
+            require.equal(total, x.shape[axis], message, inputs=(0,), argument="split_size", axis=(axis,))
+
+    def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
+        sizes, whole = self.split_size, x.shape[axis]
+        if isinstance(sizes, int) and isinstance(whole, int):
+            sizes = tuple(min(sizes, whole - start) for start in range(0, whole, sizes)) or (0,)
         return [x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in sizes]
 
     def count(self, x: TensorType) -> int:
@@ -208,16 +214,15 @@ class Unbind(Pieces):
         Example({"dim": 1}, "float32[B, 1]", "float32[B]"),
     )
 
-    def pieces(self, require: Require, x: TensorType) -> list[TensorType]:
-        axis = require.axis(x, self.dim)
+    def check(self, require: Require, x: TensorType, axis: int) -> None:
         count = require.known(x.shape[axis], "`unbind` has one result for each element", inputs=(0,), axis=(axis,))
         require.at_least(count, 1, "`unbind` needs something to take apart", inputs=(0,), axis=(axis,))
-        if count > MOST_PIECES:
-            require.fail("AS304", f"`unbind` of {x} has {count} results; {MOST_PIECES} are allowed", inputs=(0,))
-        return [x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))] * count
 
     def count(self, x: TensorType) -> int:
         return int(x.shape[self.dim])  # type: ignore[arg-type]
+
+    def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
+        return [x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))] * self.count(x)
 
     def taken_apart(self, x: TensorType) -> Any:
         return Method(In(0), "unbind", self.dim) if self.dim else Method(In(0), "unbind")

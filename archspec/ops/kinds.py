@@ -27,7 +27,7 @@ class BadValue(Exception):
 def show(value: Any) -> str:
     """A value as it would be written in a spec, shortened."""
     text = (
-        {None: "null", True: "true", False: "false"}.get(value, None)
+        {None: "null", True: "true", False: "false"}.get(value)
         if value is None or isinstance(value, bool)
         else None
     )
@@ -302,6 +302,8 @@ class Scalar(Kind["Size | float | bool"]):
     def parse(self, value: Any) -> Size | float | bool:
         if not isinstance(value, (bool, int, float, Dim)):
             raise self.refuse(value, "YAML writes infinity `.inf`" if value in ("inf", "-inf", "+inf") else None)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise BadValue("an integer beyond 64 bits")
         return value
 
     def literal(self) -> dict[str, Any]:

@@ -67,7 +67,10 @@ def _names(side: Side) -> list[str]:
 def _side(text: str) -> Side:
     groups: list[Group | None] = []
     open_group: list[str] | None = None
-    for token in _TOKEN.findall(text):
+    tokens = _TOKEN.findall(text)
+    if len(tokens) > 256:
+        raise BadValue("a pattern of more than 256 signs")
+    for token in tokens:
         if token == "(":
             if open_group is not None:
                 raise BadValue(f"brackets inside brackets in `{text.strip()}`")

@@ -49,6 +49,10 @@ def _byte_mask(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and inputs[0].dtype == "uint8"
 
 
+def _complex(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and inputs[0].dtype.startswith("complex")
+
+
 def _two_ends(op: Any, inputs: Inputs) -> bool:
     return op.dim is not None and op.end is not None
 
@@ -79,6 +83,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
     "attention": ("arguments pass that no kernel looks at, as a dropout below 0", _strange_attention),
     "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
+    "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "buffer": ("`shape` is archspec's own, where the values are listed", _listed_values),
     "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),

@@ -97,7 +97,7 @@ def symbolic_agrees(case: Case, values: dict[str, int]) -> str:
     assert special.accepted, said + special.why
     assert outputs_at(general.outputs, values) == special.outputs, said + f"it is {shown(special.outputs)}"
     assert general.state == special.state, said
-    assert at(general.flops, values) == special.flops, said
+    assert stretched or at(general.flops, values) == special.flops, said
     return "accepted"
 
 
