@@ -8,11 +8,11 @@ from archspec.ops.kinds import Kind
 from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
-from archspec.recipe.model import Part
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Family
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.schema.arguments import arguments_schema
 
 
 def train_schema() -> dict[str, Any]:
@@ -58,28 +58,6 @@ def family_schema(family: Family[Any], extra: dict[str, Kind[Any]] | None = None
         "additionalProperties": False,
     }
     return {"anyOf": [{"enum": bare}, with_arguments]}
-
-
-def arguments_schema(cls: type[Part]) -> dict[str, Any]:
-    """The arguments of a part: a mapping, or a lone value for the first of them, or nothing."""
-    doc = " ".join((cls.__doc__ or "").split())
-    if cls.counterpart:
-        doc += f" ({cls.counterpart})"
-    properties = {}
-    for key, declared in cls.args.items():
-        properties[key] = {**declared.kind.schema(), "description": declared.doc}
-        if not declared.required:
-            properties[key]["default"] = declared.default
-    required = [key for key, declared in cls.args.items() if declared.required]
-    mapping: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
-    if required:
-        mapping["required"] = required
-    forms: list[dict[str, Any]] = [mapping]
-    if not required:
-        forms.append({"type": "null"})
-    if cls.args and set(required) <= {next(iter(cls.args))}:
-        forms.append({"not": {"type": ["object", "null"]}, **next(iter(cls.args.values())).kind.schema()})
-    return {"description": doc, "anyOf": forms}
 
 
 def _value(value: Value) -> dict[str, Any]:
