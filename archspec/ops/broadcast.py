@@ -104,7 +104,10 @@ def holds(dtype: str, value: Any) -> bool:
         return True
     if not math.isfinite(value):
         return category(dtype) > 1
-    return -largest - (category(dtype) == 1 and dtype != "uint8") <= value <= largest
+    least = -largest if category(dtype) > 1 or isinstance(value, int) else 0
+    if dtype != "uint8" and category(dtype) == 1:
+        least = -largest - 1
+    return least <= value <= largest
 
 
 def require_holds(require: Require, dtype: str, value: Any, argument: str) -> None:

@@ -112,6 +112,9 @@ class MultiheadAttention(Op):
         batch: Size | None,
         scores: tuple[Size, Size],
     ) -> None:
+        if self.causal and mask is not None:
+            message = "`multihead_attention` takes `causal` or an attn_mask, not both"
+            require.fail("AS210", message, inputs=(4,), argument="causal")
         heads: Size = self.num_heads if batch is None else self.num_heads * batch
         wanted: dict[int, list[tuple[Size, ...]]] = {
             3: [(scores[1],) if batch is None else (batch, scores[1])],
@@ -128,9 +131,6 @@ class MultiheadAttention(Op):
                 message = f"`{name}` does not fit query and key in dimension {axis}"
                 require.equal(size, want, message, inputs=(number,), axis=(axis,))
         if self.causal:
-            if mask is not None:
-                message = "`multihead_attention` takes `causal` or an attn_mask, not both"
-                require.fail("AS210", message, inputs=(4,), argument="causal")
             message = "`causal` attention needs as many keys as queries"
             axis = self._time_axis(query)
             require.equal(*scores, message, inputs=(0, 1), argument="causal", axis=(axis, axis))

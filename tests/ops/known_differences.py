@@ -38,7 +38,8 @@ def _no_axes(op: Any, inputs: Inputs) -> bool:
 
 def _strange_attention(op: Any, inputs: Inputs) -> bool:
     unsplit = op.num_heads is not None
-    return not 0 <= op.dropout_p <= 1 or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
+    lengths = {t.shape[-2] for t in inputs[1:3] if t is not None and t.rank > 1}
+    return len(lengths) > 1 or not 0 <= op.dropout_p <= 1 or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
 
 
 def _no_probability(op: Any, inputs: Inputs) -> bool:
@@ -51,6 +52,10 @@ def _byte_mask(op: Any, inputs: Inputs) -> bool:
 
 def _complex(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and inputs[0].dtype.startswith("complex")
+
+
+def _mixed(op: Any, inputs: Inputs) -> bool:
+    return len({t.dtype for t in inputs if t is not None}) > 1
 
 
 def _two_ends(op: Any, inputs: Inputs) -> bool:
@@ -81,7 +86,10 @@ CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
 STRICTER: dict[str, tuple[str, Holds]] = {
     "arange": ("`dim` of a value is archspec's own", _two_ends),
     "rearrange": ("einops refuses lengths of names that are not in the pattern", _strange_lengths),
-    "attention": ("arguments pass that no kernel looks at, as a dropout below 0", _strange_attention),
+    "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
+    "lstm_cell": ("states of another dtype pass on the CPU", _mixed),
+    "gru_cell": ("states of another dtype pass on the CPU", _mixed),
+    "rnn_cell": ("states of another dtype pass on the CPU", _mixed),
     "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
