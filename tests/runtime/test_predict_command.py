@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import archspec
 from PIL import Image
+from runtime_process import archspec
 from sklearn.datasets import load_digits
 
 import archspec as package

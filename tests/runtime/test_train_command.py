@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from conftest import DIGITS, SMALL, archspec, environment
+from runtime_process import DIGITS, SMALL, archspec, environment
 
 import archspec as package
 from archspec import pipeline
