@@ -23,6 +23,7 @@ class _Pool(Spatial):
     whole: ClassVar[bool] = False  # the input without its padding must be as large as the window (avg_pool3d)
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...] | None
+    padding: tuple[int, ...]
     ceil_mode: bool
 
     @property

@@ -16,7 +16,12 @@ def _no_bags(op: Any, inputs: Inputs) -> bool:
 
 
 def _no_dims(op: Any, inputs: Inputs) -> bool:
-    return inputs[0] is not None and not 0 < op.dims <= inputs[0].rank
+    twice = op.normalized_shape is not None and op.dims not in (1, len(op.normalized_shape))
+    return twice or (inputs[0] is not None and not 0 < op.dims <= inputs[0].rank)
+
+
+def _no_step(op: Any, inputs: Inputs) -> bool:
+    return 0 in op.dilation
 
 
 def _integers(op: Any, inputs: Inputs) -> bool:
@@ -94,9 +99,11 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "buffer": ("`shape` is archspec's own, where the values are listed", _listed_values),
-    "layer_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
-    "rms_norm": ("`dims` is archspec's own, and must be some of the input's", _no_dims),
+    "layer_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
+    "rms_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
 }
+for _name in ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"):
+    STRICTER[_name] = ("a dilation of 0 slips through one of the kernels", _no_step)
 for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"):
     STRICTER[_name] = (
         "with an output size of 1 it is a mean, and takes what its documentation does not",
