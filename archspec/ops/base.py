@@ -1,4 +1,4 @@
-"""How an op is declared. Everything else (schema, documentation, shape rule, cost, lowering) is read off the declaration."""
+"""How an op is declared. Its schema, documentation, shape rule, cost and lowering are read off the declaration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REQUIRED: Any = _Missing()
 
 
 class Arg(Generic[T]):
-    """One argument of an op: its kind of value, its default (canonical after `kind.parse`), one line of documentation."""
+    """One argument of an op: its kind of value, default (canonical after `kind.parse`) and line of documentation."""
 
     __slots__ = ("default", "doc", "kind", "name")
 
@@ -49,7 +49,7 @@ def arg(kind: Any, default: Any = REQUIRED, doc: str = "") -> Any:
 class State(NamedTuple):
     """One entry an op adds to `state_dict()`. `shape` is concrete; `persistent=False` buffers are not in the dict.
 
-    `name` is relative to the op's path; it is "" for the tensor of a `parameter` or `buffer`, whose key is the path itself.
+    `name` is relative to the op's path; it is "" for the tensor of a `parameter` or `buffer`, whose key is the path.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Example(NamedTuple):
 
 
 class Declared:
-    """Something a spec names and gives arguments to: an op, a loss, an optimizer. An instance holds checked arguments."""
+    """Something a spec gives arguments to: an op, a loss, an optimizer. An instance holds checked arguments."""
 
     name: ClassVar[str]
     args: ClassVar[dict[str, Arg[Any]]] = {}
@@ -112,9 +112,9 @@ class Op(Declared):
 
     `inputs` names the tensors it reads: ``("x",)``; a trailing ``?`` marks an optional one (absent ones are
     passed as None to the methods below), a leading ``*`` one or more (they come as separate positional arguments).
-    `ref_inputs` names arguments of kind `ValueRef`, whose value is the name of a spec value (``arange: {like: tokens}``).
-    The graph stage resolves each and appends it to the op's inputs, in this order and after those of `inputs`; an
-    argument left out appends None. An `Example` gives them as further `inputs`.
+    `ref_inputs` names arguments of kind `ValueRef`: the name of a value of the spec (``arange: {like: tokens}``). The
+    graph stage resolves each and appends it to the op's inputs, in this order and after those of `inputs`; an argument
+    left out appends None. An `Example` gives them as further `inputs`.
     `result` names the outputs of an op with several (documentation, and the default of `outputs:`). A lone name with a
     leading ``*`` means that arguments and input sizes decide how many there are (``chunk``).
     `infer` says how many outputs a call has: two or more types where forward's value is a tuple, a lone type where it

@@ -35,11 +35,11 @@ class Cell(Op):
         message = f"`{self.name}` has one weight for each feature of the last dimension"
         require.known(x.shape[-1], message, inputs=(0,), axis=(x.rank - 1,))
         result = x.with_shape((*x.shape[:-1], self.hidden_size))
+        if None in states and any(states):
+            require.fail("AS210", f"`{self.name}` needs both of its states, or none", inputs=(0,))
         for number, state in enumerate(states, 1):
             name = self.inputs[number].rstrip("?")
             if state is None:
-                if any(states):
-                    require.fail("AS210", f"`{self.name}` needs both of its states, or none", inputs=(0,))
                 continue
             require.rank(state, x.rank, what=f"`{name}`", inputs=(number,))
             require.same_dtype(x, state, f"the input and `{name}`", inputs=(0, number))

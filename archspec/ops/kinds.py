@@ -14,7 +14,7 @@ T = TypeVar("T")
 EXPRESSION = {"$ref": "#/definitions/expression"}
 
 
-class BadValue(Exception):
+class BadValue(Exception):  # noqa: N818 - what it is, and it is raised everywhere
     """A value an argument does not take. `path` leads from the arguments to the offending element."""
 
     def __init__(self, message: str, path: tuple[str | int, ...] = (), help: str | None = None) -> None:
@@ -26,11 +26,7 @@ class BadValue(Exception):
 
 def show(value: Any) -> str:
     """A value as it would be written in a spec, shortened."""
-    text = (
-        {None: "null", True: "true", False: "false"}.get(value)
-        if value is None or isinstance(value, bool)
-        else None
-    )
+    text = {None: "null", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
     text = text if text is not None else (str(value) if isinstance(value, (int, float, Dim)) else repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -75,7 +75,7 @@ class Rearrange(Op):
             message = f"dimension {axis} does not split into `({' '.join(group)})` of `{self.pattern}`"
             require.divisible(size, known, message, **where)
         elif (size // known) * known != size:
-            require.fail("AS309", f"dimension {axis}, {size}, is not known to be a multiple of {known}", **where)
+            require.fail("AS306", f"dimension {axis}, {size}, is not known to be a multiple of {known}", **where)
 
     def _spread(self, x: TensorType, groups: Side) -> list[Group]:
         """Groups with the dimensions of `...` as names of their own."""

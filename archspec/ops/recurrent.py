@@ -61,10 +61,10 @@ class Recurrent(Op):
     ) -> None:
         """The initial states have the types of the final ones."""
         names = [name.rstrip("?") for name in self.inputs[1:]]
+        if None in states and any(states):
+            require.fail("AS210", f"`{self.name}` needs all of {', '.join(names)}, or none", inputs=(0,))
         for number, (name, state, want) in enumerate(zip(names, states, wanted, strict=True), 1):
             if state is None:
-                if any(states):
-                    require.fail("AS210", f"`{self.name}` needs all of {', '.join(names)}, or none", inputs=(0,))
                 continue
             require.rank(state, want.rank, what=f"`{name}`", inputs=(number,))
             require.same_dtype(x, state, f"the input and `{name}`", inputs=(0, number))

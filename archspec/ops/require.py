@@ -1,4 +1,4 @@
-"""What a shape rule demands of its inputs: proved, refuted (a Mismatch), or noted as a requirement on the spec's inputs."""
+"""What a shape rule demands of its inputs: proved, refuted (a Mismatch), or a requirement on the spec's inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archspec.dims import Constraints, Size
 from archspec.ops.tensor import TensorType, dtype_words
 
 
-class Mismatch(Exception):
+class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhere
     """An op refuses its inputs. Stages above attach the spans.
 
     `inputs`: numbers of the inputs at fault; `argument`: name of the argument at fault; `axis`: for `inputs`, in the

@@ -56,13 +56,8 @@ def fill_in(
         message = f"`{op}` of {product(elements)} elements into {_show(shape)}"
         require.divisible(total, known, message, inputs=(0,), argument=argument, axis=axis)
     elif (total // known) * known != total:
-        require.fail(
-            "AS307",
-            f"`{op}` of {product(elements)} elements into {_show(shape)}: {total} is no multiple of {known}",
-            inputs=(0,),
-            argument=argument,
-            axis=axis,
-        )
+        message = f"`{op}` works out -1 only for a divisor that is known: {total} over {known}"
+        require.fail("AS306", message, inputs=(0,), argument=argument, axis=axis)
     return tuple(total // known if size == -1 else size for size in shape)
 
 
