@@ -32,32 +32,30 @@ class Attributes:
         self.construct = construct
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
-        self._single: dict[int, list[str]] = {}
+        self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
         taken = {path for n in plan.nodes if n.ctor is not None for path in n.node.paths}
-        for number, aligned in enumerate(plan.nodes):
+        for aligned in plan.nodes:
             if aligned.ctor is not None:
-                self._add(number, aligned, taken)
+                self._add(aligned, taken)
         self._reached: dict[str, str] = {}
         for name, item in self._tree.items():
             self._statement(name, item)
         self._ties()
 
     def access(self, number: int) -> str:
-        """`self.encoder[0]`: the attribute of a node (of the node whose modules it shares)."""
-        return self._reached[self._path(number)]
+        """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
+        node = self.plan.nodes[number].node
+        return self._reach(node.paths[0].rpartition(".")[0] if node.repeated else node.paths[0])
 
     def each(self, number: int) -> list[str]:
         """The attributes of a repeat whose turns have places of their own; empty otherwise."""
-        return [self._reached[p] for p in self._single.get(number, ())]
-
-    def _path(self, number: int) -> str:
         node = self.plan.nodes[number].node
-        if node.shared is not None:
-            item = self.plan.instances[0].nodes[node.shared].node.item
-            return self._path(next(k for k, n in enumerate(self.plan.nodes) if n.node.item == item))
-        return node.paths[0].rpartition(".")[0] if node.repeated else node.paths[0]
+        if not node.repeated or self._whole.get(node.paths[0].rpartition(".")[0]) == node.paths:
+            return []
+        made = node.shared is not None or self.plan.nodes[number].ctor is not None
+        return [self._reach(path) for path in node.paths] if made else []
 
-    def _add(self, number: int, aligned: NodePlan, taken: set[str]) -> None:
+    def _add(self, aligned: NodePlan, taken: set[str]) -> None:
         node = aligned.node
         op = aligned.op
         kind = op.attribute if op is not None else "module"
@@ -68,8 +66,8 @@ class Attributes:
             shared = any(p not in own and (p == parent or p.startswith(parent + ".")) for p in taken)
             if parent and not shared:
                 self._put(parent, _Entry(self.construct.text(aligned.ctor), "module", condition))
+                self._whole[parent] = node.paths
                 return
-            self._single[number] = list(node.paths)
             for path, text in zip(node.paths, self._turns(aligned.ctor), strict=True):
                 self._put(path, _Entry(text, "module", condition))
             return
@@ -169,15 +167,29 @@ class Attributes:
         return f"nn.ModuleList([{inside}])" if numbered else f"nn.ModuleDict({{{inside}}})"
 
     def _ties(self) -> None:
-        for number, aligned in enumerate(self.plan.nodes):
+        for aligned in self.plan.nodes:
+            if aligned.node.shared is not None:
+                continue
             for own, other in aligned.node.tie.items():
-                if aligned.node.shared is None:
-                    self.lines.append(f"{self.access(number)}.{own} = {self._reach(other)}")
+                for path in aligned.node.paths:
+                    module, _, name = f"{path}.{own}".rpartition(".")
+                    self.lines.append(f"{self._reach(module)}.{name} = {self._parameter(other)}")
+
+    def _parameter(self, path: str) -> str:
+        if path in self._reached:
+            return self._reached[path]
+        module, _, name = path.rpartition(".")
+        return f"{self._reach(module)}.{name}"
 
     def _reach(self, path: str) -> str:
-        """Text of a parameter's path from this class."""
-        best = max((p for p in self._reached if path == p or path.startswith(p + ".")), key=len)
-        text = self._reached[best]
-        for part in path[len(best) + 1 :].split(".") if len(path) > len(best) else ():
-            text += f"[{part}]" if part.isdigit() else f".{part}"
-        return text
+        """Text of the module at a path from this class."""
+        if path in self._reached:
+            return self._reached[path]
+        parent, _, name = path.rpartition(".")
+        if parent in self._reached and name.isdigit() and self._whole.get(parent, [path])[0] == f"{parent}.0":
+            return f"{self._reached[parent]}[{name}]"
+        best = max((p for p in self._reached if path.startswith(p + ".")), key=len)
+        rest = path[len(best) + 1 :]
+        if all(is_attribute(part) for part in rest.split(".")):
+            return f"{self._reached[best]}.{rest}"
+        return f"self.get_submodule({quoted(path)})"

@@ -118,7 +118,7 @@ class Planner:
         else:
             self._align(plan)
             for aligned in plan.nodes:
-                self._merge(aligned, plan)
+                self._merge(aligned)
         plan.name = self._names.new(name)
         return plan
 
@@ -188,47 +188,65 @@ class Planner:
             assert source is not None
             plan.outputs.append(source)
 
-    def _merge(self, aligned: NodePlan, plan: ClassPlan) -> None:
+    def _merge(self, aligned: NodePlan) -> None:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
-        if len({(d.node.repeated, d.node.shared) for d in present}) > 1:
+        places = {tuple(_homes(d.node)) for d in present}
+        if len({(d.node.repeated, d.node.shared) for d in present}) > 1 or len(places) > 1:
             raise NotUnifiableError
-        if aligned.present is None and len({tuple(d.node.paths) for d in present}) > 1 and not node.repeated:
+        if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[0] is None):
             raise NotUnifiableError
-
-        def each(make: Any) -> Any:
-            return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
-
-        if not node.repeated:
-            if isinstance(node.calls[0], OpCall):
-                aligned.forward = merge_forward(
-                    [d if d is MISSING else (d.calls[0], d.call_inputs[0]) for d in aligned.done]
-                )
-                if node.shared is None and needs_attribute(aligned.forward):
-                    aligned.ctor = each(lambda d: constructor(d.calls[0], d.call_inputs[0], self))
-            elif node.shared is None:
-                aligned.ctor = each(lambda d: constructor(d.calls[0], d.call_inputs[0], self))
+        if node.repeated:
+            self._merge_repeat(aligned, present)
             return
-        first = present[0]
+        if isinstance(node.calls[0], OpCall):
+            aligned.forward = self._forward(aligned, 0)
+        if node.shared is None and (aligned.forward is None or needs_attribute(aligned.forward)):
+            aligned.ctor = self._each(aligned, lambda d: constructor(d.calls[0], d.call_inputs[0], self))
+
+    def _merge_repeat(self, aligned: NodePlan, present: list[TypedNode]) -> None:
+        node, first = aligned.node, aligned.first
         single = sum(v is not None for v in node.inputs) == 1 and len(first.outputs) == 1
-        modules = all(_sequential(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True))
-        if single and modules:
-            fn = "nn.Sequential"
-        elif isinstance(first.calls[0], Op) and not needs_attribute(first.calls[0].forward(*first.call_inputs[0])):
-            aligned.unrolled = [
-                merge_forward([d if d is MISSING else (d.calls[t], d.call_inputs[t]) for d in aligned.done])
-                for t in range(_one([len(d.calls) for d in present]))
-            ]
-            return
-        else:
+        every = [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)]
+        fn = "nn.Sequential"
+        if not (single and all(_sequential(c, i) for c, i in every)):
             fn = "nn.ModuleList"
-            aligned.looped = True
-            if isinstance(first.calls[0], Op):
-                aligned.forward = merge_forward(
-                    [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)]
-                )
+            op = first.calls[0]
+            stateful = not isinstance(op, Op) or needs_attribute(op.forward(*first.call_inputs[0]))
+            aligned.looped = stateful
+            if isinstance(op, Op):
+                alike = _alike(every)
+                if stateful and alike is not None:
+                    aligned.forward = alike
+                else:  # each turn computes something else: a statement for each
+                    turns_ = _one([len(d.calls) for d in present])
+                    aligned.unrolled = [self._forward(aligned, turn) for turn in range(turns_)]
+                    aligned.looped = False
+            if not stateful:
+                return
         if node.shared is None:
-            aligned.ctor = each(lambda d: turns(fn, d, self))
+            aligned.ctor = self._each(aligned, lambda d: turns(fn, d, self))
+
+    def _each(self, aligned: NodePlan, make: Any) -> Any:
+        return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
+
+    def _forward(self, aligned: NodePlan, turn: int) -> Any:
+        return merge_forward([d if d is MISSING else (d.calls[turn], d.call_inputs[turn]) for d in aligned.done])
+
+
+def _homes(node: Node) -> list[str]:
+    """Where its modules are; for numbered turns, in what."""
+    numbered = node.repeated and [p.rpartition(".")[2] for p in node.paths] == [str(i) for i in range(len(node.paths))]
+    return [node.paths[0].rpartition(".")[0]] if numbered else node.paths
+
+
+def _alike(calls: list[Any]) -> Any:
+    """The forward expression that all turns share; None if they do not."""
+    try:
+        merged = merge_forward(calls)
+    except NotUnifiableError:
+        return None
+    return None if holds(merged, Var) else merged
 
 
 def _merged(sequences: list[list[Any]]) -> list[Any]:

@@ -15,6 +15,7 @@ from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Nam
 
 _DOTTED = re.compile(r"(?:nn|F|torch|math)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SIMPLE_BOUND = re.compile(r"-?\w*\Z")
 
 _BINDING = {
     "|": 5, "^": 6, "&": 7, "+": 9, "-": 9, "*": 10, "/": 10, "//": 10, "%": 10, "@": 10, "**": 12,
@@ -93,8 +94,11 @@ class _Printer:
 
     def item(self, expr: Any) -> str:
         if isinstance(expr, Slice):
-            start, stop, step = ("" if p is None else self.text(p, 0) for p in expr)
-            return f"{start}:{stop}" + (f":{step}" if step else "")
+            parts = ["" if p is None else self.text(p, 0) for p in expr]
+            space = "" if all(_SIMPLE_BOUND.match(p) for p in parts) else " "  # as ruff and black have it
+            start, stop, step = parts
+            text = f"{start}{space if start else ''}:{space if stop else ''}{stop}"
+            return f"{text}{space if stop else ''}:{space}{step}" if step else text
         return self.text(expr, 0)
 
     def literal(self, value: Any) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import MISSING, Chain, Child, Counted, Loop, Made, New, Var, holds, parts
 from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
 
@@ -37,7 +38,7 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         return first
     kind = type(first)
     if any(type(e) is not kind for e in known):
-        if any(parts(e) is not None and not isinstance(e, (tuple, list)) for e in known):
+        if any(isinstance(e, SizeText) or (parts(e) is not None and type(e) not in (tuple, list)) for e in known):
             raise NotUnifiableError
         return Var(tuple(instances), hint, origin)
 
@@ -97,7 +98,7 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
     if all(e == first and type(e) is type(first) for e in known):
         return first
-    if isinstance(first, (Var, Loop)):
+    if any(isinstance(e, (Var, Loop, SizeText)) for e in known):
         raise NotUnifiableError
     return Var(tuple(instances), hint, origin)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import nn
 
 from archspec.codegen.printer import print_expr
@@ -25,11 +25,9 @@ def run(
 ) -> list[Any]:
     """Outputs of a typed graph on these tensors, with `state` by full name; `sizes` of the symbols."""
     values: dict[Any, Any] = {(-1, k): x for k, x in enumerate(inputs)}
-    homes = [done.node for done in typed.nodes]
     for number, done in enumerate(typed.nodes):
         read = [None if v is None else values[tuple(v)] for v in done.node.inputs]
-        paths = homes[done.node.shared].paths if done.node.shared is not None else done.node.paths
-        for path, callee, types in zip(paths, done.calls, done.call_inputs, strict=True):
+        for path, callee, types in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             if isinstance(callee, Typed):
                 out = run(callee, read, state, sizes, f"{prefix}{path}.")
             else:

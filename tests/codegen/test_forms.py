@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from holding import hold
 
+import archspec
+from archspec.dims import Dim, Size
+
 FORMS = sorted((Path(__file__).parent / "forms").glob("*.yaml"))
 SIZES = {"B": 3, "T": 5, "S": 4, "H": 16, "W": 16}
 
@@ -35,3 +38,18 @@ def test_repeats_are_loops_and_instances_one_class() -> None:
     assert "def __init__(self, in_channels, channels, stride=1, project=False):" in source
     assert "*[Bottleneck(1024, channels=256) for _ in range(5)]," in source
     assert "import archspec" not in source
+
+
+ACCEPTED = sorted((Path(__file__).parents[1] / "graph/accepted").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", ACCEPTED, ids=lambda p: p.stem)
+def test_what_the_graph_stage_accepts(path: Path) -> None:
+    report = archspec.check(path)
+    if report.ok:  # some need parameters to be given
+        symbols = {name for given in report.inputs.values() for size in given.shape for name in _symbols(size)}
+        hold(path, dict.fromkeys(symbols, 8))
+
+
+def _symbols(size: Size) -> frozenset[str]:
+    return size.symbols if isinstance(size, Dim) else frozenset()

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from holding import hold
 from hypothesis import HealthCheck, given, note, settings
+
 from specs import specs
 
 
