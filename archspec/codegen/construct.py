@@ -16,11 +16,10 @@ _NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]*)\Z")
 
 
 class Construct:
-    """Prints constructor expressions of one class; `needs` collects what the file must import."""
+    """Prints constructor expressions of one class."""
 
-    def __init__(self, parameters: Parameters, needs: set[str]) -> None:
+    def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
-        self.needs = needs
         self._loop: dict[int, str] = {}
 
     def text(self, expr: Any) -> str:
@@ -69,7 +68,6 @@ class Construct:
             return f"nn.ModuleList([{inside}])"
         pairs = ", ".join(self._named(child) for child in chain.children)
         if chain.fn == "nn.Sequential":
-            self.needs.add("OrderedDict")
             if len(chain.children) == 1 and pairs.startswith("*["):
                 return f"nn.Sequential(OrderedDict({pairs[1:]}))"
             return f"nn.Sequential(OrderedDict([{pairs}]))"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from archspec.codegen.allowlist import verify
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.construct import Construct
@@ -22,24 +24,24 @@ class Source:
 
 def emit(root: Typed, doc: str = "", origin: str = "") -> Source:
     """Python source of a complete typed graph. `origin`: what the file was made from, for its first line."""
-    needs: set[str] = set()
     texts: list[str] = []
 
     def write(plan: ClassPlan) -> None:
-        texts.append(_class(plan, needs))
+        texts.append(_class(plan))
 
     plans = Planner(root).run(write)
     head = ['"""' + _docstring(doc or root.graph.name, origin) + '"""', ""]
     body = "\n\n\n".join(texts)
-    if "math." in body:
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    if "math" in used:
         head += ["import math"]
-    if "OrderedDict" in needs:
+    if "OrderedDict" in used:
         head += ["from collections import OrderedDict"]
     if len(head) > 2:
         head.append("")
-    if "torch." in body:
+    if "torch" in used:
         head.append("import torch")
-    if "F." in body:
+    if "F" in used:
         head.append("import torch.nn.functional as F")
     head.append("from torch import nn")
     text = "\n".join(head) + "\n\n\n" + body + "\n"
@@ -69,9 +71,9 @@ def _wrap(text: str, width: int) -> list[str]:
     return [*lines, line]
 
 
-def _class(plan: ClassPlan, needs: set[str]) -> str:
+def _class(plan: ClassPlan) -> str:
     parameters = Parameters(plan)
-    construct = Construct(parameters, needs)
+    construct = Construct(parameters)
     out: list[str] = []
     doc = plan.graph.doc
     if plan.chain is not None:
