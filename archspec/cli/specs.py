@@ -122,9 +122,10 @@ def _is_spec(path: str) -> bool:
 def load(name: str) -> Spec:
     """A spec by the name `expand` gave. Raises OSError."""
     from archspec import pipeline
+    from archspec.source.text import MAX_BYTES
 
     if name == STDIN:
-        return pipeline.Spec(sys.stdin.buffer.read(pipeline.MAX_FILE + 1), "<stdin>", Path())
+        return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", Path())
     return pipeline.load(Path(name))
 
 
