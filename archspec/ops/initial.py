@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import prod
 from typing import Any, NamedTuple
 
@@ -127,7 +128,7 @@ class Init(NamedTuple):
             return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), count, shape)
         if self.name == "values":
             values = [_as(v, dtype) for v in self.args["values"]]
-            inferred = dtype in ("float32", "int64", "bool")
+            inferred = dtype in ("float32", "bool") or (dtype == "int64" and all(isinstance(v, int) for v in values))
             return _shaped(Call("torch.tensor", values, **({} if inferred else as_dtype)), len(values), shape)
         table = PARAMETER_INITS[self.name]
         options = {k: v for k, v in self.args.items() if v != table[k][1]}
@@ -139,13 +140,15 @@ def _shaped(flat: Call, count: int, shape: tuple[int, ...]) -> Call | Method:
 
 
 def _as(value: Any, dtype: str) -> Any:
-    """A Python number of the dtype's own kind, so that torch infers it."""
-    return (bool, int, float, float)[category(dtype)](value)
+    """A Python number of the dtype's own kind, so that torch infers it; a fraction that it cuts off is left to torch."""
+    own: Any = (bool, int, float, float)[category(dtype)](value) if math.isfinite(value) else value
+    return own if own == value or category(dtype) != 1 else value
 
 
 def _full(shape: tuple[int, ...], value: Any, dtype: str) -> Call:
-    plain = dtype in ("float32", "int64", "bool")
-    return Call("torch.full", shape, _as(value, dtype), **({} if plain else {"dtype": Name(f"torch.{dtype}")}))
+    value = _as(value, dtype)
+    plain = dtype == {bool: "bool", int: "int64", float: "float32"}[type(value)]
+    return Call("torch.full", shape, value, **({} if plain else {"dtype": Name(f"torch.{dtype}")}))
 
 
 class InitKind(Kind[Init]):
