@@ -22,12 +22,13 @@ from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
 from archspec.source.nodes import Mapping
 from archspec.source.reader import read
+from archspec.source.text import MAX_BYTES
 
 if TYPE_CHECKING:  # `check` runs without these
+    import networkx as nx
+
     from archspec.codegen.emit import Source
     from archspec.recipe.model import Recipe
-
-MAX_FILE = 1 << 20  # bytes
 
 
 class Spec(NamedTuple):
@@ -47,7 +48,8 @@ class Report:
 
     `inputs`, `outputs`: TensorTypes by name. `requirements`: what the architecture demands of the inputs' sizes;
     `constraints` holds the same for further questions.
-    `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes.
+    `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
+    None where the formula has too many terms to be of use.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -63,12 +65,17 @@ class Report:
         self.requirements: list[str] = []
         self.constraints = Constraints()
         self.parameters = 0
-        self.flops: Size = 0
+        self.flops: Size | None = 0
         self.costs = Costs()
 
     @property
     def ok(self) -> bool:
         return not any(d.is_error for d in self.diagnostics)
+
+    @property
+    def graph(self) -> nx.DiGraph[Any] | None:
+        """The root as a networkx graph: nodes are numbers (-1 - k is input k), with the node itself as `data`."""
+        return self.elaboration.graph.to_networkx() if self.elaboration is not None else None
 
     @property
     def rows(self) -> list[Row]:
@@ -94,7 +101,7 @@ def load(source: str | os.PathLike[str] | Spec) -> Spec:
         return Spec(source, "<spec>", Path())
     path = Path(source)
     with path.open("rb") as file:
-        return Spec(file.read(MAX_FILE + 1), str(source), path.parent)
+        return Spec(file.read(MAX_BYTES + 1), str(source), path.parent)
 
 
 def check(source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None) -> Report:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterator
-from typing import Any
-
-import networkx as nx
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Label, Span
 from archspec.dims import symbol
@@ -19,6 +18,9 @@ from archspec.graph.params import Given, Param, bind_params, read_params, unknow
 from archspec.graph.scope import Absent, Binding, Builder, Scope
 from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
 
@@ -109,6 +111,8 @@ def used_blocks(ctx: Context, items: Sequence) -> Iterator[tuple[str, Span]]:
 
 def block_digraph(ctx: Context) -> nx.DiGraph[str]:
     """Which block uses which; an edge has the `span` of the first use."""
+    import networkx as nx
+
     out: nx.DiGraph[str] = nx.DiGraph()
     out.add_nodes_from(ctx.blocks)
     for name, block in ctx.blocks.items():
@@ -119,7 +123,20 @@ def block_digraph(ctx: Context) -> nx.DiGraph[str]:
     return out
 
 
+def uses_of(ctx: Context) -> dict[str, set[str]]:
+    """The blocks that each block uses itself."""
+    return {
+        name: {used for used, _ in used_blocks(ctx, block.layers)} if block.layers is not None else set()
+        for name, block in ctx.blocks.items()
+    }
+
+
 def _find_recursion(ctx: Context) -> None:
+    try:
+        TopologicalSorter(uses_of(ctx)).prepare()
+        return
+    except CycleError:
+        import networkx as nx  # for the message only: a check of a clean spec does without
     graph = block_digraph(ctx)
     for together in list(nx.strongly_connected_components(graph)):
         start = next(name for name in ctx.blocks if name in together)

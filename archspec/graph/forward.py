@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import Context
@@ -14,6 +12,8 @@ from archspec.graph.names import inner_lists, key_of, name_of
 from archspec.source.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from archspec.graph.scope import Scope
 
 
@@ -79,6 +79,8 @@ def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
 
 def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
     """Report the cycle that reading item number `at` closes, if that item needs the one being elaborated."""
+    import networkx as nx  # for the message only: a check of a clean spec does without
+
     start = scope.current
     if at == start:
         ctx.error("AS211", span, f"`{name}` reads itself", help="a recurrence is a block in a `repeat`")
@@ -106,6 +108,8 @@ def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
 
 def _reads(items: Sequence) -> nx.DiGraph[int]:
     """Which item of the list reads which, by number."""
+    import networkx as nx
+
     named = {name: index for index, name, _ in _names(items)}
     out: nx.DiGraph[int] = nx.DiGraph()
     out.add_nodes_from(range(len(items.items)))

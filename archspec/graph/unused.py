@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import networkx as nx
-
 from archspec.diagnostics.model import Span
 from archspec.dims import Dim
-from archspec.graph.blocks import block_digraph, used_blocks
+from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
-from archspec.graph.ir import Graph, GraphInput
+from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.names import Position
 from archspec.graph.overrides import FILE
 from archspec.source.nodes import Mapping, Sequence
@@ -30,8 +28,11 @@ def _blocks(ctx: Context, root: Mapping) -> None:
         return
     reached = {name for name, _ in used_blocks(ctx, layers)}
     if len(reached) < len(ctx.blocks):
-        uses = block_digraph(ctx)
-        reached |= {inner for name in list(reached) for inner in nx.descendants(uses, name)}
+        uses, todo = uses_of(ctx), list(reached)
+        while todo:
+            fresh = uses[todo.pop()] - reached
+            reached |= fresh
+            todo += fresh
         for name, block in ctx.blocks.items():
             if name not in reached:
                 ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere")
@@ -64,23 +65,21 @@ def _values(ctx: Context, root: Graph) -> None:
         if id(graph) in seen:
             continue
         seen.add(id(graph))
-        digraph = graph.to_networkx()
-        ends = {value.node if value.node >= 0 else -1 - value.output for _, value in graph.outputs}
-        needed = set(ends).union(*(nx.ancestors(digraph, end) for end in ends))
+        read = {_key(value) for _, value in graph.outputs}
+        read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
         again = {node.shared for node in graph.nodes if node.shared is not None}
         tied = [target for node in graph.nodes for target in node.tie.values()]
         for number, node in enumerate(graph.nodes):
             for_modules = number in again or any(t.startswith(f"{path}.") for t in tied for path in node.paths)
-            read = number in needed or digraph.out_degree(number) or for_modules
             key = (graph.template, node.item)
-            if read:
+            if number in read or for_modules:
                 unused[key] = None
             else:
                 unused.setdefault(key, (node.key_span, node.label, "value"))
             todo += [call for call in node.calls if isinstance(call, Graph)]
         for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
             key = (graph.template, ("input", number))
-            if digraph.out_degree(-1 - number) or -1 - number in needed or _gives_a_size(ctx, graph, given):
+            if -1 - number in read or _gives_a_size(ctx, graph, given):
                 unused[key] = None
             else:
                 unused.setdefault(key, (given.span, given.name, "input"))
@@ -96,6 +95,11 @@ def _values(ctx: Context, root: Graph) -> None:
                     f"the value `{label}` is used nowhere",
                     help="leave the item out, or name its value in `outputs`",
                 )
+
+
+def _key(value: Value) -> int:
+    """A node's number; -1 - k for input k."""
+    return value.node if value.node >= 0 else -1 - value.output
 
 
 def _gives_a_size(ctx: Context, graph: Graph, given: GraphInput) -> bool:

@@ -123,9 +123,24 @@ class Inference:
             report.too_complex(self.diagnostics, site, call)
             return None
         outputs = (result,) if isinstance(result, TensorType) else result
+        if not self._reachable(call, bindings, inputs, site):
+            return None
         if call.op is not None:  # else the same call means another op under other bindings
             self._ops[key] = (op, outputs)
         return op, outputs
+
+    def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
+        """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
+        for size in _sizes(_substitute(call.values, bindings)):
+            near = {axis for kind in inputs if kind is not None for axis in kind.shape}
+            if size in near:
+                continue
+            near.update(axis for kind in site.typed.inputs if kind is not None for axis in kind.shape)
+            missing = next((name for name in sorted(size.symbols) if symbol(name) not in near), None)
+            if missing is not None:
+                report.unreachable(self.diagnostics, site, missing)
+                return False
+        return True
 
     def _block_sizes(self, graph: Graph) -> frozenset[str]:
         """The blocks' own symbols (`Block.D`) that something in the graph is written in, at any depth."""
@@ -174,14 +189,19 @@ def _local_name(graph: Graph, size: Any) -> str | None:
     return name if own != name and own in graph.local_symbols and size == symbol(name) else None
 
 
-def _symbols(value: Any) -> frozenset[str]:
+def _sizes(value: Any) -> list[Dim]:
+    """The symbolic sizes in arguments or parameters."""
     if isinstance(value, Dim):
-        return value.symbols
+        return [value]
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, (list, tuple)):
-        return frozenset()
-    return frozenset[str]().union(*map(_symbols, value))
+        return []
+    return [size for each in value for size in _sizes(each)]
+
+
+def _symbols(value: Any) -> frozenset[str]:
+    return frozenset[str]().union(*(size.symbols for size in _sizes(value)))
 
 
 def _maker(typed: Typed, path: str) -> tuple[TypedNode, int]:

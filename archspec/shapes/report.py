@@ -86,6 +86,16 @@ def too_complex(diagnostics: Diagnostics, site: CallSite, call: OpCall) -> None:
     diagnostics.error("AS310", node.span, message, help=help, notes=_context(site))
 
 
+def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
+    """The diagnostic for an argument that names a size which no tensor at hand has."""
+    graph = site.typed.graph
+    node = graph.nodes[site.number]
+    where = f"no input of `{graph.name}` has it" if graph.kind == "block" else "no input has it by itself"
+    help = f"pass in a tensor that has the size {size}, or declare an input with {size} standing alone"
+    message = f"the size {size} is not to be had here: {where}"
+    diagnostics.error("AS306", node.span, message, help=help, notes=_context(site))
+
+
 def declared(
     diagnostics: Diagnostics,
     graph: Graph,
