@@ -140,7 +140,7 @@ def _shaped(flat: Call, count: int, shape: tuple[int, ...]) -> Call | Method:
 
 
 def _as(value: Any, dtype: str) -> Any:
-    """A Python number of the dtype's own kind, so that torch infers it; a fraction that it cuts off is left to torch."""
+    """A Python number of the dtype's own kind, so that torch infers it; fractions are left for torch to cut off."""
     own: Any = (bool, int, float, float)[category(dtype)](value) if math.isfinite(value) else value
     return own if own == value or category(dtype) != 1 else value
 
