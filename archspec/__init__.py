@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from archspec.pipeline import Report
 
 __version__ = "0.1.0"
-__all__ = ["Report", "SpecError", "check", "compile", "emit"]
+__all__ = ["Report", "SpecError", "check", "compile", "source"]
 
 
 def check(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) -> Report:
@@ -27,7 +27,7 @@ def check(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None)
     return pipeline.check(path, params)
 
 
-def emit(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) -> str:
+def source(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) -> str:
     """The PyTorch source of a spec: a file that works with torch alone. Raises SpecError, OSError."""
     from archspec import pipeline
 
@@ -35,7 +35,7 @@ def emit(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) 
 
 
 def compile(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) -> nn.Module:
-    """The module of a spec: an instance of the class that `emit` prints. Raises SpecError, OSError."""
+    """The module of a spec: an instance of the class that `source` prints. Raises SpecError, OSError."""
     from archspec.model.build import build
 
     return build(path, params)

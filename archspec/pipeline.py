@@ -20,9 +20,9 @@ from archspec.recipe.stage import check_training
 from archspec.schema.document import validate
 from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
-from archspec.source.nodes import Mapping
-from archspec.source.reader import read
-from archspec.source.text import MAX_BYTES
+from archspec.reading.nodes import Mapping
+from archspec.reading.reader import read
+from archspec.reading.text import MAX_BYTES
 
 if TYPE_CHECKING:  # `check` runs without these
     import networkx as nx

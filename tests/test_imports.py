@@ -37,7 +37,7 @@ def command(*args: str) -> str:
         "import archspec",
         "import archspec.pipeline",
         "import archspec; assert archspec.check('specs/vision/resnet50.yaml').ok",
-        "import archspec; assert archspec.emit('specs/vision/resnet50.yaml')",
+        "import archspec; assert archspec.source('specs/vision/resnet50.yaml')",
         command("check", "specs/vision/resnet50.yaml"),
         command("check", "specs"),
         command("show", "specs/vision/unet.yaml"),

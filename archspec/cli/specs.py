@@ -35,7 +35,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
 def overrides(given: list[str]) -> dict[str, Any]:
     """`["classes=10", "depths=[2, 2]"]` as parameters. Raises UsageError."""
     from archspec.diagnostics.model import Diagnostics
-    from archspec.source.reader import read
+    from archspec.reading.reader import read
 
     out: dict[str, Any] = {}
     for text in given:
@@ -122,7 +122,7 @@ def _is_spec(path: str) -> bool:
 def load(name: str) -> Spec:
     """A spec by the name `expand` gave. Raises OSError."""
     from archspec import pipeline
-    from archspec.source.text import MAX_BYTES
+    from archspec.reading.text import MAX_BYTES
 
     if name == STDIN:
         return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", Path())

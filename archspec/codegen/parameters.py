@@ -11,9 +11,9 @@ from archspec.codegen.plan import ClassPlan
 from archspec.codegen.printer import print_expr
 from archspec.codegen.tree import MISSING, Var
 from archspec.graph.ir import OpCall
-from archspec.source.expressions import ExpressionError, parse_template
-from archspec.source.nodes import Mapping, Scalar
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.expressions import ExpressionError, parse_template
+from archspec.reading.nodes import Mapping, Scalar
+from archspec.reading.nodes import Node as YamlNode
 
 _SIMPLE = (int, float, bool, str, type(None))
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -11,7 +11,7 @@ from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 # Arguments of PyTorch's constructors that follow from the input.
 INFERRED = frozenset(

@@ -17,7 +17,7 @@ from archspec.graph.outputs import read_outputs
 from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
 from archspec.graph.scope import Absent, Binding, Builder, Scope
 from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -19,7 +19,7 @@ from archspec.graph.reuse import use_again
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
 from archspec.graph.wiring import Chain, read_inputs
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.nodes import Node as YamlNode
 
 
 def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.dims import Dim
 from archspec.graph.ir import Graph
-from archspec.source.expressions import FAILED, evaluate
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.expressions import FAILED, evaluate
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef

@@ -26,7 +26,7 @@ from archspec.graph.params import TYPES, bind_params, read_params
 from archspec.graph.scope import Binding, Builder, Scope
 from archspec.graph.ties import check_ties
 from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
-from archspec.source.nodes import Mapping, Sequence
+from archspec.reading.nodes import Mapping, Sequence
 
 
 def elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostics) -> Elaboration | None:

@@ -8,7 +8,7 @@ from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import FAILED, Context
 from archspec.ops.kinds import show
-from archspec.source.nodes import Mapping, Node
+from archspec.reading.nodes import Mapping, Node
 
 PROMISES = ("min", "max", "multiple_of")
 

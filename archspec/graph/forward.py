@@ -9,7 +9,7 @@ from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import Context
 from archspec.graph.names import inner_lists, key_of, name_of
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics.model import Span
 from archspec.ops.base import Op
 from archspec.ops.tensor import TensorType
-from archspec.source.nodes import Mapping
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.nodes import Mapping
+from archspec.reading.nodes import Node as YamlNode
 
 if TYPE_CHECKING:
     import networkx as nx

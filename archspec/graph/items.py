@@ -10,7 +10,7 @@ from archspec.graph.context import Context
 from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name
 from archspec.ops.base import Op
 from archspec.ops.registry import all_ops, find
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 LOOP = frozenset({"i"})
 

@@ -9,7 +9,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.items import Item
 from archspec.graph.names import wrong_identifier, wrong_path
 from archspec.graph.scope import Scope
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 def text_of(node: Node | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec.graph.reserved import RESERVED
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel")

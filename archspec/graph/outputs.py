@@ -8,7 +8,7 @@ from archspec.graph.ir import Value
 from archspec.graph.names import wrong_identifier
 from archspec.graph.scope import Absent, Scope
 from archspec.graph.wiring import Chain, read_name
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Outputs = tuple[list[tuple[str, Value]], list[Span]]
 

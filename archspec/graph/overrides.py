@@ -9,7 +9,7 @@ from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import FAILED, Context
 from archspec.graph.params import Given, Param
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 SECTIONS = ("train", "runtime")
 FILE = "--set"  # the pseudo file of what is given on the command line: one override a line, `path=value`

@@ -11,7 +11,7 @@ from archspec.dims import Dim
 from archspec.graph.context import FAILED, Context
 from archspec.graph.names import wrong_identifier
 from archspec.ops.kinds import show
-from archspec.source.nodes import Mapping, Node, Scalar
+from archspec.reading.nodes import Mapping, Node, Scalar
 
 # Type words: a parameter declared with one is required. The value is one that --set may be shown with.
 TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}

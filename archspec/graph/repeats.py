@@ -12,7 +12,7 @@ from archspec.graph.labels import evaluated_name
 from archspec.graph.names import wrong_identifier
 from archspec.graph.scope import Scope
 from archspec.ops.kinds import show
-from archspec.source.nodes import Mapping, Node, Scalar
+from archspec.reading.nodes import Mapping, Node, Scalar
 
 
 class Turn(NamedTuple):

@@ -11,8 +11,8 @@ from archspec.graph.names import Position, name_of
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
-from archspec.source.nodes import Mapping
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.nodes import Mapping
+from archspec.reading.nodes import Node as YamlNode
 
 
 def outputs_fit(ctx: Context, item: Item, call: OpCall | Graph, outputs: list[tuple[str, Span]]) -> bool:

@@ -9,7 +9,7 @@ from archspec.diagnostics.model import Label, Span
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Node, Value
 from archspec.graph.names import Plan, Position
-from archspec.source.nodes import Sequence
+from archspec.reading.nodes import Sequence
 
 
 class Absent(NamedTuple):

@@ -15,8 +15,8 @@ from archspec.graph.items import Item, read_merge
 from archspec.graph.names import Plan, Position, inner_lists, wrong_path
 from archspec.graph.scope import Absent, Builder, Scope
 from archspec.ops.registry import find
-from archspec.source.nodes import Mapping, Sequence
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.nodes import Mapping, Sequence
+from archspec.reading.nodes import Node as YamlNode
 
 Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
 PARTS = {"residual": ("body", "shortcut"), "parallel": ("branches", "merge")}

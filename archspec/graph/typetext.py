@@ -9,9 +9,9 @@ from typing import Any
 from archspec.dims import Dim, symbol
 from archspec.graph.context import Context
 from archspec.ops.tensor import TensorType
-from archspec.source.expressions import ExpressionError, report
-from archspec.source.nodes import Node, Scalar
-from archspec.source.types import parse_type
+from archspec.reading.expressions import ExpressionError, report
+from archspec.reading.nodes import Node, Scalar
+from archspec.reading.types import parse_type
 
 _SYMBOL = re.compile(r"\b[A-Z][A-Za-z0-9_]*")
 

@@ -11,7 +11,7 @@ from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.names import Position
 from archspec.graph.overrides import FILE
-from archspec.source.nodes import Mapping, Sequence
+from archspec.reading.nodes import Mapping, Sequence
 
 
 def warn(ctx: Context, root: Mapping, graph: Graph) -> None:

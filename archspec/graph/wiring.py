@@ -12,7 +12,7 @@ from archspec.graph.forward import explain_unknown
 from archspec.graph.ir import Value
 from archspec.graph.items import Item
 from archspec.graph.scope import Absent, Scope, tap
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Chain = Value | Absent
 

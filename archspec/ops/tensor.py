@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from archspec.dims import Size
-from archspec.source.dtypes import COMPLEX, DTYPES, FLOATING, INTEGRAL
+from archspec.reading.dtypes import COMPLEX, DTYPES, FLOATING, INTEGRAL
 
 __all__ = ["COMPLEX", "DTYPES", "FLOATING", "INTEGRAL", "ITEMSIZE", "TensorType", "promote"]
 

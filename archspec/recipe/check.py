@@ -33,7 +33,7 @@ from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 def check_recipe(

@@ -9,8 +9,8 @@ from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.kinds import BadValue, Kind
 from archspec.recipe.model import Part
-from archspec.source.expressions import FAILED, evaluate
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.expressions import FAILED, evaluate
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 P = TypeVar("P", bound=Part)
 C = TypeVar("C", bound=type[Part])

@@ -9,9 +9,9 @@ from collections.abc import Sequence as SequenceType
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
-from archspec.source.reader import read
-from archspec.source.scalars import resolve
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.reader import read
+from archspec.reading.scalars import resolve
 
 Path = tuple[str, ...]
 SHORT = ("data", "loss", "optimizer", "schedule")  # keys of `train` that take a lone name

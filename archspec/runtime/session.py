@@ -29,7 +29,7 @@ from archspec.runtime.resolved import EditError, with_values
 from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.wrap import pick_device, prepare
-from archspec.source.text import decode
+from archspec.reading.text import decode
 
 
 class Plan(NamedTuple):

@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.schema import skeleton
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Path = tuple[str | int, ...]
 

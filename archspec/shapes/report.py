@@ -11,8 +11,8 @@ from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
-from archspec.source.nodes import Mapping, Scalar, Sequence
-from archspec.source.nodes import Node as YamlNode
+from archspec.reading.nodes import Mapping, Scalar, Sequence
+from archspec.reading.nodes import Node as YamlNode
 
 _TRAIL = 7  # steps shown
 

@@ -39,7 +39,7 @@ raise SystemExit(not report.ok)
 @pytest.mark.parametrize("name", ["tutorial_mlp", "tutorial_sequence_model", "resnet18", "unet", "lstm_classifier"])
 def test_needs_torch_alone(name: str, tmp_path: Path) -> None:
     model = tmp_path / "model.py"
-    model.write_text(archspec.emit(SPECS[name]), encoding="utf-8")
+    model.write_text(archspec.source(SPECS[name]), encoding="utf-8")
     class_name = "".join(part.capitalize() for part in name.split("_"))
     golden = ROOT / "tests" / "golden" / "golden.py"
     done = subprocess.run(
@@ -52,7 +52,7 @@ def test_needs_torch_alone(name: str, tmp_path: Path) -> None:
 def test_every_spec_reads_well(tmp_path: Path) -> None:
     """Formatted as ruff formats by default, and without a finding of its lint."""
     for name, path in SPECS.items():
-        (tmp_path / f"{name}.py").write_text(archspec.emit(path), encoding="utf-8")
+        (tmp_path / f"{name}.py").write_text(archspec.source(path), encoding="utf-8")
     ruff = Path(sys.executable).with_name("ruff")
     for command in (["format", "--diff"], ["check"]):
         done = subprocess.run(
@@ -68,9 +68,9 @@ def test_every_spec_reads_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["resnet50", "gpt2"])
 def test_is_always_the_same(name: str) -> None:
     """In other processes too, where strings hash otherwise."""
-    texts = {archspec.emit(SPECS[name])}
+    texts = {archspec.source(SPECS[name])}
     for seed in ("1", "2"):
-        script = f"import archspec, sys; sys.stdout.write(archspec.emit({str(SPECS[name])!r}))"
+        script = f"import archspec, sys; sys.stdout.write(archspec.source({str(SPECS[name])!r}))"
         done = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120,
             env={"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
@@ -84,7 +84,7 @@ def test_does_not_depend_on_where_the_spec_lies(tmp_path: Path) -> None:
     copy = tmp_path / "elsewhere" / "resnet18.yaml"
     copy.parent.mkdir()
     copy.write_text(text, encoding="utf-8")
-    assert archspec.emit(copy) == archspec.emit(SPECS["resnet18"])
+    assert archspec.source(copy) == archspec.source(SPECS["resnet18"])
 
 
 def test_golden_data_is_complete() -> None:

@@ -16,8 +16,8 @@ from archspec.diagnostics.model import Diagnostic, Diagnostics
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.schema.document import validate
-from archspec.source.nodes import Mapping
-from archspec.source.reader import read
+from archspec.reading.nodes import Mapping
+from archspec.reading.reader import read
 
 HERE = Path(__file__).parent
 

@@ -43,7 +43,7 @@ from archspec.ops.kinds import (
 )
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
-from archspec.source.types import parse_type
+from archspec.reading.types import parse_type
 
 SMALL = 300_000  # elements that are worth running on the CPU
 

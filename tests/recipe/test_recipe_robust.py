@@ -28,8 +28,8 @@ def test_checking_digits_imports_neither_torch_nor_numpy() -> None:
         from archspec.diagnostics.model import Diagnostics
         from archspec.ops.tensor import TensorType
         from archspec.recipe import check, stage
-        from archspec.source.reader import read
-        from archspec.source.types import parse_type
+        from archspec.reading.reader import read
+        from archspec.reading.types import parse_type
         from pathlib import Path
         found = Diagnostics()
         node = read({GOOD!r}, "spec.yaml", found).get("train")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.runtime.resolved import EditError, with_values
-from archspec.source.reader import read
+from archspec.reading.reader import read
 
 SPEC = """\
 # a comment

@@ -12,8 +12,8 @@ from archspec.diagnostics.model import Diagnostics
 from archspec.graph.elaborate import elaborate
 from archspec.schema.build import build
 from archspec.schema.document import validate
-from archspec.source.nodes import Mapping
-from archspec.source.reader import read
+from archspec.reading.nodes import Mapping
+from archspec.reading.reader import read
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

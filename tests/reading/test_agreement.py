@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
-from archspec.source.reader import read
-from archspec.source.text import forbidden, invisible
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.reader import read
+from archspec.reading.text import forbidden, invisible
 
 CHARACTERS = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp", "Cn", "Co"))
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.dims import Dim, Size, symbol
-from archspec.source.dtypes import DTYPES, MEANT
-from archspec.source.evaluator import Evaluator
-from archspec.source.expressions import parse_template
-from archspec.source.grammar import ExpressionError, Part, parse_expression
-from archspec.source.operations import describe
+from archspec.reading.dtypes import DTYPES, MEANT
+from archspec.reading.evaluator import Evaluator
+from archspec.reading.expressions import parse_template
+from archspec.reading.grammar import ExpressionError, Part, parse_expression
+from archspec.reading.operations import describe
 
 MAX_RANK = 64  # torch's own limit
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archspec.dims import ceil_div, maximum, symbol
-from archspec.source.dtypes import DTYPES, MEANT
-from archspec.source.expressions import ExpressionError
-from archspec.source.types import parse_type
+from archspec.reading.dtypes import DTYPES, MEANT
+from archspec.reading.expressions import ExpressionError
+from archspec.reading.types import parse_type
 
 B, H, T = symbol("B"), symbol("H"), symbol("T")
 ENV = {"dim": 64, "k": 3, "kind": "int64", "T": T, "half": 0.5, "whole": 4.0}

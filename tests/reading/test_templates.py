@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.source.expressions import FAILED, FailedNameError, UnknownNameError, evaluate, parse_template
-from archspec.source.nodes import Mapping
-from archspec.source.reader import read
+from archspec.reading.expressions import FAILED, FailedNameError, UnknownNameError, evaluate, parse_template
+from archspec.reading.nodes import Mapping
+from archspec.reading.reader import read
 
 
 def test_templates_are_cached_and_say_what_they_read() -> None:

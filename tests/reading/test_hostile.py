@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.text import render
-from archspec.source.nodes import Node
-from archspec.source.reader import read
+from archspec.reading.nodes import Node
+from archspec.reading.reader import read
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted(p.read_text() for p in (ROOT / "specs").rglob("*.yaml"))

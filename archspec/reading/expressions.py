@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
-from archspec.source.evaluator import Evaluator
-from archspec.source.grammar import (
+from archspec.reading.evaluator import Evaluator
+from archspec.reading.grammar import (
     CONSTANTS,
     FAILED,
     MAX_LENGTH,
@@ -26,8 +26,8 @@ from archspec.source.grammar import (
     names,
     parse_expression,
 )
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
-from archspec.source.operations import MAX_ITEMS, describe
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.operations import MAX_ITEMS, describe
 
 __all__ = [
     "FAILED",

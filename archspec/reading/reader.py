@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
-from archspec.source.scalars import TooLargeError, resolve
-from archspec.source.text import decode, forbidden, invisible
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.scalars import TooLargeError, resolve
+from archspec.reading.text import decode, forbidden, invisible
 
 MAX_DEPTH = 100
 MAX_NODES = 100_000  # with aliases expanded
@@ -89,7 +89,7 @@ class _Reader:
         try:
             return self.parser.get_event()
         except (yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            from archspec.source.syntax import report
+            from archspec.reading.syntax import report
 
             report(error, self.text, self.lines, self.file, self.diagnostics)
             raise _StopError from None
@@ -108,7 +108,7 @@ class _Reader:
         try:
             self.parser = _parser(self.text)
         except (yaml.YAMLError, ValueError, MemoryError) as error:
-            from archspec.source.syntax import report
+            from archspec.reading.syntax import report
 
             report(error, self.text, self.lines, self.file, self.diagnostics)
             raise _StopError from None
@@ -365,7 +365,7 @@ class _Reader:
         if span.end_line > span.line:
             self.folded(span)
         if flow and "$" in text and _open_expression(text):
-            from archspec.source.syntax import quote_expression
+            from archspec.reading.syntax import quote_expression
 
             quote_expression(span, self.lines, self.diagnostics)
             raise _StopError

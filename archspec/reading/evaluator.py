@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.dims import Dim
-from archspec.source.grammar import (
+from archspec.reading.grammar import (
     FAILED,
     FUNCTIONS,
     ExpressionError,
@@ -18,7 +18,7 @@ from archspec.source.grammar import (
     column,
     width,
 )
-from archspec.source.operations import CALLS, OPERATIONS, RefusedError, bounded, compare, describe, noun, truth
+from archspec.reading.operations import CALLS, OPERATIONS, RefusedError, bounded, compare, describe, noun, truth
 
 
 class Evaluator:

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.source.nodes import Mapping, Node, Scalar, Sequence
-from archspec.source.reader import read
-from archspec.source.scalars import resolve
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.reader import read
+from archspec.reading.scalars import resolve
 
 HERE = Path(__file__).parent
 ACCEPTED = sorted((HERE / "accepted").glob("*.yaml"))

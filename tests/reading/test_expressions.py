@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archspec.dims import Dim, ceil_div, maximum, minimum, symbol
-from archspec.source.expressions import (
+from archspec.reading.expressions import (
     ExpressionError,
     parse_template,
 )

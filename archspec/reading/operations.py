@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archspec.dims import Dim, maximum, minimum
-from archspec.source.grammar import MAX_INT
+from archspec.reading.grammar import MAX_INT
 
 MAX_ITEMS = 10_000  # characters of a text, elements of a list (with those of the lists inside)
 MAX_POWER_BITS = 64
