@@ -1,4 +1,4 @@
-"""archspec: architectures as YAML, checked before torch is imported and compiled to the PyTorch a person would write."""
+"""archspec: architectures as YAML, checked before torch is imported, compiled to the PyTorch a person would write."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
 from archspec.graph.overrides import override_source
 from archspec.ops.tensor import TensorType
+from archspec.reading.nodes import Mapping
+from archspec.reading.reader import read
+from archspec.reading.text import MAX_BYTES
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
 from archspec.schema.document import validate
 from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
-from archspec.reading.nodes import Mapping
-from archspec.reading.reader import read
-from archspec.reading.text import MAX_BYTES
 
 if TYPE_CHECKING:  # `check` runs without these
     import networkx as nx

@@ -13,6 +13,7 @@ from archspec.dims import Constraints, Facts, Requirement
 from archspec.ops.kinds import Str
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
 from archspec.recipe.data_kinds import DATA
 from archspec.recipe.files import DataError
@@ -33,7 +34,6 @@ from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES
-from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 def check_recipe(

@@ -8,9 +8,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.kinds import BadValue, Kind
-from archspec.recipe.model import Part
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.recipe.model import Part
 
 P = TypeVar("P", bound=Part)
 C = TypeVar("C", bound=type[Part])

@@ -20,6 +20,7 @@ from archspec.diagnostics.model import Diagnostics
 from archspec.model.build import from_source
 from archspec.model.weights import write_text
 from archspec.pipeline import Report
+from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Part, Recipe
 from archspec.runtime.interrupt import stop_on_signals
@@ -29,7 +30,6 @@ from archspec.runtime.resolved import EditError, with_values
 from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.wrap import pick_device, prepare
-from archspec.reading.text import decode
 
 
 class Plan(NamedTuple):

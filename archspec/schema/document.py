@@ -16,8 +16,8 @@ from jsonschema.exceptions import ValidationError
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.suggest import did_you_mean
-from archspec.schema import skeleton
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.schema import skeleton
 
 Path = tuple[str | int, ...]
 

@@ -10,9 +10,9 @@ from archspec.graph.ir import Graph, OpCall, Value
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
-from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 from archspec.reading.nodes import Mapping, Scalar, Sequence
 from archspec.reading.nodes import Node as YamlNode
+from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 _TRAIL = 7  # steps shown
 

@@ -15,9 +15,9 @@ import yaml
 from archspec.diagnostics.model import Diagnostic, Diagnostics
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
-from archspec.schema.document import validate
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
+from archspec.schema.document import validate
 
 HERE = Path(__file__).parent
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostic, Diagnostics
 from archspec.ops.tensor import TensorType
-from archspec.recipe.check import check_recipe
-from archspec.recipe.model import Recipe
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
 from archspec.reading.types import parse_type
+from archspec.recipe.check import check_recipe
+from archspec.recipe.model import Recipe
 
 OPTIMIZER = "optimizer: sgd\nepochs: 1\nbatch_size: 4\n"
 

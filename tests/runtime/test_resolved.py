@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.runtime.resolved import EditError, with_values
 from archspec.reading.reader import read
+from archspec.runtime.resolved import EditError, with_values
 
 SPEC = """\
 # a comment

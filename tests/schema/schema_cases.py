@@ -10,10 +10,10 @@ from jsonschema import Draft7Validator
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.graph.elaborate import elaborate
-from archspec.schema.build import build
-from archspec.schema.document import validate
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
+from archspec.schema.build import build
+from archspec.schema.document import validate
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
