@@ -190,7 +190,8 @@ layers:
         "sizes too complex to decide",
         """
 A symbolic size is an exact formula, and a formula may have so many terms, powers or floors inside one another that
-nothing more can be proved of it. No published architecture comes near; the limit keeps a check quick whatever it is given.
+nothing more can be proved of it. No published architecture comes near; the limit keeps a check quick whatever it is
+given.
 """,
         "Give sizes as numbers, or symbols to fewer of them:",
         """
