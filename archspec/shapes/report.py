@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.dims import Constraints
-from archspec.graph.ir import Graph, OpCall, Value
+from archspec.graph.ir import Graph, OpCall
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping, Scalar, Sequence
 from archspec.reading.nodes import Node as YamlNode
-from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
-
-_TRAIL = 7  # steps shown
+from archspec.shapes.repair import repair
+from archspec.shapes.trail import change, trail
+from archspec.shapes.typed import Typed, TypedNode
 
 
 class CallSite(NamedTuple):
@@ -44,26 +44,37 @@ def mismatch(diagnostics: Diagnostics, constraints: Constraints, site: CallSite,
     elif len(blamed) == 1:
         label = f"reads {types[blamed[0]]}"
     for i, axis in zip(blamed, refused.axis, strict=False):
-        changed = _change(site.typed, node.inputs[i], axis)
+        changed = change(site.typed, node.inputs[i], axis)
         if changed is not None:
-            secondary.append(changed)
+            where = changed.node.raw.span if isinstance(changed.node.raw, Mapping) else changed.node.span
+            secondary.append(Label(where, f"here dimension {axis} goes from {changed.then} to {changed.now}"))
             break
+    help = refused.help
+    if help is None and refused.code == "AS302" and len(blamed) == 2 and len(refused.axis) == 2:
+        help = _repair(site, blamed, types, refused.axis)
     notes = _context(site)
     code = refused.code
     if code in ("AS302", "AS304", "AS305") and constraints.contradiction in ("promise", "requirement"):
         notes = (constraints.explain(), *notes)
         code = "AS308" if constraints.contradiction == "promise" else code
-    trail = next((t for i in blamed[:1] or [0] if (t := _trail(site.typed, node.inputs, i))), None)
     diagnostics.error(
         code,
         span,
         refused.message,
         label=label,
         secondary=[s for s in secondary if s.span != span],
-        trail=trail,
-        help=refused.help,
+        trail=trail(site.typed, node.inputs, blamed[0] if blamed else 0),
+        help=help,
         notes=notes,
     )
+
+
+def _repair(site: CallSite, blamed: list[int], types: tuple[Any, ...], axes: tuple[int, ...]) -> str | None:
+    inputs = site.typed.graph.nodes[site.number].inputs
+    a, b = inputs[blamed[0]], inputs[blamed[1]]
+    assert a is not None
+    assert b is not None
+    return repair(site.typed, (a, b), (types[blamed[0]], types[blamed[1]]), (axes[0], axes[1]))
 
 
 def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadValue) -> None:
@@ -168,63 +179,3 @@ def _context(site: CallSite) -> tuple[str, ...]:
         notes.append(f"in `{node.paths[parent.turn]}`, {what} called at {node.span}")
         parent = parent.parent
     return tuple(notes)
-
-
-def _source(typed: Typed, value: Value) -> tuple[str, Any]:
-    if value.node < 0:
-        return typed.graph.inputs[value.output].name, typed.type_of(value)
-    node = typed.graph.nodes[value.node]
-    name = node.names[value.output] if value.output < len(node.names) else ""
-    if not name:
-        name = node.label
-        if node.auto and isinstance(node.calls[0], OpCall):
-            name = node.calls[0].cls.name
-    return name, typed.type_of(value)
-
-
-def _back(typed: Typed, value: Value | None) -> Value | None:
-    """The value the producer of `value` read first."""
-    if value is None or value.node < 0:
-        return None
-    return next((v for v in typed.graph.nodes[value.node].inputs if v is not None), None)
-
-
-def _change(typed: Typed, value: Value | None, axis: int) -> Label | None:
-    """Where, on the way to `value`, the size of this axis last changed."""
-    while value is not None and value.node >= 0:
-        before = _back(typed, value)
-        if before is None:
-            return None
-        now, then = typed.type_of(value), typed.type_of(before)
-        if now is UNKNOWN or then is UNKNOWN or now.rank != then.rank or not -now.rank <= axis < now.rank:
-            return None
-        if now.shape[axis] != then.shape[axis]:
-            node = typed.graph.nodes[value.node]
-            where = node.raw.span if isinstance(node.raw, Mapping) else node.span
-            return Label(where, f"here dimension {axis} goes from {then.shape[axis]} to {now.shape[axis]}")
-        value = before
-    return None
-
-
-def _trail(typed: Typed, inputs: tuple[Value | None, ...], number: int) -> str | None:
-    """`image [B, 3, 32, 32] → stem [B, 64, 32, 32] → norm`: sizes are shown where they change."""
-    if number >= len(inputs):
-        return None
-    steps: list[tuple[str, Any]] = []
-    value = inputs[number]
-    while value is not None:
-        steps.append(_source(typed, value))
-        value = _back(typed, value)
-    steps.reverse()
-    if not steps:
-        return None
-    shown, last = [], None
-    for name, kind in steps:
-        if kind is UNKNOWN:
-            return None
-        shape = f"[{', '.join(map(str, kind.shape))}]"
-        shown.append(name if shape == last else f"{name} {shape}")
-        last = shape
-    if len(shown) > _TRAIL:
-        shown = [shown[0], "…", *shown[-(_TRAIL - 2) :]]
-    return " → ".join(shown)
