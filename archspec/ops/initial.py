@@ -18,6 +18,7 @@ from archspec.ops.kinds import (
     ListOf,
     NonNegativeFloat,
     Number,
+    PositiveFloat,
     PositiveInt,
     Refined,
     show,
@@ -58,6 +59,7 @@ BUFFER_INITS: Table = {
     "full": {"fill_value": (ALiteral, None)},
     "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1)},
     "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
+    "logspace": {"start": (Number, 0.0), "end": (Number, 1.0), "base": (PositiveFloat, 10.0)},
     "tril": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "triu": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "values": {"values": (ListOf(ALiteral, 1), None)},
@@ -74,6 +76,7 @@ _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
     "orthogonal": ("float32", "float64"),
     "arange": INTEGRAL + FLOATING,
     "linspace": INTEGRAL + FLOATING + COMPLEX,
+    "logspace": INTEGRAL + FLOATING + COMPLEX,
 }
 
 
@@ -91,7 +94,8 @@ class Init(NamedTuple):
             return f"`{self.name}` initialises {wanted} dimensions, and the shape has {len(shape)}"
         if dtype not in _DTYPES.get(self.name, DTYPES):
             return f"`{self.name}` does not give {dtype}"
-        for value in (self.args.get("val"), self.args.get("fill_value"), *self.args.get("values", ())):
+        bounds = [self.args["start"], self.args["end"]][: prod(shape)] if self.name in ("linspace", "logspace") else []
+        for value in (self.args.get("val"), self.args.get("fill_value"), *self.args.get("values", ()), *bounds):
             if not holds(dtype, value):
                 return f"{dtype} cannot hold {value}"
         if self.name == "dirac" and shape[0] % self.args["groups"]:
@@ -122,6 +126,10 @@ class Init(NamedTuple):
         if self.name == "linspace":
             count, given = prod(shape), (self.args["start"], self.args["end"])
             return _shaped(Call("torch.linspace", *given, count, **option), count, shape)
+        if self.name == "logspace":
+            count, given = prod(shape), (self.args["start"], self.args["end"])
+            base = {"base": self.args["base"]} if self.args["base"] != 10 else {}
+            return _shaped(Call("torch.logspace", *given, count, **base, **option), count, shape)
         if self.name == "arange":
             start, step, count = self.args["start"], self.args["step"], prod(shape)
             bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
