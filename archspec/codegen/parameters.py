@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from archspec.codegen.names import Names, identifier
 from archspec.codegen.plan import ClassPlan
-from archspec.codegen.printer import print_expr
+from archspec.codegen.printer import print_expr, quoted
 from archspec.codegen.tree import MISSING, Var
-from archspec.graph.ir import OpCall
+from archspec.graph.ir import Node, OpCall
 from archspec.reading.expressions import ExpressionError, parse_template
 from archspec.reading.nodes import Mapping, Scalar
 from archspec.reading.nodes import Node as YamlNode
@@ -130,14 +132,23 @@ class Parameters:
                     self._candidates.append(_Candidate(own, values, (own,)))
 
     def _from_expressions(self) -> None:
-        for aligned in self.plan.nodes:
-            calls: list[Any] = [MISSING if d is MISSING else d.node.calls[0] for d in aligned.done]
+        for node, done, present in self._rows():
+            calls: list[Any] = [MISSING if d is MISSING else d.node.calls[0] for d in done]
             first = next(c for c in calls if c is not MISSING)
-            if isinstance(first, OpCall) and aligned.node.raw is not None:
-                for key, text in _written(first, aligned.node.raw):
+            if isinstance(first, OpCall) and node.raw is not None:
+                for key, text in _written(first, node.raw):
                     self._expression(text, [MISSING if c is MISSING else c.values.get(key, MISSING) for c in calls])
-            if aligned.present is not None and isinstance(aligned.node.when, Scalar):
-                self._expression(aligned.node.when.value, list(aligned.present.values))
+            if present is not None and isinstance(node.when, Scalar):
+                self._expression(node.when.value, list(present.values))
+
+    def _rows(self) -> Iterator[tuple[Node, list[Any], Var | None]]:
+        """The nodes of all instances side by side: a node, what it is in each instance, in which it is present."""
+        if self.plan.chain is None:
+            for aligned in self.plan.nodes:
+                yield aligned.node, aligned.done, aligned.present
+        else:
+            for row in zip(*(typed.nodes for typed in self.plan.instances), strict=True):
+                yield row[0].node, list(row), None
 
     def _expression(self, text: Any, values: list[Any]) -> None:
         try:
@@ -148,8 +159,15 @@ class Parameters:
         if tree is None or not template.names <= self._block.keys() or not template.names:
             return
         if all(isinstance(v, _SIMPLE) or v is MISSING for v in values) and _means_the_same(tree):
-            python = ast.unparse(tree)
+            python = ast.unparse(_DoubleQuoted().visit(copy.deepcopy(tree)))
             self._candidates.append(_Candidate(python, tuple(values), tuple(sorted(template.names))))
+
+
+class _DoubleQuoted(ast.NodeTransformer):
+    """`ast.unparse` writes texts in single quotes and names as they are."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Name(quoted(node.value)) if isinstance(node.value, str) else node
 
 
 def _means_the_same(tree: ast.expr) -> bool:
