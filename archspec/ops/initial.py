@@ -53,6 +53,7 @@ PARAMETER_INITS: Table = {
     "orthogonal": {"gain": (Number, 1.0)},
     "eye": {},
     "dirac": {"groups": (PositiveInt, 1)},
+    "sinusoidal": {"max_period": (PositiveFloat, 10000.0)},
 }  # fmt: skip
 BUFFER_INITS: Table = {
     **PARAMETER_INITS,
@@ -67,7 +68,7 @@ BUFFER_INITS: Table = {
 
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
 _RANKS: dict[str, tuple[int, int | None]] = {
-    "eye": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
+    "eye": (2, 2), "sinusoidal": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
     **dict.fromkeys(_FANS, (2, None)),
 }  # fmt: skip
 _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
@@ -100,6 +101,8 @@ class Init(NamedTuple):
                 return f"{dtype} cannot hold {value}"
         if self.name == "dirac" and shape[0] % self.args["groups"]:
             return f"`dirac` in {self.args['groups']} groups of {shape[0]} channels"
+        if self.name == "sinusoidal" and shape[1] % 2:
+            return f"`sinusoidal` fills an even number of columns, half of them sines, and the shape has {shape[1]}"
         if self.name == "arange" and self.args["step"] == 0:
             return "`arange` with a step of 0"
         if self.name == "values" and len(self.args["values"]) != prod(shape):
@@ -134,6 +137,8 @@ class Init(NamedTuple):
             start, step, count = self.args["start"], self.args["step"], prod(shape)
             bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
             return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), count, shape)
+        if self.name == "sinusoidal":
+            return _sinusoidal(shape, self.args["max_period"], dtype)
         if self.name == "values":
             values = [_as(v, dtype) for v in self.args["values"]]
             inferred = dtype in ("float32", "bool") or (dtype == "int64" and all(isinstance(v, int) for v in values))
@@ -145,6 +150,15 @@ class Init(NamedTuple):
 
 def _shaped(flat: Call, count: int, shape: tuple[int, ...]) -> Call | Method:
     return flat if len(shape) == 1 and count == shape[0] else Method(flat, "reshape", *(shape or ((),)))
+
+
+def _sinusoidal(shape: tuple[int, ...], max_period: float, dtype: str) -> Any:
+    """Row t: sin(f*t), then cos(f*t), for frequencies f from 1 to 1/max_period (Vaswani et al., 2017; Whisper)."""
+    double = {"dtype": Name("torch.float64")} if dtype == "float64" else {}
+    frequencies = Call("torch.logspace", 0.0, -1.0, shape[1] // 2, base=max_period, **double)
+    angles = Call("torch.outer", Call("torch.arange", shape[0]), frequencies)
+    made = Call("torch.cat", [Method(angles, "sin"), Method(angles, "cos")], dim=1)
+    return made if dtype in ("float32", "float64") else Method(made, "to", Name(f"torch.{dtype}"))
 
 
 def _as(value: Any, dtype: str) -> Any:

@@ -51,18 +51,20 @@ class Parameter(OwnTensor):
         InitKind(PARAMETER_INITS), "zeros", "initial values: a name of torch.nn.init without `_`, with its arguments"
     )
     dtype = arg(Choice(*FLOATING), "float32", "its dtype")
+    requires_grad = arg(Bool, True, "false: training leaves it as it is")
     examples = (
         Example({"shape": [1, 1, 8], "init": {"normal": {"std": 0.02}}}, (), "float32[1, 1, 8]"),
         Example({"shape": [4, 8], "init": "xavier_uniform"}, (), "float32[4, 8]"),
         Example({"shape": 8, "init": {"constant": 1e-6}}, (), "float32[8]"),
         Example({"shape": [], "init": "ones", "dtype": "float64"}, (), "float64[]"),
+        Example({"shape": [16, 8], "init": "sinusoidal", "requires_grad": False}, (), "float32[16, 8]"),
     )
 
     def state(self) -> tuple[State, ...]:
         return (State("", self.sizes(), self.dtype),)
 
     def module(self) -> Call:
-        return Call("nn.Parameter", self.values())
+        return Call("nn.Parameter", self.values(), **({} if self.requires_grad else {"requires_grad": False}))
 
 
 @op("buffer", "torch.nn.Module.register_buffer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ INITS: tuple[Any, ...] = (
     "uniform", {"uniform": {"a": -1, "b": 1}}, {"trunc_normal": {"std": 0.02}}, "orthogonal", "eye",
     "xavier_uniform", {"xavier_normal": {"gain": 0.5}}, {"kaiming_uniform": {"nonlinearity": "relu"}},
     {"kaiming_normal": {"mode": "fan_out"}}, "dirac", {"dirac": {"groups": 2}},
+    "sinusoidal", {"sinusoidal": {"max_period": 100}},
 )  # fmt: skip
 BUFFER_INITS: tuple[Any, ...] = (
     *INITS, {"full": 7}, {"full": {"fill_value": -1.5}}, "arange", {"arange": {"start": 3, "step": -2}},
@@ -78,3 +80,14 @@ def test_parameter_inits(init: Any, shape: list[int]) -> None:
 def test_buffer_inits(init: Any, shape: list[int]) -> None:
     for dtype in DTYPES:
         agrees(Buffer, init, shape, dtype)
+
+
+def test_sinusoidal_positions() -> None:
+    made = value(Parameter.parse({"shape": [5, 6], "init": "sinusoidal", "dtype": "float64"}))
+    expected = [[wave(t / 10000 ** (k / 2)) for wave in (math.sin, math.cos) for k in range(3)] for t in range(5)]
+    assert torch.allclose(made, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_a_parameter_may_be_fixed() -> None:
+    fixed = Parameter.parse({"shape": 4, "requires_grad": False})
+    assert [p.requires_grad for p in build(program(fixed, ())).parameters()] == [False]
