@@ -13,7 +13,7 @@ def camel(name: str) -> str:
     """`resnet50` → `Resnet50`, `encoder.self_attention` → `EncoderSelfAttention`."""
     parts = [p for p in re.split(r"[^A-Za-z0-9]+", name) if p]
     joined = "".join(p[0].upper() + p[1:] for p in parts) or "Model"
-    return joined if joined[0].isalpha() else f"Model{joined}"
+    return joined if joined[0].isalpha() and not keyword.iskeyword(joined) else f"Model{joined}"  # `none`, `true`
 
 
 def identifier(name: str) -> str:

@@ -93,6 +93,8 @@ def read_blocks(ctx: Context, node: Node | None) -> None:
             ctx.error("AS205", node.keys[name], f"a block cannot be called `{name}`: it is a word of Python's own")
         elif isinstance(body, Mapping) and is_block_name(name):
             ctx.blocks[name] = BlockDef(ctx, name, body, node.keys[name])
+        elif not is_block_name(name):  # reported by the schema stage
+            ctx.misnamed_blocks.add(name)
     for block in ctx.blocks.values():
         block.check_inputs()
     _find_recursion(ctx)

@@ -47,6 +47,7 @@ class Context:
         "env",
         "inspecting",
         "memo",
+        "misnamed_blocks",
         "root",
         "work",
     )
@@ -56,6 +57,7 @@ class Context:
         self.diagnostics = diagnostics
         self.env = env  # parameters and size symbols of the root: visible in every block
         self.blocks: dict[str, BlockDef] = {}
+        self.misnamed_blocks: set[str] = set()  # refused by their names; what uses them stays silent
         self.memo: dict[Any, Graph | None] = {}
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.inspecting = False  # looking through what is not part of the model: see inspect.py

@@ -144,6 +144,8 @@ _FORMS = {
 
 
 def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
+    if key in ctx.misnamed_blocks:
+        return
     if "$" in key:
         ctx.error(
             "AS202",

@@ -16,6 +16,7 @@ from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
 from archspec.shapes.state import state_of
+from archspec.shapes.ties import check_ties
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 Bindings = dict[str, Any]
@@ -56,6 +57,8 @@ class Inference:
                 continue
             self._node(typed, number, done, bindings, call)
         typed.outputs = tuple(typed.type_of(value) for _, value in graph.outputs)
+        if typed.complete:
+            check_ties(self.diagnostics, typed)
         return typed
 
     def _node(
