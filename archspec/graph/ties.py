@@ -35,6 +35,8 @@ def find_module(graph: Graph, path: str) -> OpCall | str | None:
             if isinstance(call, Graph):
                 return find_module(call, path[len(where) + 1 :])
             return call
+        if path == where and isinstance(call, OpCall) and call.cls.attribute == "parameter":
+            return call
     known = [where for where, _ in _modules(graph)]
     head = path.rpartition(".")[0]
     listed = f"the modules here are {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"

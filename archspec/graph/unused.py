@@ -70,7 +70,9 @@ def _values(ctx: Context, root: Graph) -> None:
         again = {node.shared for node in graph.nodes if node.shared is not None}
         tied = [target for node in graph.nodes for target in node.tie.values()]
         for number, node in enumerate(graph.nodes):
-            for_modules = number in again or any(t.startswith(f"{path}.") for t in tied for path in node.paths)
+            for_modules = number in again or any(
+                t == path or t.startswith(f"{path}.") for t in tied for path in node.paths
+            )
             key = (graph.template, node.item)
             if number in read or for_modules:
                 unused[key] = None
