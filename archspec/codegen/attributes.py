@@ -150,9 +150,10 @@ class Attributes:
         numbered = list(item) == [str(i) for i in range(len(item))]
         parts = []
         for key, inner in item.items():
-            if not numbered and (key in _DICT_WORDS or not is_attribute(key)):
+            if not numbered and key in _DICT_WORDS:
                 return None
-            reach = f"{target}[{key}]" if numbered else f"{target}.{key}"
+            word = f".{key}" if is_attribute(key) else f"[{quoted(key)}]"
+            reach = f"{target}[{key}]" if numbered else f"{target}{word}"
             if isinstance(inner, _Entry):
                 if inner.kind != "module" or inner.condition is not None:
                     return None

@@ -14,7 +14,7 @@ COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel")
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 
-_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*")
+_PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Position = tuple[Any, ...]  # of an item inside its graph: (3,), (3, "body", 0)
@@ -46,7 +46,7 @@ def wrong_identifier(name: str) -> str | None:
 
 
 def wrong_path(path: str) -> str | None:
-    """Why a name cannot be a module path, or None. Parts are identifiers or indices: `encoder.0.attn`."""
+    """Why a name cannot be a module path, or None. Parts are indices or words, maybe with hyphens: `encoder.0.attn`."""
     for part in path.split("."):
         if not part:
             return "a part between dots is empty" if path else "it is empty"

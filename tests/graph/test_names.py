@@ -59,7 +59,7 @@ def test_a_good_path_is_made_of_identifiers_and_indices(path: str) -> None:
     if wrong_path(path) is None:
         for part in path.split("."):
             assert part.isascii()
-            assert part.isdecimal() or (part.isidentifier() and not keyword.iskeyword(part))
+            assert part.isdecimal() or (part.replace("-", "").isidentifier() and not keyword.iskeyword(part))
             assert part not in RESERVED
 
 
@@ -70,12 +70,12 @@ def test_plain_words_are_good(word: str) -> None:
     assert (wrong_path(word) is None) == (good and word not in RESERVED)
 
 
-@pytest.mark.parametrize("path", ["encoder.0.attn", "0", "layer1.0.conv2", "attention.self.query", "_hidden", "h.10"])
+@pytest.mark.parametrize("path", ["encoder.0.attn", "0", "layer1.0.conv2", "attention.self.query", "_hidden", "h.10", "block1-0"])
 def test_good_paths(path: str) -> None:
     assert wrong_path(path) is None
 
 
-@pytest.mark.parametrize("path", ["", "a.", ".a", "a..b", "01", "a b", "a-b", "a.1b", "lambda", "a.forward", "é"])
+@pytest.mark.parametrize("path", ["", "a.", ".a", "a..b", "01", "a b", "a+b", "-a", "a-", "1-b", "a.1b", "lambda", "a.forward", "é"])
 def test_bad_paths(path: str) -> None:
     assert wrong_path(path) is not None
 
