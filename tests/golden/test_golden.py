@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
@@ -43,7 +44,11 @@ def test_spec_is_clean(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n if n in CORE else pytest.param(n, marks=pytest.mark.slow) for n in BOTH])
 def test_same_network(name: str) -> None:
-    report = golden.compare(archspec.compile(SPECS[name]), load(name))
+    reference = load(name)
+    # of the largest networks the references hold names, shapes and counts alone: they are not given memory
+    with torch.device("meta" if reference.get("shapes_only") else "cpu"):
+        module = archspec.compile(SPECS[name])
+    report = golden.compare(module, reference)
     assert report.ok, "\n".join(report.errors)
 
 
