@@ -48,6 +48,7 @@ class Report:
 
     `inputs`, `outputs`: TensorTypes by name. `requirements`: what the architecture demands of the inputs' sizes;
     `constraints` holds the same for further questions.
+    `assembled`: the whole spec as one tree, where it is made of several files.
     `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
     None where the formula has too many terms to be of use.
     """
@@ -56,6 +57,7 @@ class Report:
         self.spec = spec
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
+        self.assembled: Mapping | None = None
         self.elaboration: Elaboration | None = None
         self.typed: Typed | None = None
         self.recipe: Recipe | None = None
@@ -123,6 +125,16 @@ def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Repo
     if params:
         report.sources[OVERRIDES] = override_source(params)
     root = read(spec.text, spec.file, found)
+    base = spec.base
+    if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
+        from archspec.graph.assemble import assemble
+
+        whole = assemble(root, spec.file, spec.base, found)
+        report.sources.update(whole.sources)
+        if whole.root is None:
+            return
+        root = report.assembled = whole.root
+        base = whole.folders.get(_data_file(root), base)
     if not isinstance(root, Mapping) or not validate(root, found):
         if root is not None and not found.has_errors:
             found.error("AS205", root.span, "a spec is a mapping: `archspec: 1`, `inputs:`, `layers:`, …")
@@ -139,10 +151,17 @@ def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Repo
     names = [name for name, _ in elaboration.graph.outputs]
     report.outputs = {n: t for n, t in zip(names, typed.outputs, strict=True) if t is not UNKNOWN}
     report.requirements = constraints.summary()
-    report.recipe = check_training(elaboration, typed, constraints, spec.base, found, spec.data)
+    report.recipe = check_training(elaboration, typed, constraints, base, found, spec.data)
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
         report.parameters, report.flops = total.parameters, total.flops
+
+
+def _data_file(root: Mapping) -> str:
+    """The file that says what the model is trained on: paths of data start from there."""
+    train = root.get("train")
+    data = train.get("data") if isinstance(train, Mapping) else None
+    return data.span.file if data is not None else ""
 
 
 def emitted(report: Report) -> Source:

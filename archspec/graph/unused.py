@@ -10,11 +10,11 @@ from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.names import Position
-from archspec.graph.overrides import FILE
 from archspec.reading.nodes import Mapping, Sequence
 
 
 def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
+    """Warn of what nothing uses; of parameters and blocks only in the spec's own file: others serve others too."""
     if ctx.diagnostics.has_errors:  # an item in error reads nothing: what it was to read would seem unused
         return
     _blocks(ctx, root)
@@ -34,7 +34,7 @@ def _blocks(ctx: Context, root: Mapping) -> None:
             reached |= fresh
             todo += fresh
         for name, block in ctx.blocks.items():
-            if name not in reached:
+            if name not in reached and block.span.file == root.span.file:
                 ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere")
 
 
@@ -44,12 +44,12 @@ def _params(ctx: Context, root: Mapping) -> None:
     if isinstance(declared, Mapping) and declared.entries:
         read = ctx.mentions(root)
         for name, span in declared.keys.items():
-            if name not in read and span.file != FILE:
+            if name not in read and span.file == root.span.file:
                 ctx.diagnostics.warning("AS401", span, f"the parameter `{name}` is used nowhere")
     for block in ctx.blocks.values():
         read = ctx.mentions(block.node)
         for name, param in block.parameters().items():
-            if name not in read:
+            if name not in read and param.span.file == root.span.file:
                 ctx.diagnostics.warning(
                     "AS401", param.span, f"the parameter `{name}` of `{block.name}` is used nowhere"
                 )

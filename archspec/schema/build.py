@@ -23,10 +23,14 @@ def build(train: Schema | None = None, runtime: Schema | None = None) -> Schema:
     """The schema. `train`, `runtime`: of the values of those sections; any mapping if left out."""
     items = {"$ref": "#/definitions/items"}
     ops = sorted(all_ops())
+    item = {"$ref": "#/definitions/item"}
+    parts: Schema = {}
+    train = _by_reference("train", train or skeleton.section(), parts)
+    runtime = _by_reference("runtime", runtime or skeleton.section(), parts)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": URL,
-        **skeleton.spec(items, train or skeleton.section(), runtime or skeleton.section()),
+        **_document(skeleton.spec(items, train, runtime, item), parts),
         "title": "archspec 1",
         "description": "A neural architecture, as archspec compiles it to PyTorch.",
         "definitions": {
@@ -45,9 +49,55 @@ def build(train: Schema | None = None, runtime: Schema | None = None) -> Schema:
             "full_item": _full(ops),
             "merge": _merge(ops),
             "names": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            **parts,
             **{f"op_{name}": arguments_schema(all_ops()[name]) for name in ops},
         },
     }
+
+
+def _by_reference(name: str, section: Schema, parts: Schema) -> Schema:
+    """The section with the schemas of its keys moved to `parts`, as it stands in the file more than once."""
+    keys = section.get("properties", {})
+    parts.update({f"{name}_{key}": value for key, value in keys.items()})
+    return {**section, "properties": {key: {"$ref": f"#/definitions/{name}_{key}"} for key in keys}}
+
+
+def _document(spec: Schema, parts: Schema) -> Schema:
+    """The top level: a whole spec, one that extends another, or a file of blocks to include."""
+    block = spec["properties"]["blocks"]
+    parts["block"] = block["additionalProperties"]
+    blocks = {**block, "additionalProperties": {"$ref": "#/definitions/block"}}
+    spec = {**spec, "properties": {**spec["properties"], "blocks": blocks}}
+    library = {key: spec["properties"][key] for key in skeleton.LIBRARY}
+    return {
+        "type": "object",
+        "if": {"required": ["extends"]},
+        "then": _extending(spec),
+        "else": {
+            "if": {"required": ["blocks"], "propertyNames": {"enum": list(library)}},
+            "then": {"properties": library},
+            "else": spec,
+        },
+    }
+
+
+def _extending(spec: Schema) -> Schema:
+    """Nothing is required, and null removes what the other spec has."""
+    properties = dict(spec["properties"])
+    for key in skeleton.MERGED:
+        properties[key] = section = {name: value for name, value in properties[key].items() if name != "required"}
+        if "properties" in section:
+            section["properties"] = {name: _or_null(value) for name, value in section["properties"].items()}
+        if isinstance(section.get("additionalProperties"), dict):
+            section["additionalProperties"] = _or_null(section["additionalProperties"])
+    for key in skeleton.REMOVABLE:
+        properties[key] = _or_null(properties[key])
+    return {**spec, "properties": properties, "required": ["extends"]}
+
+
+def _or_null(schema: Schema) -> Schema:
+    own: Schema = {key: schema[key] for key in ("title", "description") if key in schema}
+    return {**own, "anyOf": [schema, {"type": "null"}]}
 
 
 def text(schema: Schema) -> str:

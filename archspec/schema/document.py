@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import closest, did_you_mean
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema import skeleton
 
@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @cache
 def _validator() -> Draft7Validator:
-    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.section(), skeleton.section()))
+    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.section(), skeleton.section(), {}))
 
 
 def validate(root: Node, diagnostics: Diagnostics) -> bool:
@@ -77,7 +77,9 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
                 _unknown_key(key, node, known, where, diagnostics)
     elif kind == "required" and isinstance(node, Mapping):
         for key in schema["required"]:
-            if key not in node.entries:
+            known = list(schema.get("properties", {}))
+            misspelt = [other for other in node.entries if other not in known and closest(other, known)[:1] == [key]]
+            if key not in node.entries and not misspelt:  # that is one error: the other key
                 _missing_key(key, node, root, where, diagnostics)
     elif kind == "pattern":
         _bad_block_name(str(error.instance), node, diagnostics)

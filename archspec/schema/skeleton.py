@@ -13,10 +13,16 @@ Schema = dict[str, Any]
 VERSION = 1
 BLOCK_NAME = "^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
+# With `extends`: merged key by key, where what the spec itself says replaces. null removes, save in `params`, where it
+# is a default.
+MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "train", "runtime")
+REMOVABLE = ("doc", "symbols", "blocks", "outputs", "train", "runtime")
+FILE = r"^[^$\\]+\.ya?ml$"
 
 
-def spec(items: Schema, train: Schema, runtime: Schema) -> Schema:
-    """The top level. `items`: schema of a list of items; `train`, `runtime`: of those sections."""
+def spec(items: Schema, train: Schema, runtime: Schema, replacement: Schema) -> Schema:
+    """The whole. `items`: schema of a list of items; `train`, `runtime`: of those sections; `replacement`: an item."""
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -28,6 +34,25 @@ def spec(items: Schema, train: Schema, runtime: Schema) -> Schema:
             },
             "name": _text("Name of the model."),
             "doc": _text("What the model is, and where it is published."),
+            "extends": {
+                "title": "the path of a spec",
+                "description": "The spec to start from, relative to this file. What this file says replaces that.",
+                "type": "string",
+                "pattern": FILE,
+            },
+            "include": {
+                "title": "a list of paths",
+                "description": "Files of blocks, relative to this file.",
+                "type": "array",
+                "items": {"type": "string", "pattern": FILE},
+            },
+            "replace": {
+                "title": "a mapping of paths to items",
+                "description": "Items instead of those of the spec that `extends` names, by their path: "
+                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block. null removes.",
+                "type": "object",
+                "additionalProperties": {"anyOf": [replacement, {"type": "null"}]},
+            },
             "params": params(
                 "What a user may change: a default, or a type word if required (int, float, bool, str, list, any)."
             ),

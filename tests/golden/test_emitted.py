@@ -80,10 +80,10 @@ def test_is_always_the_same(name: str) -> None:
 
 
 def test_does_not_depend_on_where_the_spec_lies(tmp_path: Path) -> None:
-    text = SPECS["resnet18"].read_text(encoding="utf-8")
     copy = tmp_path / "elsewhere" / "resnet18.yaml"
     copy.parent.mkdir()
-    copy.write_text(text, encoding="utf-8")
+    for name in ("resnet18", "resnet50"):  # the first extends the second
+        (copy.parent / f"{name}.yaml").write_text(SPECS[name].read_text(encoding="utf-8"), encoding="utf-8")
     assert archspec.source(copy) == archspec.source(SPECS["resnet18"])
 
 

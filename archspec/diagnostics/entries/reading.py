@@ -70,7 +70,8 @@ layers:
         """
 Specs come from strangers, so everything about them is bounded: a file has at most 1 MiB, 100,000 values (with aliases
 written out, which stops those that explode) and 100 levels, a text 65,536 characters, an integer 63 bits, and a number
-fits into a float64.
+fits into a float64. With `include` and `extends` a spec is made of at most 17 files, of 2 MiB together, and at most 8
+extend one another.
 """,
         "Say it shorter: `repeat` for layers, blocks for structures. A long row of digits that is text is quoted.",
         """
@@ -131,5 +132,15 @@ layers:
 There is no such file, it is a folder, or it may not be read. The message gives the system's reason.
 """,
         "Check the path; a file named in `include` or `extends` is looked for beside the file that names it.",
+    ),
+    Entry(
+        "AS108",
+        "specs that start from one another",
+        """
+A spec `extends` another, which extends a third, and so on, until one of them extends a spec that is on this way
+already: there is none to start from. The message shows the way round.
+""",
+        "One spec of a family is written out, and the others extend it. What two of them share can also stand in a file of "
+        "blocks, which both `include`.",
     ),
 )

@@ -1,0 +1,195 @@
+"""`include`, `extends` and `replace`: one tree of the files that a spec is made of. Every node keeps its own file.
+
+It stands between reading and the schema stage, which then sees a spec like any other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from archspec.diagnostics.model import Diagnostics, Label
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.replace import replace_items
+from archspec.reading.files import File, Files
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, VERSION
+
+KEYS = ("extends", "include", "replace")
+_ORDER = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "train", "runtime")
+
+
+class Assembled(NamedTuple):
+    """`root`: the whole spec, None where a file of it is missing (reported). `sources`, `folders`: of the files read
+    beside the spec's own, by the name that their spans give."""
+
+    root: Mapping | None
+    sources: dict[str, str]
+    folders: dict[str, Path]
+
+
+def assemble(root: Mapping, name: str, folder: Path, diagnostics: Diagnostics) -> Assembled:
+    """The spec `root`, read from the file `name`, with what it includes and what it starts from.
+
+    Relative paths start from `folder`, and in each further file from where that lies. Reports AS104, AS107, AS108,
+    AS201, AS204 to AS207 and AS216, at the line that names a file or in the file itself.
+    """
+    files = Files(diagnostics)
+    first = files.first(root, name, folder)
+    whole = _Assembly(files, diagnostics).whole(first, (first,))
+    return Assembled(whole, files.sources, files.folders)
+
+
+class _Assembly:
+    def __init__(self, files: Files, diagnostics: Diagnostics) -> None:
+        self.files = files
+        self.diagnostics = diagnostics
+
+    def whole(self, file: File, chain: tuple[File, ...]) -> Mapping | None:
+        own = file.root
+        with_blocks = self.with_included(file)
+        extends = own.get("extends")
+        if extends is None:
+            if "replace" in own:
+                self.diagnostics.error(
+                    "AS204",
+                    own.keys["replace"],
+                    "`replace` needs `extends`",
+                    help="name the spec whose items it replaces",
+                )
+            return with_blocks
+        base_file = self.files.named(extends, "extends", file, chain)
+        base = self.whole(base_file, (*chain, base_file)) if base_file is not None else None
+        if base is None or with_blocks is None:
+            return None
+        self.check_version(base)
+        replace = own.get("replace")
+        if isinstance(replace, Mapping):
+            base = replace_items(base, replace, self.diagnostics)
+        elif replace is not None:
+            self.diagnostics.error(
+                "AS205", replace.span, "`replace` takes a mapping of paths to items", help="write `fc: {linear: 10}`"
+            )
+        return self.merged(with_blocks, base)
+
+    # -- include -----------------------------------------------------------------------------------------------
+
+    def with_included(self, file: File) -> Mapping | None:
+        """The file's own tree, with the blocks of the files that it includes, and without the keys of this stage."""
+        own = file.root
+        entries = {key: node for key, node in own.entries.items() if key not in KEYS}
+        keys = {key: span for key, span in own.keys.items() if key not in KEYS}
+        include = own.get("include")
+        if include is None:
+            return Mapping(entries, keys, own.span)
+        if not isinstance(include, Sequence):
+            self.diagnostics.error(
+                "AS205", include.span, "`include` takes a list of paths", help="write `include: [common.yaml]`"
+            )
+            return None
+        blocks = Mapping({}, {}, include.span)
+        complete = True
+        seen: set[str] = set()
+        for path in include.items:
+            library = self.files.named(path, "include", file)
+            if library is None:
+                complete = False
+            elif library.identity not in seen:
+                seen.add(library.identity)
+                complete &= self.add_blocks(self.library(library, path), blocks)
+        own_blocks = own.get("blocks")
+        if isinstance(own_blocks, Mapping):
+            self.add_blocks(own_blocks, blocks)
+        if own_blocks is None or isinstance(own_blocks, Mapping):
+            entries["blocks"] = blocks
+            keys["blocks"] = own.keys.get("blocks", own.keys["include"])
+        return Mapping(entries, keys, own.span) if complete else None
+
+    def library(self, file: File, path: Node) -> Mapping | None:
+        """The blocks of an included file."""
+        here = [Label(path.span, "included here")]
+        root = file.root
+        if "layers" in root or "inputs" in root:
+            message = f"{file.name} is a whole spec, and not a file of blocks"
+            self.diagnostics.error("AS205", path.span, message, help="`extends` starts from a whole spec")
+            return None
+        for key in root.entries:
+            if key not in LIBRARY:
+                self.diagnostics.error(
+                    "AS201",
+                    root.keys[key],
+                    f"a file that is included has no key `{key}`",
+                    secondary=here,
+                    help=f"keys: {', '.join(LIBRARY)}",
+                )
+        self.check_version(root)
+        blocks = root.get("blocks")
+        if not isinstance(blocks, Mapping):
+            span = root.span if blocks is None else blocks.span
+            what = "a file that is included needs `blocks`" if blocks is None else "`blocks` takes a mapping"
+            self.diagnostics.error("AS204" if blocks is None else "AS205", span, what, secondary=here)
+            return None
+        return blocks
+
+    def add_blocks(self, given: Mapping | None, blocks: Mapping) -> bool:
+        if given is None:
+            return False
+        for name, block in given.entries.items():
+            if name in blocks:
+                self.diagnostics.error(
+                    "AS207",
+                    given.keys[name],
+                    f"there are two blocks called `{name}`",
+                    secondary=[Label(blocks.keys[name], "the other one")],
+                    help="rename one; only a block of the spec that `extends` names is replaced",
+                )
+                continue
+            blocks.entries[name] = block
+            blocks.keys[name] = given.keys[name]
+        return True
+
+    def check_version(self, root: Mapping) -> None:
+        version = root.get("archspec")
+        if version is not None and not (type(version.data()) is int and version.data() == VERSION):
+            self.diagnostics.error(
+                "AS216",
+                version.span,
+                f"archspec {version.data()!r} is not a version of the language known here",
+                help=f"write `archspec: {VERSION}`",
+            )
+
+    # -- extends -----------------------------------------------------------------------------------------------
+
+    def merged(self, own: Mapping, base: Mapping) -> Mapping:
+        entries, keys = dict(base.entries), dict(base.keys)
+        for key, node in own.entries.items():
+            inherited = base.get(key)
+            if key in REMOVABLE and _is_null(node):
+                self.remove(key, entries, own, base)
+                continue
+            if key in MERGED and isinstance(node, Mapping) and isinstance(inherited, Mapping):
+                node = self.by_key(node, inherited, removes=key != "params")
+            entries[key] = node
+            keys[key] = own.keys[key]
+        order = [key for key in _ORDER if key in entries] + [key for key in entries if key not in _ORDER]
+        return Mapping({key: entries[key] for key in order}, {key: keys[key] for key in order}, own.span)
+
+    def by_key(self, own: Mapping, base: Mapping, *, removes: bool) -> Mapping:
+        entries, keys = dict(base.entries), dict(base.keys)
+        for key, node in own.entries.items():
+            if removes and _is_null(node):
+                self.remove(key, entries, own, base)
+            else:
+                entries[key] = node
+                keys[key] = own.keys[key]
+        return Mapping(entries, {key: keys[key] for key in entries}, own.span)
+
+    def remove(self, key: str, entries: dict[str, Node], own: Mapping, base: Mapping) -> None:
+        if entries.pop(key, None) is None:
+            message = f"null removes `{key}`, but {base.span.file} has none"
+            help = did_you_mean(key, base.entries) or (f"it has {', '.join(base.entries)}" if base.entries else None)
+            self.diagnostics.error("AS206", own.keys[key], message, help=help)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

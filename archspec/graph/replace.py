@@ -1,0 +1,152 @@
+"""`replace`: whole items of the spec that is started from, by the path of their module."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.diagnostics.model import Diagnostics, Label
+from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_of
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+
+Address = tuple[str | int, ...]  # of a node: keys and indices from the root
+_SHOWN = 12
+
+
+class _List(NamedTuple):
+    position: Position
+    items: Sequence
+    address: Address
+
+
+class _Target(NamedTuple):
+    address: Address
+    item: Node
+
+
+def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> Mapping:
+    """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
+
+    A replacement without a name keeps the one of what it replaces. All paths are those of `base`. Reports AS206 for a
+    path that leads to nothing and AS207 for one inside another that is replaced.
+    """
+    targets = _targets(base)
+    chosen: dict[Address, tuple[str, Node]] = {}
+    for path, new in changes.entries.items():
+        target = targets.get(path)
+        if target is None:
+            _unknown(path, changes, base, targets, diagnostics)
+        else:
+            chosen[target.address] = (path, new)
+    edits: dict[Address, Node | None] = {}
+    for address, (path, new) in chosen.items():
+        outer = next((chosen[address[:n]][0] for n in range(len(address)) if address[:n] in chosen), None)
+        if outer is not None:
+            diagnostics.error(
+                "AS207",
+                changes.keys[path],
+                f"`{path}` is inside `{outer}`, which is replaced too",
+                secondary=[Label(changes.keys[outer], "the item around it")],
+                help=f"write the new `{path}` in the new `{outer}`",
+            )
+            continue
+        removed = isinstance(new, Scalar) and new.value is None
+        edits[address] = None if removed else _named(targets[path].item, new)
+    edited = _edited(base, edits)
+    assert isinstance(edited, Mapping)
+    return edited
+
+
+def _unknown(path: str, changes: Mapping, base: Mapping, targets: dict[str, _Target], diagnostics: Diagnostics) -> None:
+    help = did_you_mean(path, targets)
+    if help is None:
+        head, dot, _ = path.rpartition(".")
+        near = [name for name in targets if name.startswith(head + dot) and "." not in name[len(head + dot) :]]
+        near = near or [name for name in targets if "." not in name]
+        help = f"items: {', '.join(near[:_SHOWN])}{', …' if len(near) > _SHOWN else ''}" if near else None
+    diagnostics.error("AS206", changes.keys[path], f"{base.span.file} has no item `{path}` to replace", help=help)
+
+
+def _targets(base: Mapping) -> dict[str, _Target]:
+    out: dict[str, _Target] = {}
+    blocks = base.get("blocks")
+    if isinstance(blocks, Mapping):
+        for name, block in blocks.entries.items():
+            layers = block.get("layers") if isinstance(block, Mapping) else None
+            if isinstance(layers, Sequence):
+                _graph(f"{name}.", [_List((), layers, ("blocks", name, "layers"))], False, out)
+    layers = base.get("layers")
+    if isinstance(layers, Sequence):
+        _graph("", [_List((), layers, ("layers",))], False, out)
+    return out
+
+
+def _graph(prefix: str, lists: list[_List], indexed: bool, out: dict[str, _Target]) -> None:
+    """The items of a module's lists, by the names that they have in it."""
+    plan = Plan([(each.position, each.items) for each in lists], indexed=indexed)
+    for each in lists:
+        _walk(prefix, plan, each, out)
+
+
+def _walk(prefix: str, plan: Plan, given: _List, out: dict[str, _Target]) -> None:
+    for index, item in enumerate(given.items.items):
+        here = (*given.position, index)
+        address = (*given.address, index)
+        path = name_of(item) if is_named(item) else plan.auto.get(here)
+        inside = prefix if path is None else f"{prefix}{path}."
+        if path is not None:
+            out.setdefault(f"{prefix}{path}", _Target(address, item))
+        own: list[_List] = []
+        for where, inner, branch in inner_lists(item):
+            there = (*address, *_steps(item, where))
+            if branch is not None:
+                _graph(f"{inside}{branch}.", [_List((), inner, there)], True, out)
+            elif path is None:
+                _walk(prefix, plan, _List((*here, *where), inner, there), out)
+            else:
+                own.append(_List(where, inner, there))
+        if own:
+            _graph(inside, own, key_of(item) == "sequence", out)
+
+
+def _steps(item: Node, where: Position) -> Address:
+    """From an item to one of its lists."""
+    key = key_of(item)
+    assert key is not None
+    assert isinstance(item, Mapping)
+    if where[0] == "branch":
+        return (key, "branches", where[1])
+    return (key,) if isinstance(item.entries[key], Sequence) else (key, where[0])
+
+
+def _named(old: Node, new: Node) -> Node:
+    """The new item with the name of the old one, unless it has its own."""
+    if not isinstance(old, Mapping) or not is_named(old):
+        return new
+    name, span = old.entries["name"], old.keys["name"]
+    if isinstance(new, Scalar) and isinstance(new.value, str):
+        return Mapping({"name": name, new.value: Scalar(None, new.span)}, {"name": span, new.value: new.span}, new.span)
+    if isinstance(new, Mapping) and "name" not in new:
+        return Mapping({"name": name, **new.entries}, {"name": span, **new.keys}, new.span)
+    return new
+
+
+def _edited(node: Node, edits: dict[Address, Node | None]) -> Node:
+    """The tree with the nodes at these addresses replaced. What is not on the way to one is the same object: an alias
+    of a list that is changed stays as it was."""
+    if not edits:
+        return node
+    below: dict[str | int, dict[Address, Node | None]] = {}
+    for address, new in edits.items():
+        below.setdefault(address[0], {})[address[1:]] = new
+    if isinstance(node, Sequence):
+        items: list[Node] = []
+        for index, item in enumerate(node.items):
+            inside = below.get(index, {})
+            changed = inside[()] if () in inside else _edited(item, inside)
+            if changed is not None:
+                items.append(changed)
+        return Sequence(items, node.span)
+    assert isinstance(node, Mapping)
+    entries = {key: _edited(value, below.get(key, {})) for key, value in node.entries.items()}
+    return Mapping(entries, node.keys, node.span)
