@@ -14,7 +14,7 @@ from archspec.reading.text import MAX_BYTES
 
 MAX_FILES = 16  # that one spec may name, with those that they name
 MAX_DEPTH = 8  # of specs that start from one another
-MAX_TOTAL = 2 * MAX_BYTES
+MAX_TOTAL = MAX_BYTES  # of these files, so that the whole fits into one again
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -93,7 +93,7 @@ class Files:
             return None
         self._bytes += len(text)
         if self._bytes > MAX_TOTAL and len(text) <= MAX_BYTES:
-            message = f"the files of the spec are larger than {MAX_TOTAL // 1024} KiB together"
+            message = f"the files that the spec names are larger than {MAX_TOTAL // 1024} KiB together"
             self.diagnostics.error("AS104", span, message)
             return None
         self.sources[name] = text.decode("utf-8", "replace")

@@ -48,7 +48,7 @@ def _with_value(text: str, path: Path, value: Any, file: str) -> str:
     root = _tree(text, file)
     if not isinstance(root, Mapping):
         raise EditError("the spec is no YAML mapping", path)
-    data = root.data()
+    data = _data(root)
     inner = data
     for k, key in enumerate(path[:-1]):
         found = inner.get(key)
@@ -63,9 +63,31 @@ def _with_value(text: str, path: Path, value: Any, file: str) -> str:
     edited = _edited(text, root, path, value)
     if edited is not None:
         node = _tree(edited, file)
-        if node is not None and _same(node.data(), data):
+        if node is not None and _same(_data(node), data):
             return edited
     return dump(data)
+
+
+class _Word(str):
+    """A word without quotes: as the value of a parameter, `int` is a type, and `"int"` a text."""
+
+    __slots__ = ()
+
+
+def _data(node: Node) -> Any:
+    """The plain data of a node, with words kept apart from texts."""
+    if isinstance(node, Mapping):
+        return {key: _data(value) for key, value in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [_data(item) for item in node.items]
+    value = node.data()
+    is_word = isinstance(node, Scalar) and node.plain and isinstance(value, str) and value.isidentifier()
+    return _Word(value) if is_word else value
+
+
+def whole_text(root: Mapping) -> str:
+    """A spec that is made of several files as one file. Layout and comments are lost."""
+    return dump(_data(root))
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -130,7 +152,7 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    return json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, _Word) else json.dumps(value, ensure_ascii=False)
 
 
 def _key(key: str) -> str:

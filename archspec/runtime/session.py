@@ -26,7 +26,7 @@ from archspec.recipe.model import Part, Recipe
 from archspec.runtime.interrupt import stop_on_signals
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
-from archspec.runtime.resolved import EditError, with_values
+from archspec.runtime.resolved import EditError, whole_text, with_values
 from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.wrap import pick_device, prepare
@@ -168,11 +168,12 @@ def _now() -> str:
 def resolved_text(given: Plan, folder: Path) -> str:
     """The spec's text with the overrides in it, and relative paths as they are seen from `folder`.
 
-    From there it compiles and trains as this run does.
+    From there it compiles and trains as this run does. A spec made of several files becomes one.
     """
     spec, elaboration = given.report.spec, given.report.elaboration
     assert elaboration is not None
-    text = decode(spec.text, spec.file, Diagnostics()) or ""
+    assembled = given.report.assembled
+    text = whole_text(assembled) if assembled is not None else decode(spec.text, spec.file, Diagnostics()) or ""
     for path, value in given.overrides.items():
         parts = tuple(path.split("."))
         if parts[0] in ("train", "runtime"):

@@ -212,3 +212,27 @@ def test_a_model_of_a_fixed_length_says_what_it_reads(tmp_path: Path, capsys: py
     assert sample["output"]["text"] == "äxy\ufffd"  # the fifth byte is the first half of an ä
     assert main(["predict", str(run), str(tmp_path / "short.txt")]) == 2
     assert "the model reads `tokens` int64[B, 8]" in capsys.readouterr().err
+
+
+def test_a_run_of_a_spec_of_several_files_stands_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its folder has the whole spec, and paths of data start from the file that names them."""
+    base = tmp_path / "family"
+    base.mkdir()
+    rows = "\n".join(f"{k % 7},{k % 3},{'a' if k % 2 else 'b'}" for k in range(40))
+    (base / "table.csv").write_text(f"u,v,kind\n{rows}\n")
+    (base / "act.yaml").write_text("blocks: {Act: {params: {slope: float}, layers: [{leaky_relu: $slope}]}}\n")
+    (base / "base.yaml").write_text(
+        "archspec: 1\ninclude: [act.yaml]\nparams: {width: 4}\ninputs: {x: 'float32[B, 2]'}\n"
+        "layers: [{linear: $width}, {Act: {slope: 0.1}}, {name: head, linear: 2}]\n"
+        "train: {data: {csv: {path: table.csv, target: kind}}, loss: cross_entropy, optimizer: adam, epochs: 2, "
+        "batch_size: 8}\n"
+    )
+    (tmp_path / "net.yaml").write_text("extends: family/base.yaml\nname: net\nparams: {width: 5}\ntrain: {epochs: 1}\n")
+    run = train(tmp_path / "net.yaml", run=tmp_path / "run", params={"width": 6}, quiet=True).folder
+    samples = predictions(capsys, run, base / "table.csv")
+    assert len(samples) == 40
+    for path in (base / "base.yaml", base / "act.yaml", tmp_path / "net.yaml"):
+        path.unlink()
+    assert predictions(capsys, run, base / "table.csv") == samples
+    again = train(run / "spec.yaml", run=tmp_path / "again", quiet=True).folder
+    assert predictions(capsys, again, base / "table.csv") == samples

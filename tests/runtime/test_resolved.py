@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archspec import pipeline
 from archspec.diagnostics.model import Diagnostics
+from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
-from archspec.runtime.resolved import EditError, with_values
+from archspec.runtime.resolved import EditError, whole_text, with_values
 
 SPEC = """\
 # a comment
@@ -113,3 +116,28 @@ def test_the_result_reads_as_the_data_with_the_value(given_params: dict[str, Any
 
 def test_infinity_survives() -> None:
     assert data(with_values("a: 1", {("a",): -math.inf})) == {"a": -math.inf}
+
+
+def test_types_of_parameters_stay_types() -> None:
+    """`int` is a type and "int" a text, also where the data are written out anew."""
+    text = 'params: {a: int, b: "int", c: [float, "float"]}\nlayers: [relu, {linear: "$(1)"}]\n'
+    node = read(text, "spec", Diagnostics())
+    assert isinstance(node, Mapping)
+    for again in (whole_text(node), with_values(text, {("params", "d", "e"): "int"})):
+        params = read(again, "spec", Diagnostics()).entries["params"].entries  # type: ignore[union-attr]
+        assert (params["a"].value, params["a"].plain) == ("int", True)
+        assert (params["b"].value, params["b"].plain) == ("int", False)
+        assert [item.plain for item in params["c"].items] == [True, False]
+        assert {key: value for key, value in data(again)["params"].items() if key != "d"} == data(text)["params"]
+
+
+@pytest.mark.parametrize(
+    "folder", sorted((Path(__file__).parents[1] / "graph/files/accepted").iterdir()), ids=lambda p: p.name
+)
+def test_a_spec_of_several_files_becomes_one(folder: Path, tmp_path: Path) -> None:
+    report = pipeline.check(folder / "spec.yaml")
+    assert report.assembled is not None
+    (tmp_path / "spec.yaml").write_text(whole_text(report.assembled), encoding="utf-8")
+    alone = pipeline.check(tmp_path / "spec.yaml")
+    assert alone.ok
+    assert pipeline.emitted(alone).text == pipeline.emitted(report).text

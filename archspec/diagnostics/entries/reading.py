@@ -70,8 +70,8 @@ layers:
         """
 Specs come from strangers, so everything about them is bounded: a file has at most 1 MiB, 100,000 values (with aliases
 written out, which stops those that explode) and 100 levels, a text 65,536 characters, an integer 63 bits, and a number
-fits into a float64. With `include` and `extends` a spec is made of at most 17 files, of 2 MiB together, and at most 8
-extend one another.
+fits into a float64. `include` and `extends` bring in at most 16 files, of 1 MiB together, and at most 8 specs start
+from one another.
 """,
         "Say it shorter: `repeat` for layers, blocks for structures. A long row of digits that is text is quoted.",
         """
