@@ -53,6 +53,19 @@ def test_specs_of_the_language_reference_are_clean() -> None:
         assert not report.diagnostics
 
 
+def test_the_language_reference_shows_specs_of_the_project() -> None:
+    """Whole, but for comments and the first two lines of one that extends another."""
+
+    def plain(text: str) -> list[str]:
+        lines = [line.split(" #")[0].rstrip() for line in text.splitlines() if not line.startswith("#")]
+        return [line for line in lines if line != "archspec: 1"]
+
+    shown = blocks(ROOT / "docs" / "language.md", "yaml")
+    for name, marked in (("resnet50", "archspec: 1"), ("resnext50_32x4d", "extends: resnet50.yaml")):
+        (text,) = (text for text in shown if marked in text)
+        assert plain(text) == plain((ROOT / "specs" / "vision" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
 def test_the_error_in_the_readme(tmp_path: Path, monkeypatch: Any) -> None:
     """The README's spec gives the error shown below it, to the letter."""
     readme = ROOT / "README.md"

@@ -47,7 +47,7 @@ runtime:
 
 A loss or metric reads an output of the model (`input`) and a field of the data (`target`); where there is only one, it
 need not be named. Like an op, a part takes a mapping of arguments, or a lone value for the first. Paths start from the
-spec's folder.
+folder of the file in which `data` stands.
 """
 
 

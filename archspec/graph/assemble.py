@@ -168,16 +168,17 @@ class _Assembly:
                 self.remove(key, entries, own, base)
                 continue
             if key in MERGED and isinstance(node, Mapping) and isinstance(inherited, Mapping):
-                node = self.by_key(node, inherited, removes=key != "params")
+                node = self.by_key(key, node, inherited)
             entries[key] = node
             keys[key] = own.keys[key]
         order = [key for key in _ORDER if key in entries] + [key for key in entries if key not in _ORDER]
         return Mapping({key: entries[key] for key in order}, {key: keys[key] for key in order}, own.span)
 
-    def by_key(self, own: Mapping, base: Mapping, *, removes: bool) -> Mapping:
+    def by_key(self, section: str, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
         for key, node in own.entries.items():
-            if removes and _is_null(node):
+            is_value = section == "params" or (section in ("train", "runtime") and key not in base)
+            if _is_null(node) and not is_value:
                 self.remove(key, entries, own, base)
             else:
                 entries[key] = node

@@ -76,7 +76,7 @@ def _document(spec: Schema, parts: Schema) -> Schema:
         "else": {
             "if": {"required": ["blocks"], "propertyNames": {"enum": list(library)}},
             "then": {"properties": library},
-            "else": spec,
+            "else": {**spec, "properties": {**spec["properties"], "replace": False}},
         },
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
-from schema_cases import ROOT
+from schema_cases import ROOT, plain
 
 from archspec.ops.registry import all_ops
 from archspec.schema.__main__ import main
@@ -76,3 +76,41 @@ def test_defaults_are_accepted_by_their_own_schema(schema: dict[str, Any]) -> No
             if not declared.required:
                 own = Draft7Validator({**properties[key], "definitions": schema["definitions"]})
                 assert own.is_valid(properties[key]["default"]), (name, key)
+
+
+SEVERAL = ROOT / "tests" / "graph" / "files"
+
+
+@pytest.mark.parametrize("path", sorted(SEVERAL.glob("accepted/**/*.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_specs_of_several_files_are_accepted(path: Path, schema: dict[str, Any]) -> None:
+    """Specs that extend others, specs, and files of blocks, each as an editor sees it."""
+    found = Draft7Validator(schema).iter_errors(plain(path.read_text(encoding="utf-8")))
+    assert [error.message for error in found] == []
+
+
+@pytest.mark.parametrize("name", ["no_list", "paths", "replace_alone", "replace_list"])
+def test_specs_of_several_files_are_refused(name: str, schema: dict[str, Any]) -> None:
+    text = (SEVERAL / "rejected" / name / "spec.yaml").read_text(encoding="utf-8")
+    assert not Draft7Validator(schema).is_valid(plain(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("extends: a.yaml", True),
+        ("extends: a.yaml\ntrain: {epochs: 3, schedule: null}\nruntime: null\nblocks: {A: null}", True),
+        ("extends: a.yaml\nlayers: [relu]\ninputs: {x: null}", True),
+        ("extends: a.yaml\nlayers: null", False),
+        ("extends: a.yaml\nreplace: {fc: {linnear: 3}}", False),
+        ("extends: a.yaml\ntrain: {epoch: 3}", False),
+        ("extends: http://a/b", False),
+        ("inputs: {x: null}\nlayers: [relu]", False),
+        ("inputs: {x: 'float32[B]'}\nlayers: [relu]\nreplace: {a: relu}", False),
+        ("include: [a.yaml]", False),
+        ("blocks: {A: {layers: [relu]}}\nname: a", False),
+        ("blocks: {A: {layers: [relu]}}\ndoc: a", True),
+        ("blocks: {A: {layers: 3}}\ndoc: a", False),
+    ],
+)
+def test_what_stands_in_one_of_several_files(text: str, good: bool, schema: dict[str, Any]) -> None:
+    assert Draft7Validator(schema).is_valid(plain(text)) == good
