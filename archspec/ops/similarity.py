@@ -49,9 +49,8 @@ class CosineSimilarity(Op):
     )
 
     def infer(self, require: Require, x1: TensorType, x2: TensorType) -> TensorType:
-        require.floating(x1, inputs=(0,))
-        require.floating(x2, inputs=(1,))
         joint = TensorType(result_type(x1, x2), broadcast(require, [x1.shape, x2.shape], self.name, (0, 1)))
+        require.floating(joint, "what the inputs have in common", inputs=(0, 1))
         axis = require.axis(joint, self.dim)
         return joint.with_shape(s for a, s in enumerate(joint.shape) if a != axis)
 

@@ -34,7 +34,11 @@ def _unchecked_dropout(op: Any, inputs: Inputs) -> bool:
 
 def _undocumented(op: Any, inputs: Inputs) -> bool:
     x = inputs[0]
-    return set(op.output_size) == {1} and x is not None and not (x.is_floating and op.axes < x.rank < op.axes + 3)
+    if x is None:
+        return False
+    last = x.shape[len(x.shape) - op.axes :]
+    sizes = {own if size is None else size for size, own in zip(op.output_size, last, strict=False)}
+    return sizes == {1} and not (x.is_floating and op.axes < x.rank < op.axes + 3)
 
 
 def _no_axes(op: Any, inputs: Inputs) -> bool:
@@ -84,8 +88,12 @@ def _listed_values(op: Any, inputs: Inputs) -> bool:
     return bool(op.init.name == "values")
 
 
+def _states_of_other_rank(op: Any, inputs: Inputs) -> bool:
+    return len({t.rank for t in inputs if t is not None}) > 1
+
+
 # Calls that end the process (PyTorch 2.13 reads out of bounds).
-CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags}
+CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags, "lstm_cell": _states_of_other_rank}
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
