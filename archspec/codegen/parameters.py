@@ -92,7 +92,7 @@ class Parameters:
         return next((c for c in self._candidates if _fits(values, c.values)), None)
 
     def _related(self, values: tuple[Any, ...]) -> _Candidate | None:
-        """A multiple or a part of an argument, if that holds for at least two different values."""
+        """A multiple of an argument that holds for two different values, or a part of one that holds for three."""
         known = [v for v in values if v is not MISSING]
         if any(type(v) is not int for v in known):
             return None
@@ -105,7 +105,7 @@ class Parameters:
             v, c = pairs[0]
             if v % c == 0 and v > c and all(a == v // c * b for a, b in pairs):
                 return _Candidate(f"{v // c} * {candidate.text}", values, candidate.names)
-            if v and c % v == 0 and c > v and all(a * (c // v) == b for a, b in pairs):
+            if len(set(pairs)) > 2 and v and c % v == 0 and c > v and all(a * (c // v) == b for a, b in pairs):
                 return _Candidate(f"{candidate.text} // {c // v}", values, candidate.names)
         return None
 
