@@ -76,10 +76,11 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
             if key not in known:
                 _unknown_key(key, node, known, where, diagnostics)
     elif kind == "required" and isinstance(node, Mapping):
+        known = list(schema.get("properties", {}))
+        meant = {name for other in node.entries if other not in known for name in closest(other, known)[:1]}
         for key in schema["required"]:
-            known = list(schema.get("properties", {}))
-            misspelt = [other for other in node.entries if other not in known and closest(other, known)[:1] == [key]]
-            if key not in node.entries and not misspelt:  # that is one error: the other key
+            # A misspelt key is one error, and `extends` may bring what is missing.
+            if key not in node.entries and key not in meant and "extends" not in meant:
                 _missing_key(key, node, root, where, diagnostics)
     elif kind == "pattern":
         _bad_block_name(str(error.instance), node, diagnostics)
