@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archspec import pipeline
 from archspec.diagnostics.model import Diagnostics
@@ -151,6 +159,48 @@ def test_unused_blocks_and_parameters_are_reported_where_they_are_the_spec_s_own
     path = write(tmp_path, spec=SPEC + "params: {a: 1}\n", blocks=blocks)
     (found,) = pipeline.check(path).diagnostics
     assert (found.code, found.span.file) == ("AS401", str(path))
+
+
+def test_a_spec_of_one_file_does_without() -> None:
+    script = (
+        "import sys, archspec; assert archspec.check('specs/vision/resnet50.yaml').ok\n"
+        "assert not {'archspec.graph.assemble', 'archspec.graph.replace', 'archspec.reading.files'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=HERE.parents[2], timeout=60)
+
+
+VALUES = [None, 3, "x", "relu", "$n", [], ["x"], {}, {"x": "x"}, {"name": "a", "relu": {}}, "base.yaml", ["norm.yaml"]]
+KEYS = ["name", "extends", "include", "replace", "layers", "params", "blocks", "outputs", "train", "0", "head", "A"]
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [(*path, key) for key, _ in inside] + [p for key, value in inside for p in places(value, (*path, key))]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(ACCEPTED), st.randoms(use_true_random=False))
+def test_damaged_files_are_findings(folder: Path, random: Random) -> None:
+    """Whatever stands in the files: a report, whose places are in the files that it holds."""
+    with TemporaryDirectory() as where:
+        root = Path(shutil.copytree(folder, Path(where) / "case"))
+        path = random.choice([p for p in sorted(root.rglob("*.yaml")) if p.name != "whole.yaml"])
+        node = read(path.read_bytes(), "", Diagnostics())
+        assert node is not None
+        data = node.data()
+        for _ in range(random.randint(1, 3)):
+            *outer, last = random.choice(places(data) or [("layers",)])
+            holder = data
+            for step in outer:
+                holder = holder[step]
+            if isinstance(holder, dict) and random.random() < 0.3:
+                last = random.choice(KEYS)
+            holder[last] = deepcopy(random.choice(VALUES))
+        path.write_text(json.dumps(data), encoding="utf-8")
+        report = pipeline.check(root / "spec.yaml")
+    for found in report.diagnostics:
+        assert found.span.file in report.sources
+        assert found.message in render(found, report.sources)
 
 
 if __name__ == "__main__":
