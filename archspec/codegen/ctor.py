@@ -9,6 +9,7 @@ from archspec.codegen.tree import Chain, Child, Counted, Loop, Made, New, Var, r
 from archspec.codegen.unify import NotUnifiableError, same, unify
 from archspec.graph.ir import Node
 from archspec.ops.base import Op
+from archspec.ops.expr import Call
 from archspec.shapes.typed import Typed, TypedNode
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, in
     if isinstance(callee, Op):
         made = callee.module(*types)
         assert made is not None
-        return bind_sizes(Made(callee, made.fn, *made.args, **made.kwargs), types)
+        known = Made(callee, made.fn, *made.args, **made.kwargs) if isinstance(made, Call) else made
+        return bind_sizes(known, types)
     found = None if inline else planner.plan_of(callee)
     if found is not None:
         plan, number = found

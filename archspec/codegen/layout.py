@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 88
 _OPEN, _CLOSE = "([{", ")]}"
 
@@ -11,13 +13,14 @@ def layout(text: str, indent: int) -> list[str]:
     pad = " " * indent
     if indent + len(text) <= WIDTH or "\n" in text:
         return [pad + text]
+    chained = _fluent(text, indent) or _operators(text, indent)
+    if chained is not None:
+        return chained
     found = _last_bracket(text)
     if found is None:
         return [pad + text]
     start, end = found
     head, body, tail = text[: start + 1], text[start + 1 : end], text[end:]
-    if not body:
-        return [pad + text]
     lines = [pad + head]
     inner = indent + 4
     if inner + len(body) <= WIDTH:
@@ -28,6 +31,56 @@ def layout(text: str, indent: int) -> list[str]:
         for element in elements:
             lines += layout(element if loop else element + ",", inner)
     return [*lines, pad + tail]
+
+
+_STATEMENT = re.compile(r"(?:[\w., ]+ = |return )(?=\S)")
+_CALLED = re.compile(r"\.\w+\(")
+
+
+def _fluent(text: str, indent: int) -> list[str] | None:
+    """`a.b().c().d()`, each call on a line of its own, where two or more follow a call or a bracket; else None."""
+    statement = _STATEMENT.match(text)
+    start = statement.end() if statement else 0
+    ended = text.endswith(",")
+    body = text[start : len(text) - ended]
+    if any(depth == 0 and char in ", " for _, depth, char in _scan(body)) or "=" in body.partition("(")[0]:
+        return None
+    closed = [at for at, depth, char in _scan(body) if depth == 0 and char in _CLOSE]
+    breaks = [at + 1 for at in closed if _CALLED.match(body, at + 1)]
+    if len(breaks) < 2 or closed[-1] != len(body) - 1:
+        return None
+    inner = indent + 4 if statement else indent
+    if statement and inner + len(body) <= WIDTH:
+        lines = [" " * inner + body]
+    else:
+        ends = [*breaks[1:], len(body)]
+        parts = [body[: breaks[0]], *(body[a:b] for a, b in zip(breaks, ends, strict=True))]
+        lines = [line for part in parts for line in layout(part, inner)]
+    if not statement:
+        return [*lines[:-1], lines[-1] + "," * ended]
+    pad = " " * indent
+    return [f"{pad}{text[:start]}(", *lines, f"{pad})"]
+
+
+def _operators(text: str, indent: int) -> list[str] | None:
+    """A statement of a choice, or of a sum of three or more, split before its operators; else None."""
+    statement = _STATEMENT.match(text)
+    if statement is None:
+        return None
+    body = text[statement.end() :]
+    spaces = [at for at, depth, char in _scan(body) if depth == 0 and char == " "]
+    breaks = [at for at in spaces if body.startswith((" if ", " else "), at)]
+    if not breaks:
+        breaks = [at for at in spaces if body.startswith(" + ", at)]
+        if len(breaks) < 2 or len(breaks) * 2 != len(spaces):
+            return None
+    pad, inner = " " * indent, indent + 4
+    if inner + len(body) <= WIDTH:
+        lines = [" " * inner + body]
+    else:
+        parts = zip([-1, *breaks], [*breaks, len(body)], strict=True)
+        lines = [line for a, b in parts for line in layout(body[a + 1 : b], inner)]
+    return [f"{pad}{statement[0]}(", *lines, f"{pad})"]
 
 
 def _scan(text: str) -> list[tuple[int, int, str]]:
@@ -55,13 +108,13 @@ def _scan(text: str) -> list[tuple[int, int, str]]:
 
 
 def _last_bracket(text: str) -> tuple[int, int] | None:
-    """The last bracket pair that stands open at depth 0."""
+    """The last bracket pair at depth 0 that holds something."""
     start = None
     found = None
     for position, depth, char in _scan(text):
         if depth == 0 and char in _OPEN:
             start = position
-        elif depth == 0 and char in _CLOSE and start is not None:
+        elif depth == 0 and char in _CLOSE and start is not None and position > start + 1:
             found = (start, position)
     return found
 

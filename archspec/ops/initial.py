@@ -61,6 +61,7 @@ BUFFER_INITS: Table = {
     "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1)},
     "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
     "logspace": {"start": (Number, 0.0), "end": (Number, 1.0), "base": (PositiveFloat, 10.0)},
+    "grid": {"sizes": (ListOf(PositiveInt, 2), None), "steps": (ListOf(AnyInt, 2), None), "start": (AnyInt, 0)},
     "tril": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "triu": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "values": {"values": (ListOf(ALiteral, 1), None)},
@@ -105,6 +106,14 @@ class Init(NamedTuple):
             return f"`sinusoidal` fills an even number of columns, half of them sines, and the shape has {shape[1]}"
         if self.name == "arange" and self.args["step"] == 0:
             return "`arange` with a step of 0"
+        if self.name == "grid":
+            sizes, steps = self.args["sizes"], self.args["steps"]
+            if len(steps) != len(sizes):
+                return f"`grid` of {len(sizes)} sizes has {len(steps)} steps"
+            if prod(sizes) != prod(shape):
+                return f"a grid of {prod(sizes)} numbers for {prod(shape)} elements"
+            if not all(holds(dtype, value) for value in _ends(self.args["start"], sizes, steps)):
+                return f"{dtype} cannot hold the numbers of the grid"
         if self.name == "values" and len(self.args["values"]) != prod(shape):
             return f"{len(self.args['values'])} values for {prod(shape)} elements"
         return None
@@ -137,6 +146,9 @@ class Init(NamedTuple):
             start, step, count = self.args["start"], self.args["step"], prod(shape)
             bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
             return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), count, shape)
+        if self.name == "grid":
+            grid = _shaped(_grid(**self.args), prod(shape), shape)
+            return grid if dtype == "int64" else Method(grid, "to", as_dtype["dtype"])
         if self.name == "sinusoidal":
             return _sinusoidal(shape, self.args["max_period"], dtype)
         if self.name == "values":
@@ -148,8 +160,21 @@ class Init(NamedTuple):
         return Call(f"nn.init.{self.name}_", Call("torch.empty", *sizes, **option), **options)
 
 
-def _shaped(flat: Call, count: int, shape: tuple[int, ...]) -> Call | Method:
+def _shaped(flat: Any, count: int, shape: tuple[int, ...]) -> Any:
     return flat if len(shape) == 1 and count == shape[0] else Method(flat, "reshape", *(shape or ((),)))
+
+
+def _grid(sizes: tuple[int, ...], steps: tuple[int, ...], start: int) -> Any:
+    """start + steps[0] * i + steps[1] * j + … for the positions i, j, … of a grid, the last one fastest."""
+    positions = Call("torch.cartesian_prod", *(Call("torch.arange", size) for size in sizes))
+    made = Method(Method(positions, "mul", Call("torch.tensor", list(steps))), "sum", 1)
+    return Method(made, "add", start) if start else made
+
+
+def _ends(start: int, sizes: tuple[int, ...], steps: tuple[int, ...]) -> tuple[int, int]:
+    """The least and the largest number of a grid."""
+    far = [step * (size - 1) for size, step in zip(sizes, steps, strict=True)]
+    return start + sum(min(step, 0) for step in far), start + sum(max(step, 0) for step in far)
 
 
 def _sinusoidal(shape: tuple[int, ...], max_period: float, dtype: str) -> Any:

@@ -81,6 +81,15 @@ class Buffer(OwnTensor):
         Example({"shape": [8, 8], "init": "tril", "dtype": "bool"}, (), "bool[8, 8]"),
         Example({"shape": [3, 1, 1], "init": {"values": [0.485, 0.456, 0.406]}}, (), "float32[3, 1, 1]"),
         Example({"shape": [2, 3], "init": {"full": 7}, "dtype": "int32"}, (), "int32[2, 3]"),
+        Example(
+            {
+                "shape": [4, 4],
+                "init": {"grid": {"sizes": [2, 2, 2, 2], "steps": [3, 1, -3, -1], "start": 4}},
+                "dtype": "int64",
+            },
+            (),
+            "int64[4, 4]",
+        ),
     )
 
     def state(self) -> tuple[State, ...]:

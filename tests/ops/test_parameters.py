@@ -27,6 +27,7 @@ BUFFER_INITS: tuple[Any, ...] = (
     *INITS, {"full": 7}, {"full": {"fill_value": -1.5}}, "arange", {"arange": {"start": 3, "step": -2}},
     {"linspace": {"end": 2}}, {"linspace": {"end": 300}}, {"linspace": {"end": 1e6}}, {"logspace": {"end": 2}},
     {"logspace": {"end": -1, "base": 10000}}, {"logspace": {"end": -0.5, "base": 1e6}},
+    {"grid": {"sizes": [2, 2], "steps": [3, -1], "start": 1}}, {"grid": {"sizes": [4, 3], "steps": [1, 0]}},
     "tril", {"triu": {"diagonal": 1, "fill_value": 2.5}},
 )  # fmt: skip
 SHAPES = ([], [4], [4, 4], [4, 3], [2, 3, 2], [4, 2, 2, 2], [2, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1])

@@ -55,6 +55,12 @@ CASES: tuple[tuple[str, dict[str, Any], tuple[torch.Tensor, ...], Callable[[], A
     ("arange", {"end": 0, "start": 4, "step": -2}, (), lambda: torch.tensor([4, 2])),
     ("full", {"fill_value": 3, "like": "x", "shape": [2]}, (X,), lambda: torch.tensor([3.0, 3.0])),
     ("ones", {"like": "x", "dtype": "bool"}, (X,), lambda: X == X),
+    (
+        "buffer",
+        {"shape": 6, "init": {"grid": {"sizes": [2, 3], "steps": [5, -1], "start": 2}}, "dtype": "int64"},
+        (),
+        lambda: torch.tensor([2, 1, 0, 7, 6, 5]),
+    ),
     ("buffer", {"shape": [2, 2], "init": "tril", "dtype": "bool"}, (), lambda: torch.tensor([[1, 0], [1, 1]]).bool()),
     ("buffer", {"shape": [2], "init": {"values": [1, 2]}}, (), lambda: torch.tensor([1.0, 2.0])),
     ("buffer", {"shape": [1, 3], "init": {"arange": {"start": 2, "step": 2}}}, (), lambda: torch.tensor([[2.0, 4, 6]])),
