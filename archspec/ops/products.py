@@ -50,8 +50,12 @@ class Matmul(Op):
         return x.with_shape((*batch, *x.shape[-2:-1], *(y.shape[-1:] if y.rank > 1 else ())))
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
-        # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out
-        return 0 if inputs[1].rank == 1 else 2 * outputs[0].numel() * inputs[0].shape[-1]
+        # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out; so does one
+        # with a vector of one element on the left, where PyTorch folds the batch
+        x, y = inputs
+        if y.rank == 1 or (x.rank == 1 and y.rank > 2 and y.shape[-2] == 1):
+            return 0
+        return 2 * outputs[0].numel() * x.shape[-1]
 
     def forward(self, x: TensorType, y: TensorType) -> Any:
         return Binary("@", In(0), In(1))
