@@ -58,7 +58,7 @@ check-generated: $(INSTALLED) ## fail if a generated file is not what its source
 	$(BIN)/python -m archspec.schema --check
 	$(BIN)/python -m archspec.cli.reference --check
 
-bench: $(INSTALLED) ## measure the check of a spec, cold and warm
+bench: $(INSTALLED) ## measure checks, and compiled networks against hand-written ones
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what was built, .venv included
