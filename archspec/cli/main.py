@@ -70,6 +70,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     stream: Any
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller: `>&-`
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # arrows in a terminal that knows only ASCII
@@ -89,17 +92,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    except OSError as failure:  # of the machine: a full disk, say
+        return failed(failure)
     except Exception as failure:
         return internal(failure)
     return code
 
 
+def failed(failure: OSError) -> int:
+    """The system refused something that no command foresees."""
+    _trace()
+    where = f"{failure.filename}: " if failure.filename else ""
+    write_error("AS901", f"{where}{failure.strerror or failure}", ["ARCHSPEC_DEBUG=1 shows the traceback"])
+    return 2
+
+
 def internal(failure: Exception) -> int:
     """A failure that is ours: one short message, and the traceback where ARCHSPEC_DEBUG asks for it."""
-    if os.environ.get("ARCHSPEC_DEBUG") == "1":
-        import traceback
-
-        traceback.print_exc()
+    _trace()
     write_error(
         "AS902",
         f"internal error ({type(failure).__name__}: {failure}); please report it",
@@ -107,6 +117,13 @@ def internal(failure: Exception) -> int:
         Styles.of("auto", sys.stderr),
     )
     return 2
+
+
+def _trace() -> None:
+    if os.environ.get("ARCHSPEC_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

@@ -79,7 +79,22 @@ def _open(recipe: Recipe) -> Data:
         facts = facts._replace(mean=mean, std=std)
         for part_ in (fields, rest):
             part_["features"] = standardise(part_["features"], facts)
+    _whole_classes(recipe, (fields, rest), path)
     return Data(TensorSplit(fields), TensorSplit(rest), facts)
+
+
+def _whole_classes(recipe: Recipe, parts: tuple[dict[str, Tensor], ...], path: Path) -> None:
+    """Class numbers begin at 0; only what the loss ignores may be less."""
+    for term in recipe.losses:
+        for fields in parts if term.class_dim is not None else ():
+            target = fields[term.target]
+            if target.is_floating_point():  # probabilities
+                continue
+            counted = target[target != getattr(term.loss, "ignore_index", -100)]
+            if counted.numel() and int(counted.min()) < 0:
+                message = f"`{term.target}` has the class number {int(counted.min())}; classes are numbered from 0"
+                help = f"renumber them, or leave them out with `ignore_index: {int(counted.min())}`"
+                raise DataError(message, path, argument="path", help=help)
 
 
 def _enough(count: int, path: Path) -> int:

@@ -51,7 +51,7 @@ def regular_file(path: Path, argument: str = "path", most: int | None = None) ->
     try:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise DataError(f"no such file ({_reason(error)})", path, argument=argument) from None
+        raise DataError(_missing("file", error), path, argument=argument) from None
     if not stat.S_ISREG(found.st_mode):
         kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a plain file"
         raise DataError(f"it is {kind}", path, argument=argument)
@@ -62,6 +62,10 @@ def regular_file(path: Path, argument: str = "path", most: int | None = None) ->
 
 def _reason(error: Exception) -> str:
     return (error.strerror or type(error).__name__).lower() if isinstance(error, OSError) else str(error)
+
+
+def _missing(what: str, error: Exception) -> str:
+    return f"no such {what}" if isinstance(error, FileNotFoundError) else f"no such {what} ({_reason(error)})"
 
 
 def read_text(path: Path, argument: str = "path") -> str:
@@ -259,7 +263,7 @@ def class_folders(path: Path, argument: str = "path") -> tuple[str, ...]:
         with os.scandir(path) as entries:
             names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     except (OSError, ValueError) as error:
-        raise DataError(f"no such folder ({_reason(error)})", path, argument=argument) from None
+        raise DataError(_missing("folder", error), path, argument=argument) from None
     if not names:
         raise DataError("it has no sub-folders; one for each class is needed", path, argument=argument)
     if len(names) > MAX_CLASSES:

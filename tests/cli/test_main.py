@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -130,3 +131,13 @@ def test_internal_error(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "error[AS902]: internal error (ZeroDivisionError: oh); please report it" in done.stderr
         assert ("Traceback" in done.stderr) == (debug == "1")
+
+
+@pytest.mark.parametrize(("redirect", "code", "message"), [("> /dev/full", 2, "error[AS901]"), (">&-", 0, "")])
+def test_output_that_cannot_be_written(redirect: str, code: int, message: str) -> None:
+    """A full disk is the machine's failure, not a bug of ours; closed output is no failure."""
+    command = f"{shlex.quote(sys.executable)} -m archspec check {shlex.quote(str(SPEC))} {redirect}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code
+    assert done.stderr.startswith(message)
+    assert "AS902" not in done.stderr

@@ -316,3 +316,14 @@ def test_one_sample_is_too_few(tmp_path: Path) -> None:
 def test_fields_must_be_of_one_length() -> None:
     with pytest.raises(ValueError, match="differ in length"):
         TensorSplit({"a": torch.zeros(2), "b": torch.zeros(3)})
+
+
+def test_class_numbers_begin_at_0_but_for_the_ignored(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((10, 3), np.float32), label=np.array([0, 1, -1, 2, 1] * 2))
+
+    def open_with(loss: str) -> Data:
+        return open_data(recipe_of("{npz: d.npz}", {"x": "float32[B, 3]"}, "float32[B, 3]", tmp_path, loss))
+
+    with pytest.raises(SpecError, match="class number -1"):
+        open_with("{cross_entropy: {target: label}}")
+    assert len(open_with("{cross_entropy: {target: label, ignore_index: -1}}").train) == 8
