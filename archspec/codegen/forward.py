@@ -238,7 +238,7 @@ class Forward:
         outputs = range(len(aligned.first.outputs))
         shapes = [self._shape(aligned, k) for k in outputs if k == 0 or self.variables.uses[(number, k)]]
         if len(set(shapes)) == 1:
-            shapes = shapes[:1]
+            shapes = shapes[:1] if shapes[0] != "[...]" else []
         self.lines[-1] = (self.lines[-1][0], ", ".join(shapes))
 
     def _shape(self, aligned: NodePlan, output: int) -> str:

@@ -17,7 +17,7 @@ from archspec.codegen.tree import MISSING, Made, Var, holds
 from archspec.codegen.unify import NotUnifiableError, unify
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.ops.base import Op
-from archspec.ops.expr import Call, Module, Own
+from archspec.ops.expr import Call, Method, Module, Own
 from archspec.shapes.typed import Typed, TypedNode
 
 Source = tuple[int, int]  # (aligned node, output), or (-1, graph input)
@@ -300,10 +300,15 @@ def merge_forward(calls: list[Any]) -> Any:
             continue
         op, types = call
         expr = op.forward(*types)
-        if type(expr) is Call:
-            expr = Made(op, expr.fn, *expr.args, **expr.kwargs)
-        made.append(bind_sizes(expr, types))
+        made.append(bind_sizes(_knowing(op, expr), types))
     return unify(made)
+
+
+def _knowing(op: Op, expr: Any) -> Any:
+    """The expression, in which the call that an op lowered to knows the op."""
+    if type(expr) is Method:
+        return Method(_knowing(op, expr.of), expr.name, *expr.args, **expr.kwargs)
+    return Made(op, expr.fn, *expr.args, **expr.kwargs) if type(expr) is Call else expr
 
 
 def _groups(root: Typed) -> list[list[Typed]]:

@@ -111,11 +111,18 @@ def _fill(calls: list[Made]) -> None:
     order = list(calls[0].op.args)
     keys = sorted(written, key=lambda key: order.index(key) if key in order else len(order))
     for call in calls:
-        if any(key not in call.kwargs and key not in call.op.args for key in keys):
-            raise NotUnifiableError
-        whole = {key: call.kwargs[key] if key in call.kwargs else _lone(getattr(call.op, key)) for key in keys}
+        whole = {key: call.kwargs[key] if key in call.kwargs else _left_out(call.op, key) for key in keys}
         call.kwargs.clear()
         call.kwargs.update(whole)
+
+
+def _left_out(op: Any, key: str) -> Any:
+    """The value of a keyword that the op's call leaves at its default."""
+    if key in op.args:
+        return _lone(getattr(op, key))
+    if key in op.defaults:
+        return op.defaults[key]
+    raise NotUnifiableError
 
 
 def _lone(value: Any) -> Any:

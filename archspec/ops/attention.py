@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
@@ -24,6 +24,7 @@ class Attention(Op):
     """
 
     inputs = ("query", "key", "value", "attn_mask?")
+    defaults: ClassVar[dict[str, Any]] = {"is_causal": False}
     num_heads = arg(Optional(PositiveInt), None, "heads of the query; left out: the tensors are split already")
     num_kv_heads = arg(Optional(PositiveInt), None, "heads of key and value, each shared by several of the query")
     causal = arg(Bool, False, "position t attends only to positions up to t")

@@ -52,7 +52,8 @@ class Matmul(Op):
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out; so does one
         # with a vector of one element on the left, where PyTorch folds the batch
-        x, y = inputs
+        x: TensorType = inputs[0]
+        y: TensorType = inputs[1]
         if y.rank == 1 or (x.rank == 1 and y.rank > 2 and y.shape[-2] == 1):
             return 0
         return 2 * outputs[0].numel() * x.shape[-1]

@@ -140,7 +140,7 @@ There is no such file, it is a folder, or it may not be read. The message gives 
 A spec `extends` another, which extends a third, and so on, until one of them extends a spec that is on this way
 already: there is none to start from. The message shows the way round.
 """,
-        "One spec of a family is written out, and the others extend it. What two of them share can also stand in a file of "
-        "blocks, which both `include`.",
+        "One spec of a family is written out, and the others extend it. What two of them share can also stand in a "
+        "file of blocks, which both `include`.",
     ),
 )
