@@ -89,14 +89,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has gone
         return 2
     except OSError as failure:  # of the machine: a full disk, say
+        _drop_output()
         return failed(failure)
     except Exception as failure:
         return internal(failure)
     return code
+
+
+def _drop_output() -> None:
+    """What cannot be written now cannot be written at exit either, where Python would try once more and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def failed(failure: OSError) -> int:
