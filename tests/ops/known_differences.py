@@ -85,7 +85,7 @@ BY_VALUE: dict[str, Holds] = {"div": _divides_integers, "remainder": _divides_in
 
 
 def _listed_values(op: Any, inputs: Inputs) -> bool:
-    return bool(op.init.name == "values")
+    return op.init.name in ("values", "grid")
 
 
 def _states_of_other_rank(op: Any, inputs: Inputs) -> bool:
@@ -106,7 +106,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
-    "buffer": ("`shape` is archspec's own, where the values are listed", _listed_values),
+    "buffer": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
     "layer_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
     "rms_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
 }
