@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.cost.rows import Row, rows
 from archspec.cost.totals import Costs
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
+from archspec.diagnostics.select import DEFAULT, Selection
 from archspec.dims import Constraints, Facts, Size
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
 from archspec.graph.overrides import override_source
+from archspec.lint.ignores import without_ignored
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
@@ -106,8 +108,12 @@ def load(source: str | os.PathLike[str] | Spec) -> Spec:
         return Spec(file.read(MAX_BYTES + 1), str(source), path.parent)
 
 
-def check(source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None) -> Report:
+def check(
+    source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None, selection: Selection = DEFAULT
+) -> Report:
     """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override.
+
+    `selection` says which warnings are given; those that a comment of the spec says are meant never are.
 
     Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
     Raises OSError where the file cannot be read.
@@ -116,7 +122,7 @@ def check(source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None =
     report = Report(spec)
     found = Diagnostics()
     _stages(spec, params or {}, found, report)
-    report.diagnostics = found.sorted()
+    report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
     return report
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from archspec.cli.findings import Findings, add_findings
 from archspec.cli.output import Styles, add_color, number, printable, write_diagnostics, write_error
 from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
 
@@ -23,9 +24,9 @@ def add_parser(commands: Any) -> None:
         "specs", metavar="SPEC", nargs="+", help="a file, a directory, a pattern, or - for standard input"
     )
     add_set(parser)
-    parser.add_argument("--strict", action="store_true", help="warnings count as findings too")
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
     add_color(parser)
+    add_findings(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from archspec import pipeline
 
     params = overrides(args.set)
+    findings = Findings.of(args)
     styles = Styles.of(args.color, sys.stdout)
     code = errors = warnings = checked = 0
     for name in expand(args.specs):
@@ -43,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
             write_error("AS107", cannot_read(name, wrong))
             errors, code = errors + 1, 2
             continue
-        report = pipeline.check(spec, params)
-        found = list(report.diagnostics)
+        report = pipeline.check(spec, params, findings.selection)
+        found = findings.kept(report)
         write_diagnostics(found, report.sources, sys.stdout, args.color)
         errors += sum(d.is_error for d in found)
         warnings += sum(not d.is_error for d in found)
@@ -52,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             code = max(code, 1)
         if report.ok and not args.quiet:
             print(clean(name, report, styles))
+    findings.finish(args.quiet)
     if checked > 1 and (errors or warnings or not args.quiet):
         print(summary(checked, errors, warnings))
     return code

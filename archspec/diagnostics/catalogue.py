@@ -15,7 +15,10 @@ FAMILIES = {"1": "reading", "2": "language", "3": "shapes", "4": "unused", "5": 
 
 
 class Entry(NamedTuple):
-    """`failing` gives exactly this code and `repaired` nothing at all; both are None where the cause is no spec."""
+    """`failing` gives exactly this code and `repaired` nothing at all; both are None where the cause is no spec.
+
+    `warning`: the code is given as a warning (of AS503: as a warning too).
+    """
 
     code: str
     title: str
@@ -23,6 +26,7 @@ class Entry(NamedTuple):
     repair: str
     failing: str | None = None
     repaired: str | None = None
+    warning: bool = False
 
 
 def entries(family: str) -> dict[str, Entry]:

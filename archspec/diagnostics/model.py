@@ -34,10 +34,22 @@ class Label(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Replace the text of a span."""
+    """Replace the text of a span; None removes the entry, item or comment that stands there, with its comma or line."""
 
     span: Span
-    text: str
+    text: str | None
+
+
+class Fix(NamedTuple):
+    """A repair: what it does, in the words of a help, and the edits that do it, all or none.
+
+    `safe`: the spec says afterwards what it surely was meant to say, and a clean spec is the same model as before.
+    What is likely, but the writer's to decide, is not safe.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ class Diagnostic:
     help: str | None = None
     notes: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
-    fix: tuple[Edit, ...] = ()
+    fix: Fix | None = None
 
     @property
     def is_error(self) -> bool:
@@ -81,16 +93,27 @@ class Diagnostics:
         trail: str | None = None,
         help: str | None = None,
         notes: Iterable[str] = (),
-        fix: Iterable[Edit] = (),
+        fix: Fix | None = None,
     ) -> None:
         self.add(
-            Diagnostic(
-                code, message, span, label, tuple(secondary), trail, help, tuple(notes), Severity.ERROR, tuple(fix)
-            )
+            Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), Severity.ERROR, fix)
         )
 
-    def warning(self, code: str, span: Span, message: str, *, label: str = "", help: str | None = None) -> None:
-        self.add(Diagnostic(code, message, span, label, help=help, severity=Severity.WARNING))
+    def warning(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        secondary: Iterable[Label] = (),
+        help: str | None = None,
+        notes: Iterable[str] = (),
+        fix: Fix | None = None,
+    ) -> None:
+        self.add(
+            Diagnostic(code, message, span, label, tuple(secondary), None, help, tuple(notes), Severity.WARNING, fix)
+        )
 
     @property
     def has_errors(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archspec.diagnostics.model import Diagnostics, Edit, Label, Span
+from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
 
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\[[^\]\n]*\]")
 _BRACES = re.compile(r"\$\{\s*([A-Za-z_][A-Za-z0-9_]*)?\s*\}?")
@@ -42,7 +42,7 @@ def _quote(file: str, number: int, start: int, end: int, line: str, diagnostics:
         f"{what} that holds {_words(marks)} is quoted inside `[]` and `{{}}`",
         label="YAML reads the comma or bracket as its own",
         help=_write(text),
-        fix=(Edit(where, quoted),),
+        fix=Fix("put it between quotes", (Edit(where, quoted),)),
     )
 
 

@@ -84,9 +84,11 @@ def test_the_help_of_a_trap_is_the_repair() -> None:
         found = Diagnostics()
         read(text, name, found)
         (diagnostic,) = found
-        (edit,) = diagnostic.fix
+        assert diagnostic.fix is not None
+        (edit,) = diagnostic.fix.edits
         assert diagnostic.help == f"write {edit.text}"
         line = text.split("\n")[edit.span.line - 1]
+        assert edit.text is not None
         fixed = line[: edit.span.col - 1] + edit.text + line[edit.span.end_col - 1 :]
         again = Diagnostics()
         assert read(fixed + "\n", name, again) is not None, fixed

@@ -94,6 +94,7 @@ train:
   epochs: 5
   batch_size: 64
 """,
+        warning=True,
     ),
     Entry(
         "AS504",

@@ -25,6 +25,7 @@ layers:
   - linear: $classes
   - linear: $width
 """,
+        warning=True,
     ),
     Entry(
         "AS402",
@@ -47,6 +48,7 @@ layers:
   - {name: b, linear: 8, from: x}
   - {add: {}, from: [a, b]}
 """,
+        warning=True,
     ),
     Entry(
         "AS403",
@@ -72,5 +74,27 @@ layers:
   - relu
   - Head
 """,
+        warning=True,
+    ),
+    Entry(
+        "AS404",
+        "a comment ignores a warning that is not there",
+        """
+`# archspec: ignore[AS401]` says that a warning of its line is meant; standing alone, it speaks of the line below it,
+and as `ignore-file[AS401]` of the whole file. There is no such warning here (any more): the comment would hide one that
+appears later. Errors cannot be ignored.
+""",
+        "Remove the comment, or the code from its list:",
+        """
+inputs: {x: "float32[B, 4]"}
+layers:
+  - linear: 8  # archspec: ignore[AS402]
+""",
+        """
+inputs: {x: "float32[B, 4]"}
+layers:
+  - linear: 8
+""",
+        warning=True,
     ),
 )
