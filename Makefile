@@ -51,12 +51,14 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter
 schema: $(INSTALLED) ## write schemas/archspec-1.schema.json from the declarations
 	$(BIN)/python -m archspec.schema
 
-docs: $(INSTALLED) ## write docs/ops.md and docs/training.md from the declarations
+docs: $(INSTALLED) ## write docs/ops.md and docs/training.md from the declarations, docs/specs.md from the specs
 	$(BIN)/python -m archspec.cli.reference
+	$(BIN)/python -m benchmarks.gallery
 
 check-generated: $(INSTALLED) ## fail if a generated file is not what its source gives
 	$(BIN)/python -m archspec.schema --check
 	$(BIN)/python -m archspec.cli.reference --check
+	$(BIN)/python -m benchmarks.gallery --check
 
 bench: $(INSTALLED) ## measure checks, and compiled networks against hand-written ones
 	$(BIN)/python -m benchmarks

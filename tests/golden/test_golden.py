@@ -130,7 +130,7 @@ MUTATIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "more heads": ("tutorial_self_attention", [("num_heads: 1", "num_heads: 2")]),
     "attention made causal": ("tutorial_self_attention", [("{num_heads: 1}", "{num_heads: 1, causal: true}")]),
     "query and key swapped": ("tutorial_self_attention", [("[query, key, value]", "[key, query, value]")]),
-    "directions swapped": ("lstm_classifier", [("[last_forward, last_backward]", "[last_backward, last_forward]")]),
+    "directions swapped": ("lstm_classifier", [("  - rearrange: direction", "  - flip: 0\n  - rearrange: direction")]),
     "first time step": ("tutorial_sequence_model", [("index: -1", "index: 0")]),
     "batch and time confused": ("tutorial_sequence_model", [(", batch_first: true", "")]),
     "skip behind the upsampled": ("unet", [("[encoder.3, up.0]", "[up.0, encoder.3]")]),
