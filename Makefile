@@ -51,7 +51,7 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter
 schema: $(INSTALLED) ## write schemas/archspec-1.schema.json from the declarations
 	$(BIN)/python -m archspec.schema
 
-docs: $(INSTALLED) ## write docs/ops.md and docs/training.md from the declarations, docs/specs.md from the specs
+docs: $(INSTALLED) ## write docs/ops.md, docs/training.md and docs/errors/ from the code, docs/specs.md from the specs
 	$(BIN)/python -m archspec.cli.reference
 	$(BIN)/python -m benchmarks.gallery
 

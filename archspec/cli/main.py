@@ -55,7 +55,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         help = f"help: {meant}" if meant else f"help: commands are {', '.join(COMMANDS)}"
         raise UsageError(f"there is no command `{command}`", help)
     top = parser(command)
-    args = top.parse_args(argv)
+    args, unknown = top.parse_known_args(argv)
+    if unknown:
+        raise _unknown(top, args.command, unknown)
     if args.version:
         from archspec import __version__
 
@@ -65,6 +67,21 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         top.print_help()
         raise SystemExit(2)
     return args
+
+
+def _unknown(top: argparse.ArgumentParser, command: str | None, words: list[str]) -> UsageError:
+    """The error for words that mean nothing, with the option that was probably meant."""
+    from archspec.diagnostics.suggest import did_you_mean
+
+    known = top
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction) and command is not None:
+            known = action.choices[command]
+    option = words[0].partition("=")[0]
+    meant = did_you_mean(option, known._option_string_actions) if option.startswith("-") else None
+    shown = " ".join(words)
+    notes = [f"help: {meant}"] if meant else []
+    return UsageError(f"`{known.prog}` does not take `{shown}`", *notes, known.format_usage().strip())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Writes docs/ops.md and docs/training.md from the declarations: `python -m archspec.cli.reference [--check]`."""
+"""Writes docs/ops.md, docs/training.md and docs/errors/: `python -m archspec.cli.reference [--check]`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from archspec.cli import pages
 from archspec.cli.declared import doc, example, families, gives, reads, title, value
 from archspec.ops.base import Arg, Declared, Op
 from archspec.recipe.data_kinds import DATA
@@ -129,7 +130,9 @@ def _link(name: str) -> str:
     return f"`{name}`"
 
 
-DOCUMENTS = {"docs/ops.md": ops, "docs/training.md": training}
+def documents() -> dict[str, str]:
+    """Every generated document by its path."""
+    return {"docs/ops.md": ops(), "docs/training.md": training(), **pages.documents()}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -138,8 +141,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     check = parser.parse_args(argv).check
     code = 0
-    for name, make in DOCUMENTS.items():
-        path, text = Path(name), make()
+    known = documents()
+    for path in sorted(Path(pages.DOCUMENTS).glob("*.md")):
+        if path.as_posix() in known:
+            continue
+        if check:
+            print(f"{path} is the page of no code; remove it with `make docs`", file=sys.stderr)
+            code = 1
+        else:
+            path.unlink()
+    for name, text in known.items():
+        path = Path(name)
         if not check:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")

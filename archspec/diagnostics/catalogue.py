@@ -1,23 +1,43 @@
 """Every code: what it means, a small spec that gives it, and the same spec repaired.
 
 The entries lie in `entries/`, one module a family of codes, and are loaded when someone asks: a check needs none.
+`archspec explain` and docs/errors/ show them, with what archspec says of the failing spec.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from textwrap import fill
+from types import MappingProxyType
 from typing import NamedTuple
 
-WIDTH = 100  # columns of a page
-
-FAMILIES = {"1": "reading", "2": "language", "3": "shapes", "4": "unused", "5": "training", "9": "tool"}
+FAMILIES = {
+    "1": ("reading",),
+    "2": ("language", "names"),
+    "3": ("shapes",),
+    "4": ("unused",),
+    "5": ("training",),
+    "9": ("tool",),
+}
+TITLES = {
+    "1": "Files that cannot be read",
+    "2": "The language",
+    "3": "Sizes and dtypes",
+    "4": "Warnings about the architecture",
+    "5": "Training",
+    "9": "The command",
+}
+MODEL = "model.yaml"  # what the spec of an example is called
 
 
 class Entry(NamedTuple):
-    """`failing` gives exactly this code and `repaired` nothing at all; both are None where the cause is no spec.
+    """`meaning`: a paragraph that says what the code means, an empty line, and one that says why it is so.
 
+    `failing` gives exactly this code and `repaired` nothing at all; both are None where the cause is no spec.
     `warning`: the code is given as a warning (of AS503: as a warning too).
+    `command`: what is typed to see it, where that is not `archspec check model.yaml`; `fixed`: what is typed instead,
+    where the repair is one of the command line. `files`: further files of the example, by name.
+    `output`: what it prints, where that cannot be found out by doing it here and now.
     """
 
     code: str
@@ -27,40 +47,38 @@ class Entry(NamedTuple):
     failing: str | None = None
     repaired: str | None = None
     warning: bool = False
+    command: str | None = None
+    fixed: str | None = None
+    files: Mapping[str, str] = MappingProxyType({})
+    output: str | None = None
+
+    @property
+    def severity(self) -> str:
+        """error, warning, or both"""
+        if not self.warning:
+            return "error"
+        return "warning" if self.code.startswith("AS4") else "error or warning"
+
+    @property
+    def shown(self) -> str | None:
+        """The command of the example; None where there is none."""
+        return self.command or (f"archspec check {MODEL}" if self.failing is not None else None)
 
 
 def entries(family: str) -> dict[str, Entry]:
-    """The entries whose codes begin with AS and this digit."""
-    name = FAMILIES.get(family)
-    if name is None:
-        return {}
-    found: tuple[Entry, ...] = import_module(f"archspec.diagnostics.entries.{name}").ENTRIES
-    return {entry.code: entry for entry in found}
+    """The entries whose codes begin with AS and this digit, in the order of their codes."""
+    found: list[Entry] = []
+    for name in FAMILIES.get(family, ()):
+        found += import_module(f"archspec.diagnostics.entries.{name}").ENTRIES
+    return {entry.code: entry for entry in sorted(found)}
 
 
 def catalogue() -> dict[str, Entry]:
     """All entries, in the order of their codes."""
-    return {code: entry for family in FAMILIES for code, entry in sorted(entries(family).items())}
+    return {code: entry for family in FAMILIES for code, entry in entries(family).items()}
 
 
-def explain(code: str) -> str | None:
-    """A page about a code (`AS302`, `as302` or `302`), or None where there is no such code."""
+def find(code: str) -> Entry | None:
+    """The entry of a code as people write it (`AS302`, `as302` or `302`), or None where there is no such code."""
     digits = code.strip().upper().removeprefix("AS")
-    entry = entries(digits[:1]).get(f"AS{digits}")
-    return None if entry is None else _page(entry)
-
-
-def _page(entry: Entry) -> str:
-    parts = [f"{entry.code}: {entry.title}", fill(entry.meaning.strip(), WIDTH)]
-    if entry.failing is not None:
-        parts += ["For example:", _indent(entry.failing)]
-    parts.append(fill(entry.repair.strip(), WIDTH))
-    if entry.repaired is not None:
-        parts.append(_indent(entry.repaired))
-    return "\n\n".join(parts) + "\n"
-
-
-def _indent(spec: str) -> str:
-    # A character that is not text would reach the terminal: it is written as YAML's own escape.
-    shown = "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in spec.strip("\n"))
-    return "\n".join(f"    {line}".rstrip() for line in shown.split("\n"))
+    return entries(digits[:1]).get(f"AS{digits}")

@@ -7,7 +7,10 @@ ENTRIES = (
         "AS201",
         "an unknown key",
         """
-Keys that mean nothing are refused, because a misspelt one would be ignored in silence.
+The spec, a block, an item or a section has no such key.
+
+A key that nothing reads would be ignored in silence, and so would what it was to set: a misspelt `outputs` is another
+model.
 """,
         "The help of the message names the nearest key:",
         """
@@ -30,6 +33,9 @@ layers:
         """
 An item names an op of the closed registry (`archspec ops` lists it), or a block of this spec. Ops are called as PyTorch
 calls them, in snake_case; blocks in CamelCase.
+
+A spec names no Python path, so that reading one never runs code that it brings along. A closed list of ops is also
+what makes every shape checkable.
 """,
         "Correct the name, or define the block under `blocks`:",
         """
@@ -49,6 +55,9 @@ layers:
         """
 The op or block has no such argument. What can be inferred is not an argument at all: `in_channels`, `in_features` and
 `normalized_shape` come from the input.
+
+What is inferred is written nowhere else, so it cannot contradict the layer before it when that changes. Any other name
+is a setting that would be lost.
 """,
         "Leave it out, or use the argument's name in PyTorch (`archspec ops conv2d` lists them):",
         """
@@ -67,6 +76,8 @@ layers:
         "something is missing",
         """
 An argument, key or parameter that has no default is not given.
+
+There is no value that would be right for every model, and a silent choice would be found only after training.
 """,
         "Give it; the message says what kind of value it takes:",
         """
@@ -86,6 +97,9 @@ layers:
         """
 The value is of another type than wanted, out of bounds, or contradicts another argument. YAML 1.2 reads `no`, `yes`,
 `on` and `off` as text: booleans are `true` and `false`.
+
+PyTorch takes many such values and fails later, at another place, or not at all: a text is true, `kernel_size: -1`
+fails when the model is built. Here it is found in the line that says it.
 """,
         "The message says what is expected:",
         """
@@ -100,55 +114,15 @@ layers:
 """,
     ),
     Entry(
-        "AS206",
-        "an unknown name",
-        """
-`from`, `outputs`, `use` and `tie` refer to a value, a module or a parameter by its name. Names are those given with
-`name` (or `outputs`) in the same list, in lists around it, and the inputs. A block sees only its own.
-""",
-        "Correct the name, or give the item one:",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: encoder, linear: 4}
-  - {add: {}, from: [encodr, x]}
-""",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: encoder, linear: 4}
-  - {add: {}, from: [encoder, x]}
-""",
-    ),
-    Entry(
-        "AS207",
-        "a name is taken",
-        """
-Names are module paths, and so the keys of the `state_dict`: each is unique in its list.
-""",
-        "Rename one of them:",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: fc, linear: 4}
-  - relu
-  - {name: fc, linear: 8}
-""",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: fc1, linear: 4}
-  - relu
-  - {name: fc2, linear: 8}
-""",
-    ),
-    Entry(
         "AS208",
         "an expression cannot be computed",
         """
 `$(…)` holds numbers, texts, lists, names, arithmetic, comparisons, `and or not`, `x if c else y`, indexing,
 attributes of a record, and the functions `min max abs len ceil floor round sum range`. It is evaluated on its syntax
 tree, bounded in size; nothing else can be called.
+
+Specs come from strangers, so an expression can compute sizes and choices and do nothing else: no attribute leads out
+of it, and its cost is bounded.
 """,
         "The message points to the place inside the expression:",
         """
@@ -165,119 +139,14 @@ layers:
 """,
     ),
     Entry(
-        "AS209",
-        "an unknown parameter",
-        """
-After `$` stands a parameter of the spec or the block, the index `i` or the element of a `repeat`, or a size of the
-inputs (`$T`). A block sees its own parameters and those of the spec.
-""",
-        "Correct the name or declare it in `params`:",
-        """
-params: {classes: 10}
-inputs: {x: "float32[B, 4]"}
-layers:
-  - linear: $classes
-  - linear: $clases
-""",
-        """
-params: {classes: 10}
-inputs: {x: "float32[B, 4]"}
-layers:
-  - linear: $classes
-  - linear: $classes
-""",
-    ),
-    Entry(
-        "AS210",
-        "the wrong number of inputs",
-        """
-An op or block reads a certain number of values. Left out, `from` is the one value before it.
-""",
-        "Name what is read, in the order of the op's inputs:",
-        """
-inputs: {x: "float32[B, T, 4]"}
-layers:
-  - linear: 4
-  - attention: {num_heads: 2}
-""",
-        """
-inputs: {x: "float32[B, T, 4]"}
-layers:
-  - {name: fc, linear: 4}
-  - {attention: {num_heads: 2}, from: [x, fc, fc]}
-""",
-    ),
-    Entry(
-        "AS211",
-        "a cycle",
-        """
-Two or more items read one another, so none can be computed first.
-""",
-        "A recurrence in time is an op (`lstm`, `gru`), or a `repeat`; otherwise break the circle:",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: a, add: {}, from: [x, b]}
-  - {name: b, linear: 4, from: a}
-""",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: b, linear: 4}
-  - {name: a, add: {}, from: [x, b]}
-""",
-    ),
-    Entry(
-        "AS212",
-        "a block contains itself",
-        """
-A block may use blocks, though not itself, directly or by way of another: the model would have no end.
-""",
-        "For layers one after another use `repeat`:",
-        """
-inputs: {x: "float32[B, 4]"}
-blocks:
-  Layer:
-    layers: [linear: 4, Layer]
-layers: [Layer]
-""",
-        """
-inputs: {x: "float32[B, 4]"}
-blocks:
-  Layer:
-    layers: [linear: 4]
-layers:
-  - {repeat: 3, Layer: {}}
-""",
-    ),
-    Entry(
-        "AS213",
-        "a name is defined later",
-        """
-An item reads values of items before it. This name belongs to one further down.
-""",
-        "Move the item up, or the one that reads it down:",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: sum, add: {}, from: [x, fc]}
-  - {name: fc, linear: 4, from: x}
-outputs: [sum, fc]
-""",
-        """
-inputs: {x: "float32[B, 4]"}
-layers:
-  - {name: fc, linear: 4, from: x}
-  - {name: sum, add: {}, from: [x, fc]}
-outputs: [sum, fc]
-""",
-    ),
-    Entry(
         "AS214",
         "an item has exactly one op or block",
         """
 An item is an op's name (`- relu`), or a mapping with one op or block and any of the common keys: `name`, `from`,
 `outputs`, `repeat`, `when`, `tie`, `doc`. This one has none, or several.
+
+An item is one step of the chain. With two ops in one item there is no telling which of them comes first, or which one
+the name belongs to.
 """,
         "Each op is an item of its own:",
         """
@@ -298,6 +167,9 @@ layers:
         "an expansion is too large",
         """
 A repeat has at most 10,000 turns and a model at most 1,000,000 layers, blocks and repeats written out, nested 60 deep.
+
+A count is quickly written and long to build: `repeat: 1000000` would fill the memory of whoever opens the file. The
+bounds are far above any published network.
 """,
         "Lower the count:",
         """
@@ -318,6 +190,9 @@ layers:
         "a version that is not known",
         """
 `archspec: 1` says for which version of the language the spec is written. This archspec does not read that one.
+
+A later version may give a key another meaning. To read such a spec by today's rules could build another model without
+a word.
 """,
         "Write `archspec: 1`, or install the archspec that the spec was written for:",
         """
@@ -340,6 +215,9 @@ layers:
 A type is a dtype by its PyTorch name and the sizes in brackets: `float32[B, 3, H, W]`. A name that begins with a
 capital is a symbol, `$name` a parameter, and sizes may be computed (`H // 2`, `$(2 * k)`).
 `float32[]` is a single number.
+
+Everything that is checked starts from the types of the inputs, so they have to be exact: `float` is float32 for one
+reader and float64 for another.
 """,
         "Follow the help of the message:",
         """
@@ -359,6 +237,8 @@ layers:
         """
 `lstm`, `chunk`, `split` and the like give several results. `outputs` on the item names them in order, and it names no
 more than there are; the chain goes on with the first.
+
+The names are taken in order. One too many would name nothing, and what reads it would have no value.
 """,
         "Name as many as there are:",
         """
@@ -381,7 +261,19 @@ outputs: [sequence, hidden]
         "an override of something that is not there",
         """
 `--set name=value`, or an override in a file that `extends` another, names a parameter that the spec does not have.
+
+Ignored, the setting would be lost: the run would be one with the old value, under the new value's name.
 """,
-        "`archspec check` of the spec alone lists its parameters; a part of a list is `--set depths.0=2`.",
+        "Correct the name; the message lists the parameters there are. An entry of a record is `--set stage.width=64`.",
+        """
+archspec: 1
+name: classifier
+params: {classes: 10}
+inputs: {x: "float32[B, 4]"}
+layers:
+  - linear: $classes
+""",
+        command="archspec check model.yaml --set clases=5",
+        fixed="archspec check model.yaml --set classes=5",
     ),
 )

@@ -8,6 +8,8 @@ ENTRIES = (
         "an unknown data set, loss, metric, optimizer or schedule",
         """
 `train` names its parts from a closed list, as layers name their ops.
+
+A closed list is what lets the parts be checked before training begins, and keeps a spec from running code.
 """,
         "The help of the message names the nearest; `docs/training.md` lists them all.",
         """
@@ -38,7 +40,10 @@ train:
         "the data do not fit the model's inputs",
         """
 What the data set gives and what the model reads differ in their fields, dtypes or sizes, or a size of the data breaks
-a requirement of the architecture (`H % 32 == 0`). It is found here and not after the first batch was loaded.
+a requirement of the architecture (`H % 32 == 0`).
+
+It is found here and not after the first batch was loaded; and data that fit by chance (the channels last, where the
+model reads height) would train without a word.
 """,
         "Change the input's declared type, or convert the data. Digits have one channel:",
         """
@@ -70,6 +75,9 @@ train:
         """
 A loss compares an output of the model with a field of the data. Their shapes and dtypes must suit it: a cross entropy
 reads as many scores as there are classes. As a warning: the loss runs, though surely not as meant.
+
+A loss reads other shapes than it was meant to without complaint, by broadcasting: a mean squared error of [B, 1]
+against [B] compares every sample with every other one.
 """,
         "Name another output or field, or give the last layer the right size. There are ten digits:",
         """
@@ -102,6 +110,8 @@ train:
         """
 A file or folder named in `train.data` is not there, cannot be read, or does not hold what its kind of data says. Paths
 are looked up beside the spec.
+
+It is looked at before anything is built, so that a long start does not end in a misspelt path.
 """,
         "Check the path, and the argument that the message points to. Data that come with the package need no file:",
         """
@@ -131,11 +141,41 @@ train:
         "AS505",
         "training cannot go on",
         """
-The loss became infinite or not a number, memory ran out, or a sample could not be read while training. A loss that is
-not finite never becomes finite again: the run stops at once, names the step, and keeps the weights of its last good
-epoch.
+The loss became infinite or not a number, memory ran out, or a sample could not be read while training.
+
+A loss that is not finite never becomes finite again: every weight that it touches is lost. So the run stops at once,
+names the step, and keeps the weights of its last good epoch.
 """,
         "For a loss that is not finite: a smaller learning rate, a `schedule` with `warmup`, `clip_grad_norm: 1.0`, or "
-        "data without infinite or missing values. For memory: a smaller `batch_size`, or `runtime: {precision: bf16}`.",
+        "data without infinite or missing values. For memory: a smaller `batch_size`, or `runtime: {precision: bf16}`:",
+        """
+archspec: 1
+name: classifier
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {sgd: {lr: 1e38}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+archspec: 1
+name: classifier
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {logits: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {sgd: {lr: 1e-2}}
+  epochs: 5
+  batch_size: 64
+""",
+        command="archspec train model.yaml",
+        output="error[AS505]: the loss is inf at step 2 (epoch 1): try a smaller learning rate, `clip_grad_norm`, or "
+        "look for bad values in the data",
     ),
 )

@@ -9,6 +9,8 @@ ENTRIES = (
         """
 The value of the parameter changes nothing. Often an expression names another parameter, or a `$` is missing and the
 name is read as text.
+
+A setting that does nothing misleads: `--set width=64` is accepted, and the model stays as it was.
 """,
         "Use it or remove it:",
         """
@@ -31,7 +33,10 @@ layers:
         "AS402",
         "a value is used nowhere",
         """
-Nothing reads the value and it is no output, so the layers that compute it do not train: they get no gradient.
+Nothing reads the value and it is no output, so the layers that compute it change nothing.
+
+Weights that get no gradient are stored, loaded and counted, and never learn; distributed training in PyTorch even
+waits for their gradients and fails.
 """,
         "Read it with `from`, name it in `outputs`, or leave the item out:",
         """
@@ -55,6 +60,9 @@ layers:
         "a block is used nowhere",
         """
 No layer and no block that is used names the block.
+
+Nothing in it is checked against sizes, so it may be wrong without anyone knowing, and a reader takes it for a part of
+the model.
 """,
         "Use it or remove it:",
         """
@@ -81,8 +89,9 @@ layers:
         "a comment ignores a warning that is not there",
         """
 `# archspec: ignore[AS401]` says that a warning of its line is meant; standing alone, it speaks of the line below it,
-and as `ignore-file[AS401]` of the whole file. There is no such warning here (any more): the comment would hide one that
-appears later. Errors cannot be ignored.
+and as `ignore-file[AS401]` of the whole file. There is no such warning here (any more). Errors cannot be ignored.
+
+It would hide a warning that appears there later, which nobody has judged yet.
 """,
         "Remove the comment, or the code from its list:",
         """
