@@ -48,7 +48,7 @@ lint: $(INSTALLED) ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-schema: $(INSTALLED) ## write schemas/archspec-1.schema.json from the declarations
+schema: $(INSTALLED) ## write the JSON Schemas in schemas/ from the declarations
 	$(BIN)/python -m archspec.schema
 
 docs: $(INSTALLED) ## write docs/ops.md, docs/training.md and docs/errors/ from the code, docs/specs.md from the specs

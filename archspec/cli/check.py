@@ -7,10 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from archspec.cli.findings import Findings, add_findings
-from archspec.cli.output import Styles, add_color, number, printable, write_diagnostics, write_error
+from archspec.cli.output import Styles, add_color, write_error
+from archspec.cli.publish import TEXT, add_format, publish, refuse_output
 from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
 
 if TYPE_CHECKING:
+    from archspec.diagnostics.model import Diagnostic
+    from archspec.diagnostics.outcome import Model, Outcome
     from archspec.pipeline import Report
 
 
@@ -25,58 +28,97 @@ def add_parser(commands: Any) -> None:
     )
     add_set(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
+    add_format(parser)
     add_color(parser)
     add_findings(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    from archspec import pipeline
-
     params = overrides(args.set)
     findings = Findings.of(args)
-    styles = Styles.of(args.color, sys.stdout)
-    code = errors = warnings = checked = 0
-    for name in expand(args.specs):
-        checked += 1
-        try:
-            spec = load(name)
-        except OSError as wrong:
-            write_error("AS107", cannot_read(name, wrong))
-            errors, code = errors + 1, 2
-            continue
-        report = pipeline.check(spec, params, findings.selection)
-        found = findings.kept(report)
-        write_diagnostics(found, report.sources, sys.stdout, args.color)
-        errors += sum(d.is_error for d in found)
-        warnings += sum(not d.is_error for d in found)
-        if not report.ok or (found and args.strict):
-            code = max(code, 1)
-        if report.ok and not args.quiet:
-            print(clean(name, report, styles))
+    names = expand(args.specs)
+    if args.output is not None:
+        names = refuse_output(args.output, list(names))
+    outcomes: list[Outcome] = []
+    for name in names:
+        outcome = check_one(name, params, findings)
+        outcomes.append(outcome)
+        if not outcome.checked:
+            write_error("AS107", outcome.diagnostics[0].message)
+        elif args.format == TEXT and args.output is None:
+            say(outcome, args)
+    publish(outcomes, args)
     findings.finish(args.quiet)
-    if checked > 1 and (errors or warnings or not args.quiet):
-        print(summary(checked, errors, warnings))
-    return code
+    if args.output is not None:  # the file comes first: standard output may be a pipe that nobody reads any more
+        for outcome in outcomes:
+            say(outcome, args)
+    if args.format == TEXT or args.output is not None:
+        say_sum(outcomes, args)
+    return exit_code(outcomes, args.strict)
 
 
-def clean(name: str, report: Report, styles: Styles) -> str:
-    """`specs/resnet50.yaml: ok  25,557,032 parameters  x: float32[B, 3, H, W] → logits: float32[B, 1000]`"""
-    parts = [f"{printable(name)}: {styles.green('ok')}", f"{number(report.parameters)} parameters", signature(report)]
-    if report.requirements:
-        parts.append(f"requires {', '.join(report.requirements)}")
-    return "  ".join(parts)
+def say(outcome: Outcome, args: argparse.Namespace) -> None:
+    """The text for people about one spec."""
+    from archspec.diagnostics.formats.text import one
+
+    if outcome.checked:
+        sys.stdout.write(one(outcome, color=Styles.of(args.color, sys.stdout).on, quiet=args.quiet))
 
 
-def signature(report: Report) -> str:
-    """`x: float32[B, 3, H, W] → logits: float32[B, 1000]`"""
-    inputs = ", ".join(f"{name}: {type_}" for name, type_ in report.inputs.items())
-    outputs = ", ".join(f"{name}: {type_}" for name, type_ in report.outputs.items())
-    return f"{inputs} → {outputs}"
+def say_sum(outcomes: list[Outcome], args: argparse.Namespace) -> None:
+    """The text for people about several specs together."""
+    from archspec.diagnostics.formats.text import summary
+
+    if len(outcomes) > 1 and not (args.quiet and not any(outcome.diagnostics for outcome in outcomes)):
+        sys.stdout.write(summary(outcomes))
 
 
-def summary(checked: int, errors: int, warnings: int) -> str:
-    def count(n: int, what: str) -> str:
-        return f"{n} {what}{'' if n == 1 else 's'}"
+def exit_code(outcomes: list[Outcome], strict: bool) -> int:
+    """2: a file could not be read; 1: there are findings."""
+    if not all(outcome.checked for outcome in outcomes):
+        return 2
+    return int(any(outcome.errors or (strict and outcome.warnings) for outcome in outcomes))
 
-    return f"{count(checked, 'spec')} checked: {count(errors, 'error')}, {count(warnings, 'warning')}"
+
+def check_one(name: str, params: dict[str, Any], findings: Findings) -> Outcome:
+    """Check the spec of a name that `expand` gave; of what is found, `findings` says what counts."""
+    from archspec import pipeline
+    from archspec.diagnostics.model import Diagnostic, Span
+    from archspec.diagnostics.outcome import Outcome
+
+    try:
+        spec = load(name)
+    except OSError as wrong:
+        failure = Diagnostic("AS107", cannot_read(name, wrong), Span(name, 1, 1, 1, 1))
+        return Outcome(name, (failure,), checked=False)
+    report = pipeline.check(spec, params, findings.selection)
+    return outcome_of(report, findings.kept(report))
+
+
+def outcome_of(report: Report, found: list[Diagnostic]) -> Outcome:
+    """A report as plain data; `found` are the diagnostics to show."""
+    from archspec.diagnostics.outcome import Outcome
+
+    return Outcome(report.spec.file, tuple(found), report.sources, model_of(report) if report.ok else None)
+
+
+def model_of(report: Report) -> Model:
+    from archspec.diagnostics.outcome import Model, Tensor
+
+    def tensors(types: dict[str, Any]) -> tuple[Tensor, ...]:
+        return tuple(
+            Tensor(name, t.dtype, tuple(size if isinstance(size, int) else str(size) for size in t.shape))
+            for name, t in types.items()
+        )
+
+    flops = report.flops
+    return Model(
+        report.name,
+        report.parameters,
+        flops if isinstance(flops, int) else None,
+        None if flops is None else str(flops),
+        tensors(report.inputs),
+        tensors(report.outputs),
+        tuple(report.requirements),
+    )

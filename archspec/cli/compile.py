@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from archspec.cli.output import UsageError, add_color, write_diagnostics
 from archspec.cli.specs import add_set, load_one, overrides
+from archspec.cli.writing import check_target, write_output
 
 _MARK = re.compile(r"^Made from .* by archspec\.$", re.MULTILINE)  # stands in the docstring of every emitted file
 _FIRST = 4000  # characters
@@ -48,17 +48,14 @@ def run(args: argparse.Namespace) -> int:
     if target is None:
         sys.stdout.write(text)
         return 0
-    write(target, text)
+    write_output(target, text)
     print(f"{target}: {text.count(chr(10))} lines", file=sys.stderr)
     return 0
 
 
 def refuse(target: Path, *, force: bool) -> None:
     """Raise UsageError where writing would lose what a person wrote, or cannot work."""
-    if target.is_dir():
-        raise UsageError(f"`{target}` is a directory")
-    if not target.parent.is_dir():
-        raise UsageError(f"there is no directory `{target.parent}`")
+    check_target(target)
     if force or not target.exists():
         return
     try:
@@ -68,17 +65,3 @@ def refuse(target: Path, *, force: bool) -> None:
         ours = False
     if not ours:
         raise UsageError(f"`{target}` was not written by archspec", "help: --force overwrites it")
-
-
-def write(target: Path, text: str) -> None:
-    """Write in one step: a reader sees the old file or the new one, never half of it."""
-    staged = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        staged.write_text(text, encoding="utf-8", newline="\n")
-        if target.exists():
-            staged.chmod(target.stat().st_mode & 0o777)
-        staged.replace(target)
-    except OSError as wrong:
-        raise UsageError(f"`{target}` cannot be written: {wrong.strerror}") from None
-    finally:
-        staged.unlink(missing_ok=True)

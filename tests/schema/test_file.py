@@ -23,18 +23,20 @@ def schema() -> dict[str, Any]:
 
 
 def test_it_is_up_to_date() -> None:
-    assert main(["--check", "-o", str(FILE)]) == 0
+    assert main(["--check", "-o", str(FILE.parent)]) == 0
 
 
 def test_writing_and_checking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "deep" / "schema.json"
-    assert main(["--check", "-o", str(path)]) == 1
-    assert main(["-o", str(path)]) == 0
-    assert main(["--check", "-o", str(path)]) == 0
+    folder = tmp_path / "deep" / "schemas"
+    assert main(["--check", "-o", str(folder)]) == 1
+    assert main(["-o", str(folder)]) == 0
+    assert main(["--check", "-o", str(folder)]) == 0
+    assert {path.name for path in folder.iterdir()} == {path.name for path in FILE.parent.iterdir()}
+    path = folder / FILE.name
     path.write_text(path.read_text().replace("linear", "lienar"))
-    assert main(["--check", "-o", str(path)]) == 1
+    assert main(["--check", "-o", str(folder)]) == 1
     assert "out of date" in capsys.readouterr().err
-    assert main(["-o", str(tmp_path)]) == 2
+    assert main(["-o", str(path)]) == 2
 
 
 def test_it_is_a_schema(schema: dict[str, Any]) -> None:

@@ -1,0 +1,144 @@
+"""The JSON Schema (draft 7) of `archspec check --format json`; `python -m archspec.schema` writes it to a file.
+
+Within version 1 keys are only added, so a reader ignores keys that it does not know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+URL = "https://archspec.dev/schemas/archspec-check-1.schema.json"
+
+
+def schema() -> Schema:
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": URL,
+        "title": "archspec check, version 1",
+        "description": "What `archspec check --format json` found.",
+        **_object(
+            {
+                "$schema": {"type": "string"},
+                "version": {"description": "Version of this format.", "const": 1},
+                "archspec": _text("Version of archspec."),
+                "summary": _object(
+                    {
+                        "specs": _count("Specs that were named."),
+                        "ok": _count("Specs without findings; with --strict, without warnings too."),
+                        "errors": _count("Errors in all specs together."),
+                        "warnings": _count("Warnings in all specs together."),
+                    }
+                ),
+                "specs": {"type": "array", "items": {"$ref": "#/definitions/spec"}},
+            }
+        ),
+        "definitions": {
+            "spec": _object(
+                {
+                    "file": _path(),
+                    "ok": {"description": "No errors; with --strict, no warnings either.", "type": "boolean"},
+                    "model": {
+                        "description": "What the spec describes; null where it has errors.",
+                        "anyOf": [{"$ref": "#/definitions/model"}, {"type": "null"}],
+                    },
+                    "diagnostics": {"type": "array", "items": {"$ref": "#/definitions/diagnostic"}},
+                }
+            ),
+            "model": _model(),
+            "tensor": _tensor(),
+            "diagnostic": _diagnostic(),
+            "span": _span(),
+        },
+    }
+
+
+def _model() -> Schema:
+    return _object(
+        {
+            "name": _text("The spec's `name`."),
+            "parameters": _count("Elements of all parameters, shared ones once."),
+            "flops": {
+                "description": "FLOPs of one forward pass (a multiply-add is 2); null where sizes are not known.",
+                "type": ["integer", "null"],
+                "minimum": 0,
+            },
+            "flops_formula": {
+                "description": "The same in the symbols of the inputs; null where it is too long to be of use.",
+                "type": ["string", "null"],
+            },
+            "inputs": {"type": "array", "items": {"$ref": "#/definitions/tensor"}},
+            "outputs": {"type": "array", "items": {"$ref": "#/definitions/tensor"}},
+            "requirements": {
+                "description": "What the architecture demands of the sizes of its inputs: `H % 32 == 0`.",
+                "type": "array",
+                "items": {"type": "string"},
+            },
+        }
+    )
+
+
+def _tensor() -> Schema:
+    return _object(
+        {
+            "name": {"type": "string"},
+            "dtype": _text("As PyTorch calls it: `float32`."),
+            "shape": {
+                "description": "Sizes; a symbolic one is a formula: `H//32`.",
+                "type": "array",
+                "items": {"type": ["integer", "string"], "minimum": 0},
+            },
+        }
+    )
+
+
+def _diagnostic() -> Schema:
+    span = {"$ref": "#/definitions/span"}
+    related = {"type": "array", "items": _object({"span": span, "text": {"type": "string"}})}
+    return _object(
+        {
+            "code": {"description": "`archspec explain CODE` says more.", "type": "string", "pattern": "^AS[0-9]{3}$"},
+            "severity": {"enum": ["error", "warning"]},
+            "message": {"type": "string"},
+            "span": span,
+            "option": {
+                "description": "The option of the command line at fault, if one is: `--set`.",
+                "type": ["string", "null"],
+            },
+            "label": {"description": "A few words about the span.", "type": ["string", "null"]},
+            "related": {**related, "description": "Other places that have to do with it."},
+            "trail": {"description": "How the value at fault came about.", "type": ["string", "null"]},
+            "help": {"description": "What to do.", "type": ["string", "null"]},
+            "notes": {"type": "array", "items": {"type": "string"}},
+            "fingerprint": {
+                "description": "The same for the same finding after lines have moved.",
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+            },
+        }
+    )
+
+
+def _span() -> Schema:
+    number = {"type": "integer", "minimum": 1}
+    return {
+        "description": "Lines and columns (Unicode characters) count from 1; the end is exclusive.",
+        **_object({"file": _path(), "line": number, "column": number, "end_line": number, "end_column": number}),
+    }
+
+
+def _path() -> Schema:
+    return _text("From the root of the repository; absolute for a file outside; `<stdin>` for standard input.")
+
+
+def _text(description: str) -> Schema:
+    return {"description": description, "type": "string"}
+
+
+def _count(description: str) -> Schema:
+    return {"description": description, "type": "integer", "minimum": 0}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

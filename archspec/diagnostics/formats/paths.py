@@ -1,0 +1,35 @@
+"""Names of files as the readers of a report know them: from the root of the repository."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+STDIN = "<stdin>"
+
+
+def path(file: str, root: str) -> str:
+    """The file from `root`, a real path, with `/` between folders; an absolute path where it is not in there."""
+    if file == STDIN:
+        return file
+    absolute = Path(os.path.abspath(file))  # noqa: PTH100 - Path.absolute keeps `..`
+    for folder in (absolute.parent, Path(os.path.realpath(absolute.parent))):
+        with suppress(ValueError):
+            return (folder.relative_to(root) / absolute.name).as_posix()
+    return absolute.as_posix()
+
+
+def uri(file: str, root: str) -> str:
+    """The same as a URI reference (RFC 3986): relative in the repository, else `file:///…`."""
+    shown = path(file, root)
+    escaped = quote(os.fsencode(shown))
+    if shown != STDIN and Path(shown).is_absolute():
+        return f"file://{escaped}" if escaped.startswith("/") else f"file:///{escaped}"
+    return escaped
+
+
+def utf8(text: str) -> str:
+    """The text without the halves of characters by which Python keeps the odd bytes of a file's name."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
