@@ -15,8 +15,9 @@ from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Family
+from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
-from archspec.recipe.sections import REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.sections import REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
 
 _PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"
 _NOTICE = "<!-- Generated from the declarations in archspec/{}/ by `make docs`; edit those. -->"
@@ -75,6 +76,10 @@ def training() -> str:
         rows.append((f"`{key}`", plain.kind.title if plain else "", default, meaning))
     parts += [*_table("key", rows), "", "## Keys of `runtime`\n"]
     parts += [*_table("key", [_value(key, given) for key, given in RUNTIME_VALUES.items()]), ""]
+    parts.append(
+        "Beside these, each with arguments of its own; a lone value is the first of them (`precision: bf16`):\n"
+    )
+    parts += [_part(part) for part in RUNTIME_PARTS.values()]
     sections: dict[str, Family[Any]] = {
         "Data": DATA, "Losses": LOSSES, "Metrics": METRICS, "Optimizers": OPTIMIZERS, "Schedules": SCHEDULES,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.cli.output import Styles, UsageError, add_color, number, write_diagnostics, write_error
@@ -18,14 +19,17 @@ def add_parser(commands: Any) -> None:
         "train",
         help="train a spec, into a run folder",
         description="Train a spec as its `train:` section says. The run folder gets the resolved spec, its source, "
-        "metrics as JSON lines, the best and the last weights as safetensors, and a report. Ctrl-C ends a run "
-        "early and keeps what it has.",
+        "metrics as JSON lines, the best and the last weights as safetensors, checkpoints and a report. Ctrl-C ends "
+        "a run early and keeps what it has. A run that was ended or killed goes on where it was, bit for bit, when its "
+        "folder is given for SPEC (or as --run, with its spec).",
     )
-    parser.add_argument("spec", metavar="SPEC", help="a file, or - for standard input")
+    parser.add_argument(
+        "spec", metavar="SPEC", help="a file, - for standard input, or the folder of a run to go on with"
+    )
     add_set(parser)
     parser.add_argument("--epochs", metavar="N", type=int, help="as --set train.epochs=N")
     parser.add_argument(
-        "--run", metavar="DIR", dest="folder", help="the run folder, new or empty (default: runs/NAME-N)"
+        "--run", metavar="DIR", dest="folder", help="the run folder: new, empty, or of this run (default: runs/NAME-N)"
     )
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu or cuda (default: the spec's, or auto)")
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be trained, and stop")
@@ -38,6 +42,10 @@ def run(args: argparse.Namespace) -> int:
     from archspec import pipeline
     from archspec.diagnostics.model import SpecError
 
+    if (Path(args.spec) / "run.json").is_file():
+        if args.folder is not None:
+            raise UsageError("`--run` is not given with a run to go on with", "help: it goes on in its own folder")
+        args.spec, args.folder = str(Path(args.spec) / "spec.yaml"), args.spec
     params = overrides(args.set)
     if args.epochs is not None:
         params["train.epochs"] = args.epochs
@@ -49,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         help = "help: say `train: {data: …, loss: …, optimizer: …, epochs: …, batch_size: …}` in it"
         raise UsageError(f"`{args.spec}` has no `train:` section", help)
 
+    from archspec.runtime.precision import PrecisionError
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.session import execute, plan
     from archspec.runtime.trainer import TrainingError
@@ -59,11 +68,11 @@ def run(args: argparse.Namespace) -> int:
         if args.dry_run:
             print(planned(given))
             return 0
-        result = execute(given, args.folder, quiet=args.quiet)
+        result = execute(given, args.folder, quiet=args.quiet, warn=_warn)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)
         return 1
-    except (RunError, DeviceError) as wrong:
+    except (RunError, DeviceError, PrecisionError) as wrong:
         raise UsageError(str(wrong)) from None
     except TrainingError as wrong:
         write_error("AS505", str(wrong))
@@ -71,6 +80,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(summary(result, Styles.of(args.color, sys.stdout)))
     return 128 + result.signal if result.signal else 0
+
+
+def _warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)
 
 
 def planned(given: Plan) -> str:

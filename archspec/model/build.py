@@ -14,6 +14,7 @@ from archspec import pipeline
 from archspec.codegen.emit import Source
 
 _number = itertools.count()
+EMITTED = "<archspec "  # how the file names of emitted sources begin
 
 
 def build(spec: str | os.PathLike[str] | pipeline.Spec, params: dict[str, Any] | None = None) -> nn.Module:
@@ -26,7 +27,7 @@ def from_source(source: Source) -> nn.Module:
 
     The text is registered with `linecache`, so that a traceback shows its lines.
     """
-    name = f"<archspec {source.class_name} {next(_number)}>"
+    name = f"{EMITTED}{source.class_name} {next(_number)}>"
     linecache.cache[name] = (len(source.text), None, source.text.splitlines(keepends=True), name)
     space: dict[str, Any] = {"__name__": f"archspec.emitted.{source.class_name}"}
     exec(compile(source.text, name, "exec"), space)

@@ -28,12 +28,12 @@ from archspec.recipe.model import (
     Metric,
     MetricTerm,
     Recipe,
-    Runtime,
 )
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Written, read_part, read_value
+from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
-from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES
+from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
 
 
 def check_recipe(
@@ -154,16 +154,10 @@ class _Section:
         """The `runtime:` section, or None after an error."""
         if node is None or (isinstance(node, Scalar) and node.value is None):
             return Runtime()
-        known = self._keys(node, "runtime", RUNTIME_VALUES)
+        known = self._keys(node, "runtime", (*RUNTIME_PARTS, *RUNTIME_VALUES))
         if known is None:
             return None
-        values = {}
-        for key, given in known.entries.items():
-            value = read_value(given, RUNTIME_VALUES[key].kind, self.env, self.diagnostics, key)
-            if value is None:
-                return None
-            values[key] = value
-        return Runtime(**values)
+        return read_runtime(known, self.env, self.diagnostics)
 
     def train(self, node: Node) -> None:
         """Read every key, so that all their errors are reported."""

@@ -53,8 +53,9 @@ class _Values(_Loss):
 
 
 class _Classes(_Loss):
-    """Scores over classes."""
+    """Scores over classes. The mean is over the targets that count, each by the weight of its class."""
 
+    mean_over = "classes"
     weight: tuple[float, ...] | None
     class_dim: int | None
 
@@ -150,6 +151,10 @@ class KlDiv(_Values):
 
     reduction = arg(Choice("mean", "batchmean", "sum"), "mean", "`batchmean` is the mathematical value")
     log_target = arg(Bool, False, "the target holds log-probabilities too")
+
+    @property
+    def mean_over(self) -> str:  # type: ignore[override]
+        return {"mean": "elements", "batchmean": "samples", "sum": "nothing"}[self.reduction]
 
 
 def binary(require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:

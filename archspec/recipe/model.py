@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.ops.base import Declared
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
+
+if TYPE_CHECKING:
+    from archspec.recipe.runtime import Runtime
 
 
 class Part(Declared):
@@ -94,7 +97,13 @@ class DataKind(Part):
 
 
 class Loss(Part):
-    """A loss. `counterpart` is its torch.nn class, which takes `keywords`; a tuple in them stands for a tensor."""
+    """A loss. `counterpart` is its torch.nn class, which takes `keywords`; a tuple in them stands for a tensor.
+
+    `mean_over`: what the sum of its values is divided by, so that a batch can be gone through in parts: the number of
+    "elements" of the target, of "samples" in the batch, the weights of the "classes" of the targets, or "nothing".
+    """
+
+    mean_over: ClassVar[str] = "elements"
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules)."""
@@ -173,13 +182,6 @@ class Schedule(Part):
     def factor(self, step: int, total: int, per_epoch: int) -> float:
         """What the optimizer's `lr` is multiplied by at optimisation step `step` (from 0) of `total`."""
         raise NotImplementedError
-
-
-class Runtime(NamedTuple):
-    """`precision`: "float32" or "bf16". `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …"""
-
-    precision: str = "float32"
-    device: str = "auto"
 
 
 class Recipe:

@@ -114,13 +114,14 @@ def read_part(
         help = family.excluded.get(name) or did_you_mean(name, family.parts) or f"one of {', '.join(family.parts)}"
         diagnostics.error("AS501", span, f"unknown {family.word} `{name}`", help=help)
         return None
-    part, spans = _arguments(cls, args, span, env, diagnostics)
+    part, spans = read_arguments(cls, args, span, env, diagnostics)
     return None if part is None else Written(part, span, spans, values, extra_spans)
 
 
-def _arguments(
+def read_arguments(
     cls: type[P], node: Node | None, span: Span, env: dict[str, Any], diagnostics: Diagnostics
 ) -> tuple[P | None, dict[str, Span]]:
+    """A part from the node of its arguments, and where they stand; None with its errors reported."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         values: dict[str, Any] = {}
         entries: dict[str, Node] = {}

@@ -10,8 +10,9 @@ from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Family
+from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
-from archspec.recipe.sections import LOSS_KEYS, REQUIRED, RUNTIME_VALUES, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
 from archspec.schema.arguments import arguments_schema
 
 
@@ -42,7 +43,10 @@ def runtime_schema() -> dict[str, Any]:
     return {
         "type": "object",
         "description": "where and in what precision it runs",
-        "properties": {key: _value(value) for key, value in RUNTIME_VALUES.items()},
+        "properties": {
+            **{name: arguments_schema(part) for name, part in RUNTIME_PARTS.items()},
+            **{key: _value(value) for key, value in RUNTIME_VALUES.items()},
+        },
         "additionalProperties": False,
     }
 

@@ -1,10 +1,10 @@
-"""The keys of `train:` and `runtime:`."""
+"""The keys of `train:`."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archspec.ops.kinds import Choice, Int, Kind, NonNegativeFloat, Optional, PositiveFloat, PositiveInt, Refined, Str
+from archspec.ops.kinds import Int, Kind, NonNegativeFloat, Optional, PositiveFloat, PositiveInt
 
 
 class Value(NamedTuple):
@@ -15,15 +15,7 @@ class Value(NamedTuple):
     doc: str
 
 
-def _device(text: str) -> str | None:
-    name, colon, number = text.partition(":")
-    if text in ("auto", "cpu", "cuda", "mps", "xpu") or (name in ("cuda", "xpu") and colon and number.isdecimal()):
-        return None
-    return f"expected auto, cpu, cuda, cuda:0, mps or xpu, got {text!r}"
-
-
 Seed = Int(0, 2**63 - 1, title="a seed (an integer, not negative)")
-Device = Refined(Str, _device, title="a device: auto, cpu, cuda, cuda:1, mps or xpu")
 
 TRAIN_VALUES: dict[str, Value] = {
     "epochs": Value(PositiveInt, None, "how often the training data are gone through"),
@@ -44,8 +36,3 @@ TRAIN_KEYS: dict[str, str] = {
 }
 REQUIRED = ("data", "loss", "optimizer", "epochs", "batch_size")
 LOSS_KEYS: dict[str, Kind[Any]] = {"weight": NonNegativeFloat}
-
-RUNTIME_VALUES: dict[str, Value] = {
-    "precision": Value(Choice("float32", "bf16"), "float32", "`bf16`: matrix products and convolutions in bfloat16"),
-    "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
-}

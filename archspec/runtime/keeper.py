@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -20,12 +22,12 @@ class Keeper:
     """
 
     def __init__(self, folder: RunFolder, module: nn.Module) -> None:
-        self._best_path = folder.path / WEIGHTS
+        self.best_path = folder.path / WEIGHTS
         self._last_path = folder.path / LAST
         self._module = module
         self._waiting: dict[str, Tensor] | None = None
         self._last: dict[str, Tensor] | None = None
-        self._has_best = False
+        self.has_best = False
         self._written = time.perf_counter()
 
     def epoch(self, *, best: bool) -> None:
@@ -37,17 +39,23 @@ class Keeper:
         if due:
             self.flush()
 
+    def put_back(self, best: Path) -> None:
+        """Make `best` the best weights again: those of a checkpoint that training goes on from."""
+        with weights.staged(self.best_path) as stage:
+            shutil.copyfile(best, stage)
+        self.has_best = True
+
     def stopped(self) -> None:
         """The run stops within an epoch: the weights of this moment are the last."""
         self._last = _copy(self._module)
 
     def flush(self) -> None:
         """Write what is not on disk yet. Where no epoch was ever the best, the last weights count as such."""
-        if self._waiting is None and not self._has_best:
+        if self._waiting is None and not self.has_best:
             self._waiting = self._last
         if self._waiting is not None:
-            weights.save_state(self._waiting, self._best_path)
-            self._waiting, self._has_best = None, True
+            weights.save_state(self._waiting, self.best_path)
+            self._waiting, self.has_best = None, True
         if self._last is not None:
             weights.save_state(self._last, self._last_path)
             self._last = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,12 +23,17 @@ class Objective:
     """Called with the model's outputs and a batch, gives the scalar to minimise.
 
     Losses are computed in float32, whatever the precision of the forward pass.
+
+    A batch may be gone through in parts, one after another or on several processes: `counts` of all parts, added up,
+    are what each part's losses are divided by in `part`, and the parts' values then add up to that of the whole.
     """
 
     def __init__(self, terms: tuple[LossTerm, ...], device: torch.device) -> None:
         first, *rest = [_evaluator(term, device) for term in terms]
         self._first = first
         self._rest = rest
+        self._parts = [_evaluator(term, device, sum_only=True) for term in terms]
+        self._counts = [_counter(term, device) for term in terms]
 
     def __call__(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         total = self._first(outputs, batch)
@@ -36,10 +41,23 @@ class Objective:
             total = total + evaluate(outputs, batch)
         return total
 
+    def counts(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """What the sum of each loss over this batch is divided by: float32[losses], without gradient."""
+        device = next(iter(batch.values())).device
+        values = [torch.as_tensor(count(batch), dtype=torch.float32, device=device) for count in self._counts]
+        return torch.stack(values)
 
-def _evaluator(term: LossTerm, device: torch.device) -> Callable[[Outputs, Mapping[str, Tensor]], Tensor]:
+    def part(self, outputs: Outputs, batch: Mapping[str, Tensor], counts: Tensor) -> Tensor:
+        """The share of a part of the batch whose `counts` are those of the whole."""
+        shares = [evaluate(outputs, batch) / n for evaluate, n in zip(self._parts, counts.unbind(), strict=True)]
+        return torch.stack(shares).sum() if len(shares) > 1 else shares[0]
+
+
+def _evaluator(
+    term: LossTerm, device: torch.device, *, sum_only: bool = False
+) -> Callable[[Outputs, Mapping[str, Tensor]], Tensor]:
     """The term as a function. It is called every step: what can be decided is decided here."""
-    criterion = _criterion(term, device).forward  # without hooks: there are none
+    criterion = _criterion(term, device, sum_only=sum_only).forward  # without hooks: there are none
     name, field, weight = term.input, term.target, term.weight
 
     def plain(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
@@ -65,10 +83,43 @@ def _evaluator(term: LossTerm, device: torch.device) -> Callable[[Outputs, Mappi
     return full if term.cast_target or term.class_dim == -1 or weight != 1.0 else plain
 
 
-def _criterion(term: LossTerm, device: torch.device) -> nn.Module:
+def _counter(term: LossTerm, device: torch.device) -> Callable[[Mapping[str, Tensor]], Tensor | int]:
+    """What PyTorch divides the sum of this loss by for its mean, as a function of the batch."""
+    field, over = term.target, term.loss.mean_over
+    ignored: int = getattr(term.loss, "ignore_index", -100)
+    weight = getattr(term.loss, "weight", None)
+    weights = None if weight is None else torch.tensor(weight, dtype=torch.float32, device=device)
+    class_dim = term.class_dim or 0
+
+    def count(batch: Mapping[str, Tensor]) -> Tensor | int:
+        target = batch[field]
+        if over == "nothing":
+            return 1
+        if over == "samples":
+            return len(target)
+        if over == "elements":
+            return target.numel()
+        if target.is_floating_point():  # probabilities: a mean over the places, whatever the weights
+            return target.numel() // target.shape[class_dim]
+        counted = target.ne(ignored)
+        if weights is None:
+            return counted.sum()
+        return torch.where(counted, weights[target.clamp(min=0)], 0).sum()
+
+    return count
+
+
+def _criterion(term: LossTerm, device: torch.device, *, sum_only: bool = False) -> nn.Module:
     keywords: dict[str, Any] = {  # a tuple of numbers stands for a tensor
         key: torch.tensor(value, dtype=torch.float32) if isinstance(value, tuple) else value
         for key, value in term.loss.keywords.items()
     }
+    if sum_only:
+        keywords["reduction"] = "sum"
     cls: type[nn.Module] = getattr(nn, term.loss.counterpart.rpartition(".")[2])
     return cls(**keywords).to(device)
+
+
+def total(shares: Sequence[Tensor]) -> Tensor:
+    """The loss of a batch from those of its parts, without gradient."""
+    return torch.stack([share.detach() for share in shares]).sum()

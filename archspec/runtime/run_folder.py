@@ -5,6 +5,7 @@ model.py             the emitted source
 metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "epoch" | "final", …}
 weights.safetensors  the best weights by the held-out metric
 last.safetensors     the weights at the end of the last whole epoch
+checkpoints/         the whole state of the run at its newest checkpoints
 run.json             versions, seed, device, times, settings, results
 report.html          one file, without external resources
 """
@@ -15,6 +16,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -41,14 +43,17 @@ def plain(value: Any) -> Any:
 
 
 class RunFolder:
-    """A claimed run folder, open for writing metrics."""
+    """A run folder that this process owns, open for writing metrics."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, again: bool = False) -> None:
+        """Claim a new folder, or with `again` one whose process is gone. Raises RunError, OSError."""
         self.path = path
+        self._metrics: IO[str]
         try:  # "x": whoever creates this file owns the folder
-            self._metrics: IO[str] = (path / METRICS).open("x", encoding="utf-8")
+            self._metrics = (path / METRICS).open("a" if again else "x", encoding="utf-8")
         except FileExistsError:
             raise RunError(f"{path} already holds a run") from None
+        _claim(self._metrics, path)
 
     @classmethod
     def create(cls, where: str | Path | None, name: str, root: str | Path = "runs") -> RunFolder:
@@ -69,6 +74,14 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"cannot make the run folder: {error}") from None
 
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """The folder of a run whose process is gone. Raises RunError where it lives, or it cannot be written."""
+        try:
+            return cls(path, again=True)
+        except OSError as error:
+            raise RunError(f"cannot write to the run folder: {error}") from None
+
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Replace run.json."""
         write_text(self.path / FACTS, json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -79,10 +92,39 @@ class RunFolder:
         self._metrics.write(line + "\n")
         self._metrics.flush()
 
+    def warn(self, message: str) -> None:
+        """Tell the user, and metrics.jsonl, of something that went wrong and did not end the run."""
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+        self.log("warning", {"message": message})
+
+    def position(self) -> int:
+        """Bytes of metrics.jsonl so far."""
+        return os.fstat(self._metrics.fileno()).st_size
+
+    def rewind(self, position: int) -> None:
+        """Cut metrics.jsonl to its first `position` bytes: what came after will come again."""
+        if position < self.position():
+            self._metrics.truncate(position)
+
     def close(self) -> None:
         if not self._metrics.closed:
             os.fsync(self._metrics.fileno())
             self._metrics.close()
+
+
+def _claim(file: IO[str], path: Path) -> None:
+    """Hold a lock on the file as long as this process lives. Raises RunError where another process has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise RunError(f"{path} is in use by another process") from None
+    except OSError:  # a file system without locks
+        pass
 
 
 def _next(root: Path, name: str) -> Path:

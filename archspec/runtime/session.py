@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +25,12 @@ from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Part, Recipe
 from archspec.runtime.interrupt import stop_on_signals
+from archspec.runtime.precision import restored_matmul
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
-from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder
+from archspec.runtime.resume import Beginning, beginning
+from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder, read_facts
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.wrap import pick_device, prepare
 
@@ -88,15 +91,33 @@ def train(
     return execute(plan(pipeline.check(path, overrides), overrides, device), run, quiet=quiet)
 
 
-def execute(given: Plan, run: str | os.PathLike[str] | None = None, *, quiet: bool = False) -> Result:
-    """Make the run folder, train, and leave weights, results and report in it, whatever happens meanwhile."""
+def execute(
+    given: Plan,
+    run: str | os.PathLike[str] | None = None,
+    *,
+    quiet: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Make the run folder, train, and leave weights, results and report in it, whatever happens meanwhile.
+
+    A folder with a run of this spec that did not come to its end is gone on with (see archspec.runtime.resume).
+    """
     recipe, report = given.recipe, given.report
     torch.manual_seed(recipe.seed)
     module = from_source(given.source)
     prepared = prepare(module, given.device, recipe.runtime.precision)
-    folder = RunFolder.create(None if run is None else Path(run), name_of(report))
+    where = None if run is None else Path(run)
+    begins = Beginning() if where is None else beginning(where, resolved_text(given, where), recipe.epochs, warn)
+    if begins.again and where is not None:
+        folder = RunFolder.reopen(where)
+    else:
+        folder = RunFolder.create(where, name_of(report))
     facts = describe(given, module)
-    with stop_on_signals() as stop:
+    if begins.checkpoint is not None:
+        facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)
+    else:
+        folder.rewind(0)
+    with stop_on_signals() as stop, restored_matmul():
         try:
             write_text(folder.path / SPEC, resolved_text(given, folder.path))
             write_text(folder.path / SOURCE, given.source.text)
@@ -106,6 +127,8 @@ def execute(given: Plan, run: str | os.PathLike[str] | None = None, *, quiet: bo
             with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
                 trainer = Trainer(prepared, given.data, recipe, folder, shown, stop)
                 facts["results"] = {"criterion": trainer.criterion}
+                if begins.checkpoint is not None:
+                    trainer.resume(begins.checkpoint)
                 try:
                     trainer.run()
                 finally:
@@ -230,6 +253,15 @@ def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
     }
 
 
+def continued(before: dict[str, Any], facts: dict[str, Any], step: int) -> dict[str, Any]:
+    """What run.json keeps of the run so far when it is gone on with from `step`."""
+    return {
+        "started": before.get("started", facts["started"]),
+        "overrides": {**before.get("overrides", {}), **facts["overrides"]},
+        "resumed": [*before.get("resumed", []), {"at": _now(), "step": step}],
+    }
+
+
 def words(part: Part) -> str:
     """`adamw: lr 0.003, weight_decay 0.1`: the learning rate, and what differs from the default."""
     values = {}
@@ -266,7 +298,7 @@ def settings(given: Plan) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "clip_grad_norm": recipe.clip_grad_norm,
         "seed": recipe.seed,
-        "precision": recipe.runtime.precision,
+        "precision": recipe.runtime.precision.default,
         "device": str(given.device),
     }
     if given.overrides:

@@ -1,37 +1,109 @@
-"""Everything that changes while a run goes on, in one place."""
+"""Everything that changes while a run goes on, in one place: what a checkpoint holds."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 
 @dataclass(slots=True)
+class Running:
+    """Sums over the steps so far: of an epoch, or since the last line of metrics.jsonl."""
+
+    samples: int = 0
+    loss: float = 0.0  # the sum over samples
+
+    def add(self, samples: int, loss: float) -> None:
+        """Count a step of so many samples and this mean loss."""
+        self.samples += samples
+        self.loss += samples * loss
+
+    @property
+    def mean(self) -> float:
+        return self.loss / max(1, self.samples)
+
+
+@dataclass(slots=True)
 class TrainState:
     """The training state. `epoch` and `step` count what is done; a step is one optimizer update.
 
-    `best` is the best held-out value so far, reached in `best_epoch` (from 1); of equal ones that with the smallest
-    held-out loss, `best_loss`, counts. `history` holds one entry an epoch: {"epoch", "step", "train_loss", "loss",
-    metric labels …, "lr", "seconds", "samples_per_second"}. `seconds` is the wall time so far, evaluation included.
+    `position`: samples of the current epoch that are done. `best` is the best held-out value so far, reached in
+    `best_epoch` (from 1); of equal ones that with the smallest held-out loss, `best_loss`, counts. `history` holds one
+    entry an epoch: {"epoch", "step", "train_loss", "loss", metric labels …, "lr", "seconds", "samples_per_second"}.
+    `seconds` is the wall time so far, evaluation included, `epoch_seconds` that of the current epoch's steps.
     """
 
     module: nn.Module
     optimizer: Optimizer
     schedule: LambdaLR
+    scaler: torch.amp.GradScaler
     epoch: int = 0
     step: int = 0
     samples: int = 0
+    position: int = 0
+    micro_batch_size: int | None = None
     seconds: float = 0.0
+    epoch_seconds: float = 0.0
     best: float | None = None
     best_loss: float = math.inf
     best_epoch: int = 0
+    running: Running = field(default_factory=Running)
+    line: Running = field(default_factory=Running)
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def tree(self, device: torch.device) -> dict[str, Any]:
+        """All of it, and the random numbers to come, as plain data and tensors (which are not copied)."""
+        plain = {name: getattr(self, name) for name in _PLAIN}
+        sums = {name: [getattr(self, name).samples, getattr(self, name).loss] for name in ("running", "line")}
+        return {
+            "module": dict(self.module.state_dict(keep_vars=True)),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": {"last_epoch": self.schedule.last_epoch},
+            "scaler": self.scaler.state_dict(),
+            "counters": {**plain, "history": [dict(entry) for entry in self.history]},
+            "sums": sums,
+            "random": random_state(device),
+        }
+
+    def restore(self, tree: dict[str, Any], device: torch.device) -> None:
+        """Become what `tree` gave. Raises KeyError, RuntimeError, ValueError for a tree of another model or recipe."""
+        self.module.load_state_dict(tree["module"])
+        self.optimizer.load_state_dict(tree["optimizer"])
+        self.schedule.last_epoch = tree["schedule"]["last_epoch"]
+        self.schedule._step_count = self.schedule.last_epoch + 1
+        self.schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self.scaler.load_state_dict(tree["scaler"])
+        for name in _PLAIN:
+            setattr(self, name, tree["counters"][name])
+        self.history = tree["counters"]["history"]
+        for name, (samples, loss) in tree["sums"].items():
+            setattr(self, name, Running(samples, loss))
+        restore_random(tree["random"], device)
+
+
+_OBJECTS = {"module", "optimizer", "schedule", "scaler", "running", "line", "history"}
+_PLAIN = tuple(f.name for f in fields(TrainState) if f.name not in _OBJECTS)
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """PyTorch's generators of this process."""
+    out = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        out["cuda"] = torch.cuda.get_rng_state(device)
+    return out
+
+
+def restore_random(state: dict[str, Any], device: torch.device) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from archspec.data import Batches, Data
 from archspec.recipe.model import Recipe
+from archspec.runtime.checkpoints.saver import Saver
+from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError
 from archspec.runtime.evaluate import evaluate, to_device
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.keeper import Keeper
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
+from archspec.runtime.nonfinite import NonFiniteError, origin
 from archspec.runtime.optim import build_optimizer
+from archspec.runtime.precision import scaler
 from archspec.runtime.progress import Display
 from archspec.runtime.run_folder import RunFolder
 from archspec.runtime.schedule import build_schedule
-from archspec.runtime.state import TrainState
+from archspec.runtime.state import Running, TrainState, random_state, restore_random
+from archspec.runtime.step import Stepper
 from archspec.runtime.wrap import Prepared
 
 
@@ -30,10 +36,10 @@ class TrainingError(Exception):
 
 
 class Trainer:
-    """Trains a prepared module by a recipe; metrics and weights go to the folder as they come.
+    """Trains a prepared module by a recipe; metrics, weights and checkpoints go to the folder as they come.
 
-    A step is what a hand-written loop does: nothing is read back from the device between two steps except the losses
-    of the last steps, all at once, where a line is logged (every `log_every` steps) or the display is due.
+    A step is what a hand-written loop does: nothing is read back from an accelerator between two steps except the
+    losses of the last steps, all at once, where a line is logged (every `log_every` steps) or the display is due.
     """
 
     def __init__(
@@ -56,16 +62,34 @@ class Trainer:
         self.log_every = min(100, max(1, self.total // 50))
         optimizer = build_optimizer(recipe.optimizer, prepared.module)
         schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch)
-        self.state = TrainState(prepared.module, optimizer, schedule)
+        grad_scaler = scaler(recipe.runtime.precision, prepared.device)
+        self.state = TrainState(prepared.module, optimizer, schedule, grad_scaler)
+        self.state.micro_batch_size = recipe.runtime.micro_batch_size
         self.objective = Objective(recipe.losses, prepared.device)
+        self.stepper = Stepper(prepared, self.objective, recipe, self.state)
         self.meters = build_meters(recipe.metrics, prepared.device)
         self.keeper = Keeper(folder, prepared.module)
+        self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
         # What "best" means: the first metric, or else the held-out loss.
         self.criterion = recipe.metrics[0].label if recipe.metrics else "loss"
         self._larger = bool(recipe.metrics) and recipe.metrics[0].metric.best == "max"
         self._pending: list[tuple[int, Tensor]] = []  # (samples, loss) of steps not read back yet
-        self._read: list[tuple[int, float]] = []  # (samples, loss) of this epoch's steps read back
-        self._logged = 0  # how many of _read are in a step line
+        self._recent: deque[tuple[int, float]] = deque(maxlen=20)  # what the display shows the mean of
+        self._started = time.perf_counter()
+
+    def resume(self, start: Checkpoint) -> None:
+        """Go on from a checkpoint. Raises TrainingError for one of another model, recipe or data; OSError."""
+        try:
+            tree = start.read()
+            if tree["samples"] != len(self.data.train):
+                had, have = tree["samples"], len(self.data.train)
+                raise TrainingError(f"the run had {had:,} training samples, and now there are {have:,}")
+            self.state.restore(tree["train"], self.prepared.device)
+            self.folder.rewind(tree["metrics_bytes"])
+        except (CheckpointError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise TrainingError(f"the checkpoint is not one of this model and recipe: {error}") from None
+        if (best := start.path / BEST).is_file():
+            self.keeper.put_back(best)
 
     def run(self) -> TrainState:
         """Train to the end of the last epoch, or until asked to stop. Weights are in the folder afterwards.
@@ -74,29 +98,30 @@ class Trainer:
         """
         state = self.state
         state.module.train()
-        start = time.perf_counter() - state.seconds
+        self._started = time.perf_counter() - state.seconds
         try:
+            if state.step == 0:
+                self._checkpoint()  # a run that is killed can be taken up from its first moment on
             while state.epoch < self.recipe.epochs and not self.stop.signal:
-                seconds = self._epoch()
-                if seconds is not None:
-                    self._finish_epoch(seconds, start)
+                if self._epoch():
+                    self._finish_epoch()
         except Exception:
             self.keeper.flush()  # what was good stays
             raise
         finally:
-            state.seconds = time.perf_counter() - start
+            state.seconds = time.perf_counter() - self._started
+            self.saver.wait()
         if self.stop.signal:
             self.keeper.stopped()
         self.keeper.flush()
+        self._checkpoint()
+        self.saver.wait()
         return state
 
-    def _epoch(self) -> float | None:
-        """The steps of one epoch; the seconds they took, or None when asked to stop before the last."""
+    def _epoch(self) -> bool:
+        """The steps of one epoch that are left; False when asked to stop before the last."""
         state, recipe, display, stop = self.state, self.recipe, self.display, self.stop
-        module, device, precision = self.prepared
-        optimizer, schedule, objective = state.optimizer, state.schedule, self.objective
-        feeds = [recipe.feeds[name] for name in recipe.inputs]
-        parameters = [p for p in module.parameters() if p.requires_grad]
+        device = self.prepared.device
         batches = Batches(
             self.data.train,
             recipe.batch_size,
@@ -105,38 +130,76 @@ class Trainer:
             shuffle=True,
             drop_last=recipe.batch is not None,
         )
-        self._pending, self._read, self._logged = [], [], 0
-        start = time.perf_counter()
-        samples = 0
+        batches.position = state.position
+        self._pending = []
+        self._recent.clear()
+        start = time.perf_counter() - state.epoch_seconds
         for cpu_batch in batches:
-            batch = to_device(cpu_batch, device)
-            inputs = [batch[name] for name in feeds]
-            optimizer.zero_grad(set_to_none=True)
-            with precision:
-                outputs = module(*inputs)
-            loss = objective(outputs, batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if recipe.clip_grad_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, recipe.clip_grad_norm)
-            optimizer.step()
-            schedule.step()
-
-            count = batches.position - samples
-            samples = batches.position
+            loss = self._step(to_device(cpu_batch, device))
+            count = batches.position - state.position
+            state.position = batches.position
             state.step += 1
             state.samples += count
-            self._pending.append((count, loss.detach()))
+            self._pending.append((count, loss))
             if state.step % self.log_every == 0:
                 self._log_step(start)
             if display.due():
                 self._read_back()
-                recent = self._read[-20:]
-                display.step(state.epoch + 1, state.step, _mean(recent), samples / (time.perf_counter() - start))
+                mean = sum(n * value for n, value in self._recent) / max(1, sum(n for n, _ in self._recent))
+                rate = state.position / (time.perf_counter() - start)
+                display.step(state.epoch + 1, state.step, mean, rate)
+            if self.saver.due(state.step):
+                self._read_back()
+                state.epoch_seconds = time.perf_counter() - start
+                self._checkpoint()
             if stop.signal:
                 self._read_back()
-                return None
-        self._read_back()  # waits for the device: the time below is that of the whole epoch
-        return time.perf_counter() - start
+                state.epoch_seconds = time.perf_counter() - start
+                return False
+        self._read_back()  # waits for the device: the time is that of the whole epoch
+        state.epoch_seconds = time.perf_counter() - start
+        return True
+
+    def _step(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """A step, in smaller parts where the device's memory is too small for it."""
+        while True:
+            before = random_state(self.prepared.device)
+            try:
+                return self.stepper(batch)
+            except NonFiniteError as bad:
+                raise self._not_finite(bad.value, self.state.step + 1, batch) from None
+            except torch.OutOfMemoryError as error:
+                smaller = self.stepper.smaller(len(next(iter(batch.values()))))
+                if smaller is None:
+                    raise TrainingError(f"out of memory with a single sample ({str(error).splitlines()[0]})") from None
+            restore_random(before, self.prepared.device)
+            if self.prepared.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.state.micro_batch_size = smaller
+            self.folder.warn(f"out of memory: {smaller} samples at once from step {self.state.step + 1} on")
+
+    def _not_finite(self, value: float, step: int, batch: Mapping[str, Tensor] | None = None) -> TrainingError:
+        where = ""
+        if batch is not None:
+            inputs = {name: batch[field] for name, field in self.recipe.feeds.items() if name in self.recipe.inputs}
+            where = origin(self.prepared, inputs)
+        found = f"; {where}" if where else ""
+        return TrainingError(
+            f"the loss is {value} at step {step} (epoch {self.state.epoch + 1}){found}: "
+            "try a smaller learning rate, `clip_grad_norm`, or look for bad values in the data"
+        )
+
+    def _checkpoint(self) -> None:
+        """Have the whole state of this moment written."""
+        state = self.state
+        state.seconds = time.perf_counter() - self._started
+        self.keeper.flush()
+        tree = {
+            "train": state.tree(self.prepared.device),
+            "samples": len(self.data.train),
+            "metrics_bytes": self.folder.position(),
+        }
+        self.saver.save(state.step, tree, {BEST: self.keeper.best_path} if self.keeper.has_best else {})
 
     def _read_back(self) -> None:
         """Fetch the pending losses in one go. Raises TrainingError naming the first that is not finite."""
@@ -146,29 +209,28 @@ class Trainer:
         first = self.state.step - len(values) + 1
         for k, value in enumerate(values):
             if not math.isfinite(value):
-                raise TrainingError(
-                    f"the loss is {value} at step {first + k} (epoch {self.state.epoch + 1}): "
-                    "try a smaller learning rate, `clip_grad_norm`, or look for bad values in the data"
-                )
-        self._read += [(count, value) for (count, _), value in zip(self._pending, values, strict=True)]
+                raise self._not_finite(value, first + k)
+        for (count, _), value in zip(self._pending, values, strict=True):
+            self.state.running.add(count, value)
+            self.state.line.add(count, value)
+            self._recent.append((count, value))
         self._pending.clear()
 
     def _log_step(self, start: float) -> None:
         """One step line: the mean loss since the line before (or since the epoch began)."""
         self._read_back()
-        recent = self._read[self._logged :]
-        self._logged = len(self._read)
         seconds = time.perf_counter() - start
         values = {
             "epoch": self.state.epoch + 1,
             "step": self.state.step,
-            "loss": _mean(recent),
+            "loss": self.state.line.mean,
             "lr": self.state.lr,
-            "samples_per_second": sum(count for count, _ in self._read) / seconds,
+            "samples_per_second": self.state.running.samples / seconds,
         }
+        self.state.line = Running()
         self.folder.log("step", values)
 
-    def _finish_epoch(self, seconds: float, start: float) -> None:
+    def _finish_epoch(self) -> None:
         state = self.state
         held_out = evaluate(self.prepared, self.objective, self.meters, self.data.holdout, self.recipe, self.stop)
         if held_out is None:
@@ -177,16 +239,18 @@ class Trainer:
         entry: dict[str, Any] = {
             "epoch": state.epoch,
             "step": state.step,
-            "train_loss": _mean(self._read),
+            "train_loss": state.running.mean,
             **held_out,
             "lr": state.lr,
-            "seconds": seconds,
-            "samples_per_second": sum(count for count, _ in self._read) / seconds,
+            "seconds": state.epoch_seconds,
+            "samples_per_second": state.running.samples / state.epoch_seconds,
         }
         best = self._improves(held_out)
         if best:
             state.best, state.best_loss, state.best_epoch = held_out[self.criterion], held_out["loss"], state.epoch
-        state.seconds = time.perf_counter() - start
+        state.seconds = time.perf_counter() - self._started
+        state.position, state.epoch_seconds = 0, 0.0
+        state.running, state.line = Running(), Running()
         state.history.append(entry)
         self.folder.log("epoch", {**entry, "best": best})
         self.keeper.epoch(best=best)
@@ -204,8 +268,3 @@ class Trainer:
 
 def steps_per_epoch(recipe: Recipe, data: Data) -> int:
     return len(Batches(data.train, recipe.batch_size, drop_last=recipe.batch is not None))
-
-
-def _mean(values: list[tuple[int, float]]) -> float:
-    """The mean over samples of (samples, loss)."""
-    return sum(count * value for count, value in values) / max(1, sum(count for count, _ in values))

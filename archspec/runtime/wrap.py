@@ -6,13 +6,14 @@ compile and FSDP or DDP belong between the two, in this order.)
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-PRECISIONS = ("float32", "bf16")
+from archspec.recipe.runtime import Precision
+from archspec.runtime.precision import forward_context, keep_float32
 
 
 class DeviceError(Exception):
@@ -45,15 +46,12 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def prepare(module: nn.Module, device: torch.device, precision: str = "float32") -> Prepared:
-    """Move the module to the device and fix the precision: `float32`, or `bf16` (autocast; weights stay float32)."""
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is one of {', '.join(PRECISIONS)}, not {precision!r}")
+def prepare(module: nn.Module, device: torch.device, precision: Precision) -> Prepared:
+    """Move the module to the device and fix the precision. Raises PrecisionError."""
     module = module.to(device)
-    context: AbstractContextManager[Any] = nullcontext()
-    if precision == "bf16":
-        context = torch.autocast(device.type, dtype=torch.bfloat16)
-    return Prepared(module, device, context)
+    if precision.default in ("bf16", "fp16"):
+        keep_float32(module, precision.float32, device)
+    return Prepared(module, device, forward_context(precision, device))
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

@@ -214,17 +214,23 @@ def test_an_error_of_the_language_does_not_hide_one_of_the_architecture() -> Non
     [
         ("", ("float32", "auto")),
         ("runtime: {precision: bf16}", ("bf16", "auto")),
+        ("runtime: {precision: {default: fp16, float32: [Norm, head]}}", ("fp16", "auto")),
         ("runtime: {device: 'cuda:1'}", ("float32", "cuda:1")),
     ],
 )
 def test_runtime(text: str, want: tuple[str, str]) -> None:
-    assert checked(GOOD + text, IMAGE, LOGITS).runtime == want
+    runtime = checked(GOOD + text, IMAGE, LOGITS).runtime
+    assert (runtime.precision.default, runtime.device) == want
+    assert runtime.precision.float32 == (("Norm", "head") if "Norm" in text else ())
 
 
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ("runtime: {precision: fp16}", "AS205", "one of float32, bf16"),
+        ("runtime: {precision: fp8}", "AS205", "one of float32, tf32, bf16, fp16"),
+        ("runtime: {precision: {bf16: true}}", "AS203", "`precision` has no argument `bf16`"),
+        ("runtime: {checkpoint: {keep: 0}}", "AS205", "a positive integer"),
+        ("runtime: {micro_batch_size: 0}", "AS205", "a positive integer"),
         ("runtime: {device: gpu}", "AS205", "expected auto, cpu"),
         ("runtime: {device: 'cuda:x'}", "AS205", "expected auto, cpu"),
         ("runtime: {compile: true}", "AS201", "unknown key `compile` in `runtime`"),

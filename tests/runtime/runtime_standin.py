@@ -14,8 +14,9 @@ from archspec.diagnostics.model import Span
 from archspec.ops.tensor import TensorType
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
-from archspec.recipe.model import DataFacts, DataKind, DataSource, Field, LossTerm, MetricTerm, Recipe, Runtime
+from archspec.recipe.model import DataFacts, DataKind, DataSource, Field, LossTerm, MetricTerm, Recipe
 from archspec.recipe.optimizers import OPTIMIZERS
+from archspec.recipe.runtime import Runtime
 from archspec.recipe.schedules import SCHEDULES
 
 FACTS = DataFacts((Field("image", "float32", (1, 8, 8)), Field("label", "int64", (), 10)), 1797)

@@ -26,6 +26,7 @@ from archspec.runtime.run_folder import read_metrics
 
 FILES = {
     "spec.yaml", "model.py", "metrics.jsonl", "weights.safetensors", "last.safetensors", "run.json", "report.html",
+    "checkpoints",
 }  # fmt: skip
 TIMED = ("seconds", "samples_per_second", "last")
 

@@ -19,6 +19,7 @@ from archspec.model import weights
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import DataFacts, Field, LossTerm, MetricTerm, Recipe
+from archspec.recipe.runtime import Precision
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.progress import Display
 from archspec.runtime.run_folder import LAST, WEIGHTS, RunFolder, read_metrics
@@ -202,7 +203,7 @@ def test_signals_ask_and_the_second_insists() -> None:
 
 def test_bf16_trains(tmp_path: Path) -> None:
     given = recipe(epochs=1)
-    given.runtime = given.runtime._replace(precision="bf16")
+    given.runtime = given.runtime._replace(precision=Precision.parse({"default": "bf16"}))
     state = train(tmp_path / "run", given)
     assert state.history[0]["train_loss"] < 2.4
     assert all(p.dtype == torch.float32 for p in state.module.parameters())

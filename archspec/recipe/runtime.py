@@ -1,0 +1,81 @@
+"""The `runtime:` section: where and how a recipe runs. None of it changes what is computed, only rounding and time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from archspec.diagnostics.model import Diagnostics
+from archspec.ops.base import arg
+from archspec.ops.kinds import Choice, ListOf, Optional, PositiveFloat, PositiveInt, Refined, Str
+from archspec.reading.nodes import Mapping
+from archspec.recipe.model import Part
+from archspec.recipe.parts import read_arguments, read_value
+from archspec.recipe.sections import Value
+
+
+def _device(text: str) -> str | None:
+    name, colon, number = text.partition(":")
+    if text in ("auto", "cpu", "cuda", "mps", "xpu") or (name in ("cuda", "xpu") and colon and number.isdecimal()):
+        return None
+    return f"expected auto, cpu, cuda, cuda:0, mps or xpu, got {text!r}"
+
+
+Device = Refined(Str, _device, title="a device: auto, cpu, cuda, cuda:1, mps or xpu")
+
+
+class Precision(Part):
+    """In what precision the forward pass computes. Weights, losses and optimizer stay float32."""
+
+    name = "precision"
+    default = arg(
+        Choice("float32", "tf32", "bf16", "fp16"),
+        "float32",
+        "`tf32`: float32 with matrix products in TensorFloat32, where the GPU has it; `bf16`, `fp16`: matrix products "
+        "and convolutions in half precision by autocast, `fp16` with gradient scaling",
+    )
+    float32 = arg(
+        ListOf(Str, lone=True),
+        [],
+        "blocks (`Attention`), or modules by path (`layers.0.norm`), that compute in float32 all the same",
+    )
+
+
+class Checkpoint(Part):
+    """When the whole state of a run is written, so that a run that was killed goes on bit for bit where it was."""
+
+    name = "checkpoint"
+    seconds = arg(PositiveFloat, 300.0, "time from one to the next; longer where writing would take over 3 % of it")
+    steps = arg(Optional(PositiveInt), None, "also after so many optimisation steps")
+    keep = arg(PositiveInt, 2, "how many are kept")
+
+
+RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Checkpoint)}
+RUNTIME_VALUES: dict[str, Value] = {
+    "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
+    "micro_batch_size": Value(
+        Optional(PositiveInt),
+        None,
+        "samples that go through the network at once; the gradients of a `batch_size` are accumulated",
+    ),
+}
+
+
+class Runtime(NamedTuple):
+    """A checked `runtime:` section. `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …"""
+
+    precision: Precision = Precision.parse({})
+    checkpoint: Checkpoint = Checkpoint.parse({})
+    device: str = "auto"
+    micro_batch_size: int | None = None
+
+
+def read_runtime(known: Mapping, env: dict[str, Any], diagnostics: Diagnostics) -> Runtime:
+    """The section, whose keys are known ones. What is wrong is reported, and has its default in the result."""
+    values: dict[str, Any] = {}
+    for key, given in known.entries.items():
+        if (cls := RUNTIME_PARTS.get(key)) is not None:
+            part, _ = read_arguments(cls, given, known.keys[key], env, diagnostics)
+            values[key] = part or cls.parse({})
+        else:
+            values[key] = read_value(given, RUNTIME_VALUES[key].kind, env, diagnostics, key)
+    return Runtime(**{key: value for key, value in values.items() if value is not None})

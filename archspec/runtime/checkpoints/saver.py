@@ -1,0 +1,74 @@
+"""When checkpoints are written: at most a small share of the time goes into them, most of it beside the training."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from archspec.recipe.runtime import Checkpoint as Policy
+from archspec.runtime.checkpoints.pack import pack, snapshot
+from archspec.runtime.checkpoints.store import begin, finish, prune
+
+SHARE = 0.03  # of the time, at most, that goes into copying the state
+
+
+class Saver:
+    """Writes checkpoints of a run in a thread of its own. `warn` is told of a write that failed; training goes on.
+
+    What the training waits for is the copy of the state in memory (and a write before it that is not done yet).
+    """
+
+    def __init__(self, run: Path, policy: Policy, warn: Callable[[str], None]) -> None:
+        self._run = run
+        self._policy = policy
+        self._warn = warn
+        self._thread: threading.Thread | None = None
+        self._error: OSError | None = None
+        self._last = time.perf_counter()
+        self._step = 0
+        self._wait = policy.seconds
+        self.written: int | None = None  # the step of the newest that is whole
+
+    def due(self, step: int) -> bool:
+        """Is it time for another?"""
+        steps = self._policy.steps
+        if steps is not None and step % steps == 0 and step != self._step:
+            return True
+        return time.perf_counter() - self._last >= self._wait
+
+    def save(self, step: int, tree: Any, attach: Mapping[str, Path] | None = None) -> None:
+        """Copy the state and have it written, with links to the files of `attach` as they are now."""
+        start = time.perf_counter()
+        self.wait()
+        try:
+            stage = begin(self._run, step, attach)
+        except OSError as error:
+            self._error = error
+        else:
+            data, tensors = pack(tree)
+            copy = snapshot(tensors)
+            self._thread = threading.Thread(target=self._write, args=(stage, step, data, copy), name="checkpoint")
+            self._thread.start()
+        self._step = step
+        self._last = time.perf_counter()
+        self._wait = max(self._policy.seconds, (self._last - start) / SHARE)
+
+    def wait(self) -> None:
+        """Until nothing is being written."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            self._warn(f"a checkpoint could not be written: {self._error}")
+            self._error = None
+
+    def _write(self, stage: Path, step: int, data: Any, tensors: Any) -> None:
+        try:
+            finish(stage, step, data, tensors)
+            self.written = step
+            prune(self._run, self._policy.keep)
+        except OSError as error:
+            self._error = error

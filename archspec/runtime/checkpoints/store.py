@@ -1,0 +1,201 @@
+"""The folder of a run's checkpoints: written beside, hashed, flushed to the disk, renamed; read only if whole.
+
+checkpoints/
+  step-000000120/
+    tensors.safetensors
+    state.json
+    best.safetensors     the best weights so far, where there are any
+    manifest.json        the length and SHA-256 of each file above
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from archspec.runtime.checkpoints.pack import PackError, unpack
+
+FOLDER = "checkpoints"
+TENSORS, STATE, BEST, MANIFEST = "tensors.safetensors", "state.json", "best.safetensors", "manifest.json"
+FORMAT = 1
+MAX_JSON = 2**28  # bytes of a JSON file that is read
+_NAME = re.compile(r"step-(\d{9,})")
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is not whole, or not what its manifest says."""
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint on disk whose files are what its manifest says."""
+
+    path: Path
+    step: int
+
+    def read(self) -> Any:
+        """The tree that was saved. Raises CheckpointError, OSError."""
+        try:
+            data = _json(self.path / STATE)
+            with safe_open(self.path / TENSORS, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+            return unpack(data, tensors)
+        except (SafetensorError, PackError) as error:
+            raise CheckpointError(f"{self.path}: {error}") from None
+
+
+def begin(run: Path, step: int, attach: Mapping[str, Path] | None = None) -> Path:
+    """The folder in which a checkpoint is put together, with links to files of the run as they are now.
+
+    Raises OSError.
+    """
+    folder = run / FOLDER
+    folder.mkdir(exist_ok=True)
+    stage = folder / f".step-{step:09}.{os.getpid()}.part"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir()
+    for name, path in (attach or {}).items():
+        try:
+            os.link(path, stage / name)  # the run replaces its files as a whole: this one stays as it is
+        except OSError:
+            shutil.copyfile(path, stage / name)
+    return stage
+
+
+def finish(stage: Path, step: int, data: Any, tensors: Mapping[str, Tensor]) -> Checkpoint:
+    """Write the state into `stage` and make it a checkpoint, whole or not at all. Raises OSError."""
+    folder = stage.parent
+    target = folder / f"step-{step:09}"
+    try:
+        try:
+            save_file(dict(tensors), stage / TENSORS, {"format": "pt"})
+        except SafetensorError as error:  # the writer's word for a full disk
+            raise OSError(str(error)) from None
+        (stage / STATE).write_text(json.dumps(data), encoding="utf-8")
+        files = {path.name: _measured(path) for path in sorted(stage.iterdir())}
+        (stage / MANIFEST).write_text(json.dumps({"format": FORMAT, "step": step, "files": files}, indent=1), "utf-8")
+        for path in stage.iterdir():
+            _sync(path)
+        _sync(stage)
+        if target.exists():  # of the same step, from before a resumption
+            _remove(target)
+        stage.rename(target)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+    _sync(folder)
+    return Checkpoint(target, step)
+
+
+def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint of a run that is whole, and what is wrong with each that is newer than it."""
+    refused: list[str] = []
+    for path in _listed(run):
+        try:
+            return verified(path), refused
+        except (CheckpointError, OSError) as error:
+            refused.append(str(error))
+    return None, refused
+
+
+def verified(path: Path) -> Checkpoint:
+    """A checkpoint whose files have the lengths and hashes of its manifest. Raises CheckpointError, OSError."""
+    try:
+        manifest = _json(path / MANIFEST)
+        files: dict[str, Any] = manifest["files"]
+        step, version = manifest["step"], manifest["format"]
+        if version != FORMAT:
+            raise CheckpointError(f"{path} is of format {version}, and this version reads {FORMAT}")
+        if (
+            not isinstance(step, int)
+            or not {TENSORS, STATE} <= set(files)
+            or any("/" in name or name.startswith(".") for name in files)
+        ):
+            raise CheckpointError(f"{path}: its manifest is damaged")
+        for name, said in files.items():
+            if _measured(path / name) != said:
+                raise CheckpointError(f"{path / name} is not what the manifest says: it was cut short or changed")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is not whole: it has no {Path(error.filename or MANIFEST).name}") from None
+    except (KeyError, TypeError, AttributeError):
+        raise CheckpointError(f"{path}: its manifest is damaged") from None
+    return Checkpoint(path, step)
+
+
+def prune(run: Path, keep: int) -> None:
+    """Remove all but the newest `keep` checkpoints, and what killed writers have left."""
+    for path in _listed(run)[keep:]:
+        _remove(path)
+    for path in (run / FOLDER).glob(".step-*"):
+        if path.suffix != ".part" or not _alive(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _listed(run: Path) -> list[Path]:
+    """Folders named as checkpoints, the newest first."""
+    folder = run / FOLDER
+    found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()] if folder.is_dir() else []
+    return sorted(found, key=lambda p: (len(p.name), p.name), reverse=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder so that it is never seen half removed."""
+    gone = path.with_name(f".{path.name}.{os.getpid()}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _alive(stage: Path) -> bool:
+    """Does the process that writes here still run?"""
+    number = stage.name.split(".")[-2]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return int(number) != os.getpid()  # our own: nothing is being written while we tidy up
+
+
+def _measured(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    length = 0
+    for block in _blocks(path):
+        digest.update(block)
+        length += len(block)
+    return {"bytes": length, "sha256": digest.hexdigest()}
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(1 << 20):
+            yield block
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _json(path: Path) -> Any:
+    if path.stat().st_size > MAX_JSON:
+        raise CheckpointError(f"{path} is larger than {MAX_JSON:,} bytes")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is no JSON: {error}") from None

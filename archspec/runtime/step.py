@@ -1,0 +1,86 @@
+"""One optimisation step over a batch, in as many parts as fit into memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from archspec.recipe.model import Recipe
+from archspec.runtime.losses import Objective, total
+from archspec.runtime.nonfinite import NonFiniteError
+from archspec.runtime.state import TrainState
+from archspec.runtime.wrap import Prepared
+
+Batch = Mapping[str, Tensor]
+
+
+class Stepper:
+    """Forward, backward and update. The gradient is that of the whole batch's loss, however it is parted.
+
+    (Not so what a layer computes from its batch: batch norm in training sees one part at a time, and dropout draws
+    other numbers.)
+    """
+
+    def __init__(self, prepared: Prepared, objective: Objective, recipe: Recipe, state: TrainState) -> None:
+        self._prepared = prepared
+        self._objective = objective
+        self._state = state
+        self._clip = recipe.clip_grad_norm
+        self._feeds = [recipe.feeds[name] for name in recipe.inputs]
+        # Where looking costs no waiting, a bad loss is caught before it spoils the weights.
+        self._look = prepared.device.type == "cpu"
+        self._parameters = [p for p in prepared.module.parameters() if p.requires_grad]
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """The loss of the batch (mean over it, without gradient), after the update."""
+        state = self._state
+        optimizer, scaler = state.optimizer, state.scaler
+        optimizer.zero_grad(set_to_none=True)
+        loss = self._gradients(batch)
+        if scaler.is_enabled():
+            scaler.unscale_(optimizer)
+        if self._clip is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        if scaler.is_enabled():
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
+        state.schedule.step()
+        return loss
+
+    def smaller(self, samples: int) -> int | None:
+        """Half of what goes through the network at once; None where that is one sample already."""
+        size = min(self._state.micro_batch_size or samples, samples)
+        return (size + 1) // 2 if size > 1 else None
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Backward through the batch, or through one part of it after another; the loss of the whole."""
+        size = self._state.micro_batch_size
+        whole = len(next(iter(batch.values())))
+        if size is None or size >= whole:
+            loss = self._objective(self._outputs(batch), batch)
+            self._backward(loss)
+            return loss.detach()
+        counts = self._objective.counts(batch)
+        shares = []
+        for start in range(0, whole, size):
+            part = {name: tensor[start : start + size] for name, tensor in batch.items()}
+            share = self._objective.part(self._outputs(part), part, counts)
+            self._backward(share)
+            shares.append(share)
+        return total(shares)
+
+    def _outputs(self, batch: Batch) -> Tensor | Mapping[str, Tensor]:
+        with self._prepared.precision:
+            outputs: Tensor | Mapping[str, Tensor] = self._prepared.module(*[batch[name] for name in self._feeds])
+        return outputs
+
+    def _backward(self, loss: Tensor) -> None:
+        if self._look and not math.isfinite(value := loss.item()):
+            raise NonFiniteError(value)
+        if self._state.scaler.is_enabled():
+            loss = self._state.scaler.scale(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
