@@ -10,9 +10,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from archspec.cli import streams
 from archspec.cli.output import Styles, UsageError, write_error
 
 COMMANDS = ("check", "show", "compile", "train", "predict", "ops", "explain")
@@ -86,49 +88,43 @@ def _unknown(top: argparse.ArgumentParser, command: str | None, words: list[str]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    stream: Any
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller: `>&-`
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # arrows in a terminal that knows only ASCII
+    streams.prepare()
     try:
-        try:
-            args = parse(sys.argv[1:] if argv is None else argv)
-            code = int(args.run(args))
-        except SystemExit as stop:  # --help, --version
-            code = stop.code if isinstance(stop.code, int) else 2
+        code = outcome(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
-    except UsageError as wrong:
-        write_error(wrong.code, wrong.message, wrong.notes)
-        return 2
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()  # whoever read it has gone
-        return 2
+        streams.drop()  # whoever read it has gone
+        return streams.CUT_OFF
     except OSError as failure:  # of the machine: a full disk, say
-        _drop_output()
+        streams.drop()
         return failed(failure)
-    except Exception as failure:
-        return internal(failure)
     return code
 
 
-def _drop_output() -> None:
-    """What cannot be written now cannot be written at exit either, where Python would try once more and complain."""
+def outcome(argv: Sequence[str]) -> int:
+    """The exit code of a command line. Raises OSError for what no command foresees."""
     try:
-        sys.stdout.flush()
+        args = parse(argv)
+        return int(args.run(args))
+    except SystemExit as stop:  # --help, --version
+        return stop.code if isinstance(stop.code, int) else 2
+    except UsageError as wrong:
+        write_error(wrong.code, wrong.message, wrong.notes)
+        return 2
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+    except Exception as failure:
+        return internal(failure)
 
 
 def failed(failure: OSError) -> int:
     """The system refused something that no command foresees."""
-    _trace()
     where = f"{failure.filename}: " if failure.filename else ""
-    write_error("AS901", f"{where}{failure.strerror or failure}", ["ARCHSPEC_DEBUG=1 shows the traceback"])
+    with suppress(OSError):  # standard error may be on the same full disk
+        _trace()
+        write_error("AS901", f"{where}{failure.strerror or failure}", ["ARCHSPEC_DEBUG=1 shows the traceback"])
     return 2
 
 

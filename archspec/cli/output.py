@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
+
+from archspec.cli.streams import wants_color
 
 if TYPE_CHECKING:
     from archspec.diagnostics.model import Diagnostic
@@ -32,10 +33,8 @@ class Styles:
 
     @classmethod
     def of(cls, choice: str, stream: IO[str]) -> Styles:
-        """`choice` is auto, always or never. NO_COLOR (no-color.org) turns `auto` off."""
-        if choice == "auto":
-            return cls(not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty())
-        return cls(choice == "always")
+        """`choice` is auto, always or never."""
+        return cls(wants_color(stream) if choice == "auto" else choice == "always")
 
     def _wrap(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.on else text

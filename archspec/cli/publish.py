@@ -44,8 +44,10 @@ def publish(outcomes: Sequence[Outcome], args: argparse.Namespace) -> None:
     from archspec.diagnostics.formats import render
 
     written = render(args.format, outcomes, version=__version__, root=_root(args.format), strict=args.strict)
-    if args.output is None:
-        sys.stdout.write(written)
+    if args.output is None:  # for a program: UTF-8, whatever a terminal here would take
+        sys.stdout.flush()
+        sys.stdout.buffer.write(written.encode())
+        sys.stdout.buffer.flush()
     else:
         write_output(Path(args.output), written)
 

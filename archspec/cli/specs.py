@@ -120,11 +120,13 @@ def _is_spec(path: str) -> bool:
 
 
 def load(name: str) -> Spec:
-    """A spec by the name `expand` gave. Raises OSError."""
+    """A spec by the name `expand` gave. Raises OSError, also where standard input is closed."""
     from archspec import pipeline
     from archspec.reading.text import MAX_BYTES
 
     if name == STDIN:
+        if sys.stdin is None:
+            raise OSError(None, "standard input is closed")
         return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", Path())
     return pipeline.load(Path(name))
 

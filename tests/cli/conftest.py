@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What the machine that runs the tests may say of colours and of where it keeps a repository.
+SETTINGS = (
+    "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "ARCHSPEC_DEBUG", "GITHUB_WORKSPACE", "CI_PROJECT_DIR",
+)  # fmt: skip
 Archspec = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -22,7 +26,7 @@ def archspec(tmp_path: Path) -> Archspec:
     def run(
         *args: str | Path, stdin: str | bytes = b"", cwd: Path | None = None, env: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "ARCHSPEC_DEBUG")}
+        plain = {k: v for k, v in os.environ.items() if k not in SETTINGS}
         done = subprocess.run(
             [sys.executable, "-m", "archspec", *map(str, args)],
             input=stdin if isinstance(stdin, bytes) else stdin.encode(),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archspec.diagnostics.catalogue import Entry, catalogue, explain
+from archspec.diagnostics.catalogue import Entry, catalogue
 from archspec.diagnostics.formats.findings import Finding, all_findings
 from archspec.diagnostics.formats.github import message
 from archspec.diagnostics.formats.paths import uri, utf8
@@ -44,8 +44,8 @@ def _rule(entry: Entry, found: Iterable[Finding]) -> dict[str, Any]:
     return {
         "id": entry.code,
         "shortDescription": {"text": entry.title},
-        "fullDescription": {"text": " ".join(entry.meaning.split())},
-        "help": {"text": explain(entry.code)},
+        "fullDescription": {"text": _paragraphs(entry.meaning)},
+        "help": {"text": f"{_paragraphs(entry.repair)}\n\n`archspec explain {entry.code}` shows an example."},
         "defaultConfiguration": {"level": level},
     }
 
@@ -67,6 +67,10 @@ def _result(found: Finding, codes: list[str], root: str) -> dict[str, Any]:
             if not label.span.file.startswith("--")
         ]
     return result
+
+
+def _paragraphs(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))
 
 
 def _plain(text: str) -> str:
