@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from archspec.codegen.construct import Construct
@@ -9,6 +10,7 @@ from archspec.codegen.names import is_attribute
 from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.printer import quoted
 from archspec.codegen.tree import Chain, Counted
+from archspec.graph.ir import joined
 from archspec.graph.reserved import RESERVED
 
 _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
@@ -33,14 +35,20 @@ class Attributes:
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
         self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
-        taken = {path for n in plan.nodes if n.ctor is not None for path in n.node.paths}
-        for aligned in plan.nodes:
+        taken = {path for n in plan.every_node() if n.ctor is not None for path in n.node.paths}
+        for aligned in plan.every_node():
             if aligned.ctor is not None:
                 self._add(aligned, taken)
         self._reached: dict[str, str] = {}
         for name, item in self._tree.items():
             self._statement(name, item)
         self._ties()
+
+    def inside(self, body: ClassPlan) -> Attributes:
+        """The same, for the nodes of a body that is written in place."""
+        out = copy(self)
+        out.plan = body
+        return out
 
     def access(self, number: int) -> str:
         """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
@@ -168,12 +176,12 @@ class Attributes:
         return f"nn.ModuleList([{inside}])" if numbered else f"nn.ModuleDict({{{inside}}})"
 
     def _ties(self) -> None:
-        for aligned in self.plan.nodes:
+        for aligned in self.plan.every_node():
             if aligned.node.shared is not None:
                 continue
             for own, other in aligned.node.tie.items():
                 for path in aligned.node.paths:
-                    module, _, name = f"{path}.{own}".rpartition(".")
+                    module, _, name = joined(path, own).rpartition(".")
                     self.lines.append(f"{self._reach(module)}.{name} = {self._parameter(other)}")
 
     def _parameter(self, path: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
+from archspec.codegen import scans
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
@@ -34,17 +36,35 @@ class Forward:
     """`signature`: argument names; `lines`: (statement, shape comment)."""
 
     def __init__(self, plan: ClassPlan, parameters: Parameters, attributes: Attributes) -> None:
+        self._begin(plan, parameters, attributes, Variables(plan))
+        self.signature = self.variables.inputs
+        self._symbols: dict[str, str] = {}
+        self._whole = plan
+        self.steps()
+        self._finish()
+        self.lines = [(f"{s} = {t}", "") for s, t in self._symbols.items()] + self.lines
+
+    def _begin(self, plan: ClassPlan, parameters: Parameters, attributes: Attributes, variables: Variables) -> None:
         self.plan = plan
         self.parameters = parameters
         self.attributes = attributes
-        self.variables = Variables(plan)
-        self.signature = self.variables.inputs
+        self.variables = variables
         self.lines: list[tuple[str, str]] = []
-        self._symbols: dict[str, str] = {}
-        for number, aligned in enumerate(plan.nodes):
-            self._node(number, aligned)
-        self._finish()
-        self.lines = [(f"{s} = {t}", "") for s, t in self._symbols.items()] + self.lines
+
+    def nested(self, body: ClassPlan, variables: Variables) -> list[tuple[str, str]]:
+        """The statements of a body that is written in place."""
+        inner = copy(self)
+        inner._begin(body, self.parameters, self.attributes.inside(body), variables)
+        inner.steps()
+        return inner.lines
+
+    def steps(self) -> None:
+        """A statement for each node."""
+        for number, aligned in enumerate(self.plan.nodes):
+            if aligned.body is not None:
+                scans.write(self, number, aligned, aligned.body)
+            else:
+                self._node(number, aligned)
 
     # -- one node ------------------------------------------------------------------------------------------
 
@@ -133,7 +153,13 @@ class Forward:
         reader = self.plan.nodes[after]
         if self.plan.nodes[value[0]].op is None and not isinstance(reader.forward, Binary):
             return False  # a block's result is worth a line, and its shape
-        if reader.present is not None or reader.looped or reader.unrolled or isinstance(reader.forward, In):
+        if (
+            reader.present is not None
+            or reader.looped
+            or reader.body is not None
+            or reader.unrolled
+            or isinstance(reader.forward, In)
+        ):
             return False
         if reader.node.repeated:
             return not self.attributes.each(after)
@@ -151,12 +177,13 @@ class Forward:
             if isinstance(part, Var):
                 return self.parameters.text(part, forward=True)
             if isinstance(part, SizeText):
-                return self._size(number, part, texts)
+                return self.size(number, part, texts)
             return None
 
         return print_expr(expr, texts, own, leaf)
 
-    def _size(self, number: int, size: SizeText, texts: list[str]) -> str:
+    def size(self, number: int, size: SizeText, texts: list[str]) -> str:
+        """A size as text, over the `texts` of what node `number` reads."""
         for name in size.symbols:
             if name not in self._symbols:
                 self._symbols[name] = self._symbol(name, number)
@@ -164,10 +191,10 @@ class Forward:
 
     def _symbol(self, name: str, number: int) -> str:
         """`tokens.shape[1]`: where the class's inputs have this symbol, in all instances."""
-        first = self.plan.instances[0]
+        first = self._whole.instances[0]
         for k, given in enumerate(first.inputs):
             for axis, size in enumerate(given.shape if given is not None else ()):
-                if str(size) == name and all(str(t.inputs[k].shape[axis]) == name for t in self.plan.instances):
+                if str(size) == name and all(str(t.inputs[k].shape[axis]) == name for t in self._whole.instances):
                     return f"{self.signature[k]}.shape[{axis}]"
         raise SizeUnknownError(name, self.plan.nodes[number].node)
 
@@ -232,16 +259,16 @@ class Forward:
     def _write(self, number: int, aligned: NodePlan, statement: str) -> None:
         self.lines.append((statement, ""))
         self._comment(number, aligned)
-        self._free(number)
+        self.free(number)
 
     def _comment(self, number: int, aligned: NodePlan) -> None:
         outputs = range(len(aligned.first.outputs))
-        shapes = [self._shape(aligned, k) for k in outputs if k == 0 or self.variables.uses[(number, k)]]
+        shapes = [self.shape(aligned, k) for k in outputs if k == 0 or self.variables.uses[(number, k)]]
         if len(set(shapes)) == 1:
             shapes = shapes[:1] if shapes[0] != "[...]" else []
         self.lines[-1] = (self.lines[-1][0], ", ".join(shapes))
 
-    def _shape(self, aligned: NodePlan, output: int) -> str:
+    def shape(self, aligned: NodePlan, output: int) -> str:
         types: list[Any] = [MISSING if d is MISSING else d.outputs[output] for d in aligned.done]
         known = [t for t in types if t is not MISSING]
         if len({t.rank for t in known}) > 1:
@@ -260,11 +287,12 @@ class Forward:
                 parts.append("...")
         return f"[{', '.join(parts)}]"
 
-    def _free(self, number: int) -> None:
+    def free(self, number: int) -> None:
         """`del` what stays named but is not read again, where enough follows for its memory to matter."""
         dead = self.variables.dead(number)
         self.variables.forget(number)
-        if dead and len(self.plan.nodes) - number > _FREE_BEFORE and len(self.plan.instances) == 1:
+        enough = len(self.plan.nodes) - number > _FREE_BEFORE and len(self.plan.instances) == 1
+        if dead and enough and self.plan is self._whole:
             self.lines.append((f"del {', '.join(dead)}", ""))
 
     def _finish(self) -> None:

@@ -144,7 +144,7 @@ class Parameters:
     def _rows(self) -> Iterator[tuple[Node, list[Any], Var | None]]:
         """The nodes of all instances side by side: a node, what it is in each instance, in which it is present."""
         if self.plan.chain is None:
-            for aligned in self.plan.nodes:
+            for aligned in self.plan.every_node():
                 yield aligned.node, aligned.done, aligned.present
         else:
             for row in zip(*(typed.nodes for typed in self.plan.instances), strict=True):

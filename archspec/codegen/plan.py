@@ -6,6 +6,7 @@ A block is one class however its instances differ in numbers; a named sequence t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import networkx as nx
@@ -39,6 +40,7 @@ class NodePlan:
         self.present: Var | None = None
         self.looped = False  # a repeat that forward runs as a for loop
         self.unrolled: list[Any] = []  # forward expressions of a repeat of stateless ops
+        self.body: ClassPlan | None = None  # of a scan: its body, written in place
 
     @property
     def first(self) -> TypedNode:
@@ -66,6 +68,13 @@ class ClassPlan:
     @property
     def graph(self) -> Graph:
         return self.instances[0].graph
+
+    def every_node(self) -> Iterator[NodePlan]:
+        """Its nodes, and those of the bodies that are written in place."""
+        for aligned in self.nodes:
+            yield aligned
+            if aligned.body is not None:
+                yield from aligned.body.every_node()
 
 
 class Planner:
@@ -199,6 +208,9 @@ class Planner:
         if node.repeated:
             self._merge_repeat(aligned, present)
             return
+        if node.scan is not None:
+            self._merge_scan(aligned, present)
+            return
         if isinstance(node.calls[0], OpCall):
             aligned.forward = self._forward(aligned, 0)
         if node.shared is None and (aligned.forward is None or needs_attribute(aligned.forward)):
@@ -226,6 +238,14 @@ class Planner:
                 return
         if node.shared is None:
             aligned.ctor = self._each(aligned, lambda d: turns(fn, d, self))
+
+    def _merge_scan(self, aligned: NodePlan, present: list[TypedNode]) -> None:
+        if aligned.present is not None or len({(d.node.scan, d.steps) for d in present}) > 1:
+            raise NotUnifiableError
+        aligned.body = ClassPlan(aligned.node.label, [d.calls[0] for d in present])  # type: ignore[misc]
+        self._align(aligned.body)
+        for inner in aligned.body.nodes:
+            self._merge(inner)
 
     def _each(self, aligned: NodePlan, make: Any) -> Any:
         return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
@@ -326,7 +346,7 @@ def _groups(root: Typed) -> list[list[Typed]]:
         template = typed.graph.template
         groups.setdefault(template, []).append(typed)
         inner = calls.setdefault(template, {})
-        children = [c for done in typed.nodes for c in done.calls if isinstance(c, Typed)]
+        children = _children(typed)
         for child in children:
             inner[child.graph.template] = None
         stack += reversed(list({id(c): c for c in children}.values()))
@@ -344,6 +364,24 @@ def _groups(root: Typed) -> list[list[Typed]]:
     return [groups[t] for t in order]
 
 
+def _children(typed: Typed) -> list[Typed]:
+    """The typed graphs that it calls; those of a scan's body, which is written in place, are its own."""
+    out: list[Typed] = []
+    for done in typed.nodes:
+        calls = [c for c in done.calls if isinstance(c, Typed)]
+        out += calls if done.node.scan is None else [inner for body in calls for inner in _children(body)]
+    return out
+
+
 def _structure(typed: Typed) -> Any:
     """What two instances must share to be one class without left-out items."""
-    return tuple((d.node.item, tuple(d.node.inputs), len(d.node.calls), d.node.shared) for d in typed.nodes)
+    return tuple(
+        (
+            d.node.item,
+            tuple(d.node.inputs),
+            len(d.node.calls),
+            d.node.shared,
+            d.node.scan and (d.node.scan, d.steps, *(_structure(body) for body in d.calls if isinstance(body, Typed))),
+        )
+        for d in typed.nodes
+    )

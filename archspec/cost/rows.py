@@ -55,13 +55,15 @@ def _node(done: TypedNode, turns: list[int], costs: Costs, prefix: str, depth: i
         total = total.plus(costs.of_call(done, *calls[turn]))
     callee, _, outputs = calls[turns[0]]
     first, last = node.paths[turns[0]], node.paths[turns[-1]]
-    name = first if first == last else f"{first} … {last.rpartition('.')[2]}"
+    name = (first or node.label) if first == last else f"{first} … {last.rpartition('.')[2]}"
     shared = node.shared is not None
     kind = callee.name if isinstance(callee, Op) else callee.graph.name if callee.graph.kind == "block" else "sequence"
+    if node.scan is not None:
+        kind = f"scan of {done.steps}"
     parameters = 0 if shared else total.parameters
     out = [Row(depth, prefix + name, kind, outputs, parameters, total.flops, len(turns), shared)]
     if isinstance(callee, Typed):
-        out += rows(callee, costs, f"{prefix}{first}.", depth + 1)
+        out += rows(callee, costs, f"{prefix}{first}." if first else prefix, depth + 1)
     return out
 
 

@@ -54,6 +54,8 @@ class Costs:
         """Of one turn, tied parameters left out."""
         if isinstance(callee, Typed):
             inner = self.of(callee)
+            if done.node.scan is not None:
+                inner = inner._replace(flops=_times(done.steps, inner.flops))
             if not done.node.tie:
                 return inner
             tied = sum(math.prod(s.shape) for path, s in states(callee) if s.parameter and path in done.node.tie)
@@ -80,12 +82,21 @@ def _sum(a: Size | None, b: Size | None) -> Size | None:
         return None
 
 
+def _times(steps: Size, flops: Size | None) -> Size | None:
+    if flops is None:
+        return None
+    try:
+        return steps * flops
+    except TooComplex:
+        return None
+
+
 def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:
     """(callee, input types, output types) of each call of a node."""
     last = len(done.calls) - 1
     for turn, callee in enumerate(done.calls):
         if isinstance(callee, Typed):
-            outputs = callee.outputs
+            outputs = callee.outputs if done.node.scan is None else done.outputs
         else:
             outputs = done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
         yield callee, done.call_inputs[turn], outputs

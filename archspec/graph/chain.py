@@ -50,6 +50,11 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     tie = ties_of(ctx, scope, item)
     turns = turns_of(ctx, item, scope, name)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
+    repeat = item.get("repeat")
+    if repeat is not None and inputs is not None and start is None:
+        what = f"`repeat` hands a value on from turn to turn, and `{item.key}` reads none"
+        ctx.error("AS205", repeat.span, what, help="repeat a `sequence` that holds it")
+        turns = None
     made: Made | None = None
     if turns:  # what is wrong inside is reported even where the item's own words are wrong
         made = _calls(ctx, scope, item, turns, start)
@@ -61,7 +66,8 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         return pass_by(ctx, scope, item, name, outputs, start)
     if made is None or not outputs_fit(ctx, item, made.calls[0], outputs):
         return unknown_value(ctx, scope, item.node, item.position)
-    unique = all(scope.builder.claim(ctx, turn.path, label_span(item)) for turn in turns)
+    bare = item.op is not None and item.op.bare()
+    unique = all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
     node = Node(
         made.calls,
         [turn.path for turn in turns],
@@ -89,7 +95,7 @@ def declared_inputs(ctx: Context, item: Item) -> tuple[str, ...]:
         return item.op.inputs
     if item.kind == "block":
         return tuple(given.name for given in ctx.blocks[item.key].inputs())
-    return ("x",)
+    return ("x",) if structures.reads_chain(item) else ()
 
 
 class Made(NamedTuple):
@@ -125,7 +131,7 @@ def _calls(ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Val
         calls.append(call)
     for call in calls:  # turns that read less than a later one get its inputs too: all are called alike
         if isinstance(call, Graph) and call.kind == "sequence":
-            call.inputs.extend(captured.inputs[len(call.inputs) - 1 :])
+            call.inputs.extend(captured.inputs[len(call.inputs) - (call.fed or 0) :])
     return Made(calls * len(turns) if same else calls, captured, ties)
 
 
@@ -139,8 +145,11 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         ctx.error(
             "AS201", tie.span, f"an unnamed `{item.key}` owns no parameter to tie", help="write `tie` on the op inside"
         )
-    start = inputs.values[0] if inputs is not None else unknown_value(ctx, scope, item.node, item.position)
-    assert start is not None
+    start = None
+    if inputs is None:
+        start = unknown_value(ctx, scope, item.node, item.position)
+    elif inputs.values:
+        start = inputs.values[0]
     if not turns:
         inspect_item(ctx, scope, item, walk)
     if outputs is None or turns is None:
@@ -152,11 +161,14 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     ctx.leave()
     if value is None:
         return unknown_value(ctx, scope, item.node, item.position)
-    if len(outputs) > 1:
-        too_many_outputs(ctx, item, 1, outputs)
-    if isinstance(value, Value):
-        for text, span in outputs[:1]:
-            scope.bind(ctx, text, Binding(value, span))
+    values = structures.results(scope.builder, value) if isinstance(value, Value) else [value]
+    if len(outputs) > len(values):
+        too_many_outputs(ctx, item, len(values), outputs)
+    for (text, span), each in zip(outputs, values, strict=False):
+        if text != "_":
+            scope.bind(ctx, text, Binding(each, span))
+    if item.kind == "scan" and isinstance(value, Value):
+        scope.builder.nodes[value.node].names = tuple(text for text, _ in outputs) or ("",)
     return value
 
 

@@ -83,7 +83,12 @@ def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
 
     start = scope.current
     if at == start:
-        ctx.error("AS211", span, f"`{name}` reads itself", help="a recurrence is a block in a `repeat`")
+        ctx.error(
+            "AS211",
+            span,
+            f"`{name}` reads itself",
+            help="a value that is carried from step to step is what `scan` is for",
+        )
         return True
     reads = _reads(scope.items)
     if not nx.has_path(reads, at, start):
@@ -101,7 +106,7 @@ def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
         f"these values need one another: {' → '.join(labels)}",
         label=f"`{labels[0]}` reads `{name}`",
         secondary=places,
-        help="a model's values form no cycle; a recurrence is a block in a `repeat`",
+        help="a model's values form no cycle; a recurrence is a `scan`",
     )
     return True
 

@@ -36,6 +36,27 @@ class OpCall:
     op: Op | None
 
 
+class Scan(NamedTuple):
+    """How a node's body is run step after step: counts of its inputs and outputs, and what the steps go along.
+
+    The node's inputs, and those of its body, are `over` values, of which the body gets a slice, `carry` values, of
+    which it gets what the step before gave, and then captured ones. The body gives `stack` values, which are stacked,
+    and the carried ones of the next step; so does the node. `steps`: how many, where nothing is sliced.
+    """
+
+    over: int
+    carry: int
+    stack: int
+    dim: int
+    reverse: bool
+    steps: Any = None
+
+
+def joined(path: str, name: str) -> str:
+    """A path inside the module at `path`; a body that runs in place has the path ""."""
+    return f"{path}.{name}" if path else name
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One step of a graph.
@@ -49,6 +70,7 @@ class Node:
     `raw`: the YAML of the arguments; its expressions are what codegen prints where arguments differ by instance.
     `shared`: number of the node whose modules this one calls again (`use`), else None.
     `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
+    `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
 
     calls: list[OpCall | Graph]
@@ -68,13 +90,14 @@ class Node:
     when: YamlNode | None = None
     repeat: YamlNode | None = None
     auto: bool = False  # the path was made up (index or op name), not written
+    scan: Scan | None = None
 
     @property
     def label(self) -> str:
         """What to call it in a message."""
         if self.names and self.names[0]:
             return self.names[0]
-        return self.paths[0]
+        return self.paths[0] or "scan"
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +110,8 @@ class GraphInput:
 
 @dataclass(slots=True, eq=False)
 class Graph:
-    """`kind`: "root", "block" or "sequence". `params`: a block's evaluated parameters, in order of declaration.
+    """`kind`: "root", "block", "sequence", or "scan" for the body of one. `params`: a block's evaluated parameters, in
+    order of declaration. `fed`: how many inputs a call is given; the others are captured from the graph around.
 
     `template` is equal for all instances of one block or named sequence, and different otherwise.
     `positional` says that every module path is an index and the graph a plain chain: nn.Sequential.
@@ -104,6 +128,7 @@ class Graph:
     doc: str = ""
     local_symbols: tuple[str, ...] = ()
     output_spans: list[Span] = field(default_factory=list)
+    fed: int | None = None
 
     def to_networkx(self) -> nx.DiGraph[Any]:
         """Nodes are numbers (-1-k is input k) with the `Node` or `GraphInput` as `data`; edges carry `slots`."""

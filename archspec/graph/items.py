@@ -140,6 +140,7 @@ _FORMS = {
     "sequence": "`- sequence: [...]`",
     "residual": "`- residual: [...]`",
     "parallel": "`- parallel: {branches: {a: [...], b: [...]}, merge: add}`",
+    "scan": "`- scan: {carry: {h: start}, body: [...]}`",
 }
 
 

@@ -11,7 +11,7 @@ from archspec.graph.reserved import RESERVED
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
-STRUCTURES = ("sequence", "residual", "parallel")
+STRUCTURES = ("sequence", "residual", "parallel", "scan")
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 
 _PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
@@ -91,7 +91,7 @@ def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
     value = item.entries[key]
     if isinstance(value, Sequence) and key != "parallel":
         yield ("body",), value, None
-    elif isinstance(value, Mapping) and key == "residual":
+    elif isinstance(value, Mapping) and key in ("residual", "scan"):
         for part in ("body", "shortcut"):
             inside = value.entries.get(part)
             if isinstance(inside, Sequence):

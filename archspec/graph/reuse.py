@@ -34,8 +34,9 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         return unknown_value(ctx, scope, item.node, item.position)
     first = calls[0]
     if isinstance(first, Graph):
-        captured = target.inputs[1:] if first.kind == "sequence" else ()
-        declared = ("x",) if first.kind == "sequence" else tuple(given.name for given in first.inputs)
+        fed = len(first.inputs) if first.fed is None else first.fed
+        captured = target.inputs[fed:]
+        declared = tuple(given.name for given in first.inputs[:fed])
     else:
         captured, declared = (), first.cls.inputs
     inputs = read_inputs(ctx, scope, item, declared, before)

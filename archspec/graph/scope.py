@@ -50,9 +50,17 @@ class Builder:
         self.taps: dict[int, set[int]] = {}  # repeated node → turns whose value is read
         self._paths: dict[str, Span] = {}
         self._prefixes: dict[str, tuple[str, Span]] = {}
+        self._bare: set[str] = set()
 
-    def claim(self, ctx: Context, path: str, span: Span) -> bool:
-        """Take a module path; an error if it is another's, or inside another's."""
+    def claim(self, ctx: Context, path: str, span: Span, *, bare: bool = False) -> bool:
+        """Take a module path; an error if it is another's, or inside another's.
+
+        `bare`: nothing will be there, so another of which that holds too may have the name in a list of its own.
+        """
+        if bare and path in self._bare:
+            return True
+        if bare and path not in self._paths:
+            self._bare.add(path)
         other: tuple[str, Span] | None = None
         if path in self._paths:
             other = (path, self._paths[path])
@@ -92,6 +100,15 @@ class Builder:
             number = self.captured[value] = len(self.inputs)
             self.inputs.append(GraphInput(unique, span))
         return Value(-1, number)
+
+    def captured_inputs(self, fed: int) -> tuple[Value, ...]:
+        """Values of the graph around behind the inputs from number `fed` on."""
+        found = sorted((number, value) for value, number in self.captured.items() if number >= fed)
+        return tuple(value for _, value in found)
+
+    def share_paths(self, other: Builder) -> None:
+        """The modules of this graph are the other's own: one namespace."""
+        self._paths, self._prefixes, self._bare = other._paths, other._prefixes, other._bare
 
     def finish(self, outputs: list[tuple[str, Value]], **more: Any) -> Graph:
         nodes = self.nodes

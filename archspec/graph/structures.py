@@ -1,4 +1,4 @@
-"""`sequence`, `residual` and `parallel`: run inside the graph around them, or as a graph of their own."""
+"""`sequence`, `residual`, `parallel` and `scan`: run inside the graph around them, or as a graph of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.arguments import op_call
 from archspec.graph.arity import counted, takes
 from archspec.graph.context import Context
-from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value
+from archspec.graph import scans
+from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value, joined
 from archspec.graph.items import Item, read_merge
 from archspec.graph.names import Plan, Position, inner_lists, wrong_path
 from archspec.graph.scope import Absent, Builder, Scope
@@ -19,7 +20,7 @@ from archspec.reading.nodes import Mapping, Sequence
 from archspec.reading.nodes import Node as YamlNode
 
 Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
-PARTS = {"residual": ("body", "shortcut"), "parallel": ("branches", "merge")}
+PARTS = {"residual": ("body", "shortcut"), "parallel": ("branches", "merge"), "scan": scans.KEYS}
 
 
 class Captured(NamedTuple):
@@ -41,16 +42,26 @@ def run(
     item: Item,
     position: Position,
     env: dict[str, Any],
-    start: Value,
+    start: Value | None,
     walk: Walk,
     builder: Builder,
 ) -> Value | Absent | None:
-    """Build the structure's steps in `builder` from its input `start`; its value, or None (reported)."""
+    """Build the structure's steps in `builder` from its input `start`; its value, or None (reported).
+
+    `start` is None for a scan that reads no value of the chain.
+    """
     lists = {
         where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)
     }
     if not _well_formed(ctx, item):
         return None
+    if item.kind == "scan":
+        built = scans.scan(ctx, scope, item, position, env, start, walk, builder)
+        if built is None:
+            return None
+        attach_ties(builder, built.number, built.ties)
+        return Value(built.number)
+    assert start is not None
     if item.kind == "sequence":
         return walk(ctx, lists[("body",)], start)
     if item.kind == "residual":
@@ -76,35 +87,57 @@ def nested(
     lists = [(where, items) for where, items, branch in inner_lists(item.node) if branch is None]
     template = (scope.builder.template, item.position)
     plan = Plan(lists, indexed=item.kind == "sequence")
-    builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known)
-    last = run(ctx, scope, item, (), env, Value(-1, 0), walk, builder)
+    fed = int(reads_chain(item))
+    builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known, fed)
+    last = run(ctx, scope, item, (), env, Value(-1, 0) if fed else None, walk, builder)
     ctx.leave()
-    return None if last is None else _finish(ctx, builder, last)
+    return None if last is None else _finish(ctx, builder, last, fed)
+
+
+def reads_chain(item: Item) -> bool:
+    """Does a structure read the value before it? (All do but a scan that names what it goes over.)"""
+    return item.kind != "scan" or scans.reads_chain(item.value)
 
 
 def _nested_builder(
-    scope: Scope, name: str, template: Any, plan: Plan, span: Span, chain: Value | None, known: Captured
+    scope: Scope, name: str, template: Any, plan: Plan, span: Span, chain: Value | None, known: Captured, fed: int = 1
 ) -> Builder:
     builder = Builder("sequence", name, template, plan, span, outer=scope)
-    builder.inputs = [GraphInput("x", span), *known.inputs]
-    builder.captured = {value: number for number, value in enumerate(known.values, start=1)}
+    builder.inputs = [*([GraphInput("x", span)] if fed else []), *known.inputs]
+    builder.captured = {value: number for number, value in enumerate(known.values, start=fed)}
     if chain is not None:
         builder.captured.setdefault(chain, 0)
     return builder
 
 
-def _finish(ctx: Context, builder: Builder, last: Value | Absent) -> Nested:
+def _finish(ctx: Context, builder: Builder, last: Value | Absent, fed: int = 1) -> Nested:
     if isinstance(last, Absent):
         ctx.error("AS206", last.span, "the last value of the list is left out, so the list has none")
         last = Value(builder.add(Node([], ["?"], (), ("",), ("end",), last.span, last.span)))
-    values = sorted((number, value) for value, number in builder.captured.items() if number)
-    captured = Captured(tuple(value for _, value in values), tuple(builder.inputs[1:]))
-    return Nested(builder.finish([("output", last)]), captured, builder.ties)
+    captured = Captured(builder.captured_inputs(fed), tuple(builder.inputs[fed:]))
+    outputs = results(builder, last)
+    named = [("output" if len(outputs) == 1 else f"output_{k}", value) for k, value in enumerate(outputs)]
+    return Nested(builder.finish(named, fed=fed), captured, builder.ties)
+
+
+def results(builder: Builder, last: Value) -> list[Value]:
+    """All values of a structure whose first is `last`: a scan has several."""
+    node = builder.nodes[last.node] if last.node >= 0 else None
+    if node is None or node.scan is None or last.output:
+        return [last]
+    return [Value(last.node, k) for k in range(node.scan.stack + node.scan.carry)]
+
+
+_WHOLE = {
+    "residual": "a list of items, or {body: [...], shortcut: [...]}",
+    "parallel": "{branches: ..., merge: ...}",
+    "scan": "{carry: {h: start}, body: [...]}, and more",
+}
 
 
 def _well_formed(ctx: Context, item: Item) -> bool:
     value, key = item.value, item.key
-    if isinstance(value, Sequence) and key != "parallel":
+    if isinstance(value, Sequence) and key in ("sequence", "residual"):
         return True
     if key == "sequence":
         assert value is not None
@@ -114,10 +147,7 @@ def _well_formed(ctx: Context, item: Item) -> bool:
     assert value is not None
     parts = PARTS[key]
     if not isinstance(value, Mapping):
-        what = (
-            "a list of items, or {body: [...], shortcut: [...]}" if key == "residual" else "{branches: ..., merge: ...}"
-        )
-        ctx.error("AS205", value.span, f"`{key}` takes {what}")
+        ctx.error("AS205", value.span, f"`{key}` takes {_WHOLE[key]}")
         return False
     healthy = True
     for name, given in value.entries.items():
@@ -132,7 +162,7 @@ def _well_formed(ctx: Context, item: Item) -> bool:
         elif name in ("body", "shortcut") and not isinstance(given, Sequence):
             ctx.error("AS205", given.span, f"`{name}` takes a list of items")
             healthy = False
-    needed = ("body",) if key == "residual" else parts
+    needed = parts if key == "parallel" else ("body",)
     for name in needed:
         if name not in value.entries and healthy:
             how = "`merge` says how the branches are joined: `merge: {concat: {dim: 1}}`"
@@ -295,9 +325,9 @@ def attach_ties(builder: Builder, number: int, ties: dict[str, tuple[str, Span]]
     """Hand ties made inside a node's modules to the block or root, from whose paths their targets are counted."""
     node = builder.nodes[number]
     for own, (target, span) in ties.items():
-        if builder.kind == "sequence":
+        if builder.kind in ("sequence", "scan"):
             for path in node.paths:
-                builder.ties[f"{path}.{own}"] = (target, span)
+                builder.ties[joined(path, own)] = (target, span)
         else:
             node.tie[own] = target
             node.tie_spans[own] = span

@@ -49,4 +49,8 @@ def _modules(graph: Graph) -> Iterator[tuple[str, OpCall | Graph | None]]:
             continue
         if not node.calls:
             yield node.paths[0], None
-        yield from zip(node.paths, node.calls, strict=False)
+        for path, call in zip(node.paths, node.calls, strict=False):
+            if isinstance(call, Graph) and call.kind == "scan":  # its modules are this graph's own
+                yield from _modules(call)
+            else:
+                yield path, call

@@ -161,8 +161,7 @@ class RReLU(_Activation):
         if self.lower > self.upper:
             raise BadValue(f"`lower` must be at most `upper`, got {self.lower:g} and {self.upper:g}", ("lower",))
 
-    def forward(self, x: TensorType) -> Any:
-        return Module(In(0))
+    forward = Op.forward
 
 
 @op("elu", "torch.nn.ELU")

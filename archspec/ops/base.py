@@ -161,6 +161,12 @@ class Op(Declared):
         """
         return Module(*(In(i) for i, given in enumerate(inputs) if given is not None))
 
+    @classmethod
+    def bare(cls) -> bool:
+        """Does it never have a module or tensor of its own: no state, and a functional form for `forward`?"""
+        own = cls.attribute != "module" or cls.state is not Op.state
+        return not own and cls.forward is not Op.forward
+
     def sequential(self) -> bool:
         """May the module stand in an `nn.Sequential` (one tensor in, the op's value out)?"""
         return self.attribute == "module" and self.unpack is None and len(self.result) == 1 and self.result[0][0] != "*"

@@ -159,6 +159,8 @@ _EXPRESSION: Schema = {"$ref": "#/definitions/expression"}
 _ITEMS: Schema = {"$ref": "#/definitions/items"}
 _NAMES: Schema = {"$ref": "#/definitions/names"}
 
+_VALUES: Schema = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+
 _COMMON: dict[str, Schema] = {
     "name": {
         "description": "The value's name, and the module's path: its parameters' keys in the state_dict begin with it.",
@@ -170,7 +172,7 @@ _COMMON: dict[str, Schema] = {
         "anyOf": [
             {"type": "string"},
             _NAMES,
-            {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
+            _VALUES,
         ],
     },
     "outputs": {
@@ -239,6 +241,42 @@ _STRUCTURES: dict[str, Schema] = {
             "merge": {"$ref": "#/definitions/merge"},
         },
         "required": ["branches", "merge"],
+        "additionalProperties": False,
+    },
+    "scan": {
+        "description": "A chain that is run for each slice of a dimension, with values carried from step to step.",
+        "type": "object",
+        "properties": {
+            "over": {
+                "description": "Values of which each step reads one slice along `dim`: their names, or {name in the "
+                "body: value}. Left out: the value before, read as `x`.",
+                "anyOf": [{"type": "string"}, _NAMES, _VALUES],
+            },
+            "carry": {
+                "description": "{name: the value it begins with}. The item of the body that has the name, or a result "
+                "of that name, gives its next value.",
+                **_VALUES,
+            },
+            "body": {**_ITEMS, "description": "The items of one step."},
+            "stack": {
+                "description": "Values of the body that are stacked along `dim`; the last one if left out.",
+                "type": "array",
+                "items": {"type": "string"},
+            },
+            "dim": {
+                "description": "The dimension that is gone along, and stacked along; 1 if left out.",
+                "anyOf": [{"type": "integer"}, _EXPRESSION],
+            },
+            "reverse": {
+                "description": "From the last slice to the first.",
+                "anyOf": [{"type": "boolean"}, _EXPRESSION],
+            },
+            "steps": {
+                "description": "How many steps, where none is a slice of a value.",
+                "anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION],
+            },
+        },
+        "required": ["body"],
         "additionalProperties": False,
     },
     "use": {"description": "Call the modules of an earlier item again: its name.", "type": "string"},

@@ -15,6 +15,7 @@ from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.scans import infer_scan
 from archspec.shapes.state import state_of
 from archspec.shapes.ties import check_ties
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
@@ -28,7 +29,7 @@ class Inference:
     def __init__(self, constraints: Constraints, diagnostics: Diagnostics) -> None:
         self.constraints = constraints
         self.diagnostics = diagnostics
-        self._require = Require(constraints)
+        self.require = Require(constraints)
         self._done: dict[tuple[int, tuple[Any, ...], frozenset[Any]], Typed] = {}
         self._sizes_of: dict[int, frozenset[str]] = {}
         self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...]]] = {}
@@ -65,6 +66,9 @@ class Inference:
         self, typed: Typed, number: int, done: TypedNode, bindings: Bindings, call: report.CallSite | None
     ) -> None:
         node = done.node
+        if node.scan is not None:
+            infer_scan(self, node.scan, done, bindings, report.CallSite(typed, number, 0, call))
+            return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
         for turn, callee in enumerate(node.calls):
@@ -104,6 +108,10 @@ class Inference:
                 done.outputs = (UNKNOWN,) * len(done.outputs)
                 return
 
+    def substitute(self, value: Any, bindings: Bindings) -> Any:
+        """A value with the blocks' own symbols replaced by the sizes they stand for."""
+        return _substitute(value, bindings)
+
     def _op(
         self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite
     ) -> tuple[Op, tuple[TensorType, ...]] | None:
@@ -115,7 +123,7 @@ class Inference:
         try:
             if op is None:
                 op = call.cls.parse({k: _substitute(v, bindings) for k, v in call.values.items()})
-            result = op.infer(self._require, *inputs)
+            result = op.infer(self.require, *inputs)
         except Mismatch as mismatch:
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)
             return None
@@ -138,7 +146,10 @@ class Inference:
             near = {axis for kind in inputs if kind is not None for axis in kind.shape}
             if size in near:
                 continue
-            near.update(axis for kind in site.typed.inputs if kind is not None for axis in kind.shape)
+            around: report.CallSite | None = site
+            while around is not None:  # a scan's body has what is at hand around it
+                near.update(axis for kind in around.typed.inputs if kind is not None for axis in kind.shape)
+                around = around.parent if around.typed.graph.kind == "scan" else None
             missing = next((name for name in sorted(size.symbols) if symbol(name) not in near), None)
             if missing is not None:
                 report.unreachable(self.diagnostics, site, missing)
@@ -151,6 +162,7 @@ class Inference:
         if found is None:
             names = _symbols([graph.params, *(given.type.shape for given in graph.inputs if given.type)])
             for node in graph.nodes:
+                names |= _symbols(node.scan.steps) if node.scan is not None else frozenset()
                 for callee in node.calls:
                     names |= _symbols(callee.values) if isinstance(callee, OpCall) else self._block_sizes(callee)
             found = self._sizes_of[id(graph)] = frozenset(name for name in names if "." in name)

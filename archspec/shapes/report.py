@@ -143,6 +143,18 @@ def shared(diagnostics: Diagnostics, site: CallSite, first: TypedNode) -> None:
     diagnostics.error("AS302", node.span, message, label=str(given), secondary=secondary, notes=_context(site))
 
 
+def carried(diagnostics: Diagnostics, site: CallSite, name: str, number: int, types: tuple[Any, Any], at: Span) -> None:
+    """The diagnostic for a carried value whose type is another after a step than before it. `at`: where it is made."""
+    node = site.typed.graph.nodes[site.number]
+    before, after = types
+    code = "AS301" if before.rank != after.rank else "AS303" if before.shape == after.shape else "AS302"
+    message = f"`{name}` is {before} when a step begins and {after} when it ends"
+    help = "a value that is carried keeps its type: begin with one of the type that a step gives on"
+    secondary = [Label(at, f"here it becomes {after}")]
+    span = _read_at(node, number) or node.span
+    diagnostics.error(code, span, message, label=str(before), secondary=secondary, help=help, notes=_context(site))
+
+
 def _call_inputs(site: CallSite) -> tuple[Any, ...]:
     calls = site.typed.nodes[site.number].call_inputs
     return calls[site.turn]
@@ -175,7 +187,10 @@ def _context(site: CallSite) -> tuple[str, ...]:
     while parent is not None:
         node = parent.typed.graph.nodes[parent.number]
         callee = node.calls[parent.turn]
-        what = f"a `{callee.name}`" if isinstance(callee, Graph) and callee.kind == "block" else "a sequence"
-        notes.append(f"in `{node.paths[parent.turn]}`, {what} called at {node.span}")
+        if isinstance(callee, Graph) and callee.kind == "scan":
+            notes.append(f"in a step of the `scan` at {node.span}")
+        else:
+            what = f"a `{callee.name}`" if isinstance(callee, Graph) and callee.kind == "block" else "a sequence"
+            notes.append(f"in `{node.paths[parent.turn]}`, {what} called at {node.span}")
         parent = parent.parent
     return tuple(notes)

@@ -16,7 +16,7 @@ def states(typed: Typed, prefix: str = "") -> Iterator[tuple[str, State]]:
             continue
         for path, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=False):
             if isinstance(callee, Typed):
-                yield from states(callee, f"{prefix}{path}.")
+                yield from states(callee, f"{prefix}{path}." if path else prefix)
             else:
                 own = prefix + path
                 for state in callee.state(*inputs):

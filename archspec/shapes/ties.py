@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.ir import joined
 from archspec.ops.base import State
 from archspec.ops.tensor import TensorType
 from archspec.shapes.state import state_of, states
@@ -13,7 +14,7 @@ from archspec.shapes.typed import Typed, TypedNode
 def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:
     """Every tie of one graph whose nodes are all without error."""
     ties = {
-        f"{path}.{own}": target
+        joined(path, own): target
         for done in typed.nodes
         for path in done.node.paths
         for own, target in done.node.tie.items()
@@ -39,7 +40,7 @@ def _check(
     node = done.node
     span: Span = node.tie_spans[own]
     mine = {name: state for name, state in state_of(done.calls[turn], done.call_inputs[turn]) if state.parameter}
-    name = f"{node.paths[turn]}.{own}"
+    name = joined(node.paths[turn], own)
     if own not in mine:
         help = did_you_mean(own, mine) or (f"its parameters are {_listed(mine)}" if mine else "it has no parameters")
         diagnostics.error("AS206", span, f"`{node.label}` has no parameter `{own}` to tie", help=help)

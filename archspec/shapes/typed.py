@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archspec.dims import Size
 from archspec.graph.ir import Graph, Node, Value
 from archspec.ops.base import Op
 from archspec.ops.tensor import TensorType
@@ -23,10 +24,10 @@ class TypedNode:
     """`calls` runs parallel to `node.calls`: a checked Op, or the Typed of a Graph. Empty where the node is in error.
 
     `inputs`: types of the node's inputs (None: an absent optional one). `call_inputs`: the same for each call, which
-    differ in a repeat. `outputs`: types of the results.
+    differ in a repeat. `outputs`: types of the results. `steps`: of a scan, how often its one call is made.
     """
 
-    __slots__ = ("call_inputs", "calls", "inputs", "node", "outputs")
+    __slots__ = ("call_inputs", "calls", "inputs", "node", "outputs", "steps")
 
     def __init__(self, node: Node, inputs: tuple[Any, ...]) -> None:
         self.node = node
@@ -34,6 +35,7 @@ class TypedNode:
         self.calls: list[Op | Typed] = []
         self.call_inputs: list[tuple[Any, ...]] = []
         self.outputs: tuple[Any, ...] = ()
+        self.steps: Size = 1
 
 
 class Typed:

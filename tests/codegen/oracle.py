@@ -15,7 +15,7 @@ from torch import nn
 from archspec.codegen.printer import print_expr
 from archspec.dims import Dim
 from archspec.ops.base import Op
-from archspec.shapes.typed import Typed
+from archspec.shapes.typed import Typed, TypedNode
 
 SPACE = {"torch": torch, "nn": nn, "F": F}
 
@@ -27,6 +27,10 @@ def run(
     values: dict[Any, Any] = {(-1, k): x for k, x in enumerate(inputs)}
     for number, done in enumerate(typed.nodes):
         read = [None if v is None else values[tuple(v)] for v in done.node.inputs]
+        if done.node.scan is not None:
+            for output, tensor in enumerate(_scan(done, read, state, sizes, prefix)):
+                values[number, output] = tensor
+            continue
         for path, callee, types in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             if isinstance(callee, Typed):
                 out = run(callee, read, state, sizes, f"{prefix}{path}.")
@@ -36,6 +40,23 @@ def run(
         for output, tensor in enumerate(out):
             values[number, output] = tensor
     return [values[tuple(v)] for _, v in typed.graph.outputs]
+
+
+def _scan(
+    done: TypedNode, read: list[Any], state: dict[str, torch.Tensor], sizes: dict[str, int], prefix: str
+) -> list[Any]:
+    """Step by step, with slices taken by index."""
+    scan = done.node.scan
+    count = done.steps.evaluate(sizes) if isinstance(done.steps, Dim) else done.steps
+    over, carried = read[: scan.over], read[scan.over : scan.over + scan.carry]
+    kept: list[Any] = [[None] * count for _ in range(scan.stack)]
+    for step in reversed(range(count)) if scan.reverse else range(count):
+        slices = [x.select(scan.dim, step) for x in over]
+        out = run(done.calls[0], [*slices, *carried, *read[scan.over + scan.carry :]], state, sizes, prefix)
+        for k in range(scan.stack):
+            kept[k][step] = out[k]
+        carried = out[scan.stack :]
+    return [*(torch.stack(steps, scan.dim) for steps in kept), *carried]
 
 
 def _op(

@@ -23,7 +23,7 @@ def items(draw: Any, depth: int, outer: tuple[str, ...], prefix: str, blocks: tu
         if readable:
             kinds += ["join", "add", "from"]
         if depth:
-            kinds += ["residual", "sequence", "inline", "parallel", "split"] + ["block"] * (2 * bool(blocks))
+            kinds += ["residual", "sequence", "inline", "parallel", "split", "scan"] + ["block"] * (2 * bool(blocks))
         kind = draw(st.sampled_from(kinds))
         item: dict[str, Any]
         if kind == "unary":
@@ -48,6 +48,10 @@ def items(draw: Any, depth: int, outer: tuple[str, ...], prefix: str, blocks: tu
             parts = [f"{name}_a", f"{name}_b"]
             out.append({"chunk": {"chunks": 2, "dim": -1}, "outputs": parts})
             item = {"name": name, "concat": {"dim": -1}, "from": list(reversed(parts))}
+        elif kind == "scan":
+            out += _scan(draw, name, readable, lambda outer: draw(items(depth - 1, outer, f"{name}i", blocks)))  # noqa: B023
+            own.append(name)
+            continue
         elif kind == "block":
             item = _call(draw, name, blocks)
         elif kind == "parallel":
@@ -64,6 +68,36 @@ def items(draw: Any, depth: int, outer: tuple[str, ...], prefix: str, blocks: tu
                 item["repeat"] = draw(st.integers(1, 4))
         out.append(item)
         own.append(name)
+    return out
+
+
+def _scan(draw: Any, name: str, readable: list[str], inner: Any) -> list[Any]:
+    """A scan over the columns of two values (or some steps of none), whose sum of carried values is [B, 8] again."""
+    carry = {f"{name}{x}": draw(st.sampled_from(readable or ["x"])) for x in draw(st.sampled_from(["c", "cd"]))}
+    over = {f"{name}s": draw(st.sampled_from(readable or ["x"]))} if draw(st.booleans()) else {}
+    body: list[Any] = [{"name": f"{name}m", "add": {}, "from": [*carry, *carry][:2]}]
+    if over:
+        body += [{"unsqueeze": {"dim": -1}, "from": f"{name}s"}, {"mul": {}, "from": [f"{name}m", f"{name}u"]}]
+        body[1]["name"] = f"{name}u"
+    body += inner((*readable, *carry, f"{name}m"))
+    body.append({"name": f"{name}e", "tanh": {}})
+    order = draw(st.permutations(list(carry)))
+    for k, each in enumerate(order):
+        reads = draw(st.sampled_from([f"{name}e", f"{name}m"])) if k else f"{name}e"
+        body.append({"name": each, draw(st.sampled_from(["sigmoid", "identity"])): {}, "from": reads})
+    what: dict[str, Any] = {"carry": carry, "body": body, "stack": draw(st.sampled_from([[], [order[0]]]))}
+    what |= {"over": over, "reverse": draw(st.booleans())} if over else {"steps": draw(st.integers(1, 3))}
+    stacked = [f"{name}k"] * len(what["stack"])
+    named = draw(st.booleans())
+    item = {"scan": what, "outputs": [*stacked, *(f"{each}z" for each in carry)]}
+    if named:
+        item["name"] = f"{name}w"
+    item["outputs"] = [*stacked, *(f"{each}z" for each in carry)]
+    out: list[Any] = [item]
+    if stacked:
+        out.append({"name": f"{name}r", "sum": {"dim": 1}, "from": stacked[0]})
+    last = [f"{each}z" for each in carry] + [f"{name}r"] * len(stacked)
+    out.append({"name": name, "add": {}, "from": last} if len(last) > 1 else {"name": name, "relu": {}, "from": last})
     return out
 
 

@@ -35,7 +35,10 @@ def _lines(graph: Graph, letters: dict[int, str], found: list[Graph]) -> list[st
                 found.append(call)
             callees.append(letters[id(call)])
         reads = ", ".join("-" if value is None else name_of(graph, value) for value in node.inputs)
-        line = f"{' '.join(node.paths)}: {' '.join(callees)}({reads})"
+        line = f"{' '.join(path or 'scan' for path in node.paths)}: {' '.join(callees)}({reads})"
+        if node.scan is not None:
+            line += f" over {node.scan.over} carry {node.scan.carry} stack {node.scan.stack} along {node.scan.dim}"
+            line += " reversed" * node.scan.reverse + f" steps {node.scan.steps}" * (node.scan.steps is not None)
         if node.shared is not None:
             line += f" uses {graph.nodes[node.shared].paths[0]}"
         if node.tie:
@@ -52,4 +55,4 @@ def name_of(graph: Graph, value: Value) -> str:
     assert value.output >= 0
     node = graph.nodes[value.node]
     shared = f"'{value.node}" if node.shared is not None else ""
-    return f"{node.paths[-1]}{shared}" + (f"#{value.output}" if value.output else "")
+    return f"{node.paths[-1] or 'scan'}{shared}" + (f"#{value.output}" if value.output else "")

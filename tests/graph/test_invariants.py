@@ -9,7 +9,7 @@ import networkx as nx
 import pytest
 from graph_cases import HERE, overrides, run
 
-from archspec.graph.ir import Graph
+from archspec.graph.ir import Graph, OpCall
 from archspec.graph.names import wrong_path
 
 SPECS = sorted((HERE.parents[1] / "specs").rglob("*.yaml"))
@@ -25,6 +25,21 @@ def graphs(root: Graph) -> Iterator[Graph]:
             seen.add(id(graph))
             yield graph
             todo += [call for node in graph.nodes for call in node.calls if isinstance(call, Graph)]
+
+
+def paths(graph: Graph, held: bool = False) -> list[str]:
+    """The written paths, those of a scan's body among them; `held`: where a module or tensor may be."""
+    out: list[str] = []
+    for node in graph.nodes:
+        if node.shared is not None or node.auto:
+            continue
+        for path, call in zip(node.paths, node.calls, strict=True):
+            if node.scan is not None:
+                assert isinstance(call, Graph)
+                out += paths(call, held)
+            elif not (held and isinstance(call, OpCall) and call.cls.bare()):
+                out.append(path)
+    return out
 
 
 @pytest.mark.parametrize("path", [*SPECS, *CASES], ids=lambda path: path.stem)
@@ -51,9 +66,8 @@ def test_every_graph(path: Path) -> None:
             assert value.node < len(graph.nodes)
         assert nx.is_directed_acyclic_graph(graph.to_networkx())
         if not diagnostics.has_errors:
-            made = [node for node in graph.nodes if node.shared is None]
-            written = [path for node in made if not node.auto for path in node.paths]
-            assert len(written) == len(set(written))
-            assert all(wrong_path(path) is None for path in written)
+            assert all(wrong_path(path) is None for path in paths(graph))
+            held = paths(graph, held=True)
+            assert len(held) == len(set(held))
             assert all(node.calls for node in graph.nodes)
             assert len({given.name for given in graph.inputs}) == len(graph.inputs)

@@ -106,7 +106,8 @@ Two or more items read one another, so none can be computed first.
 
 A forward pass computes each value once, from values that are there. With a circle there is no order in which it could.
 """,
-        "A recurrence in time is an op (`lstm`, `gru`), or a `repeat`; otherwise break the circle:",
+        "A recurrence in time is an op (`lstm`, `gru`) or a `scan`, layers one after another are a `repeat`; otherwise "
+        "break the circle:",
         """
 inputs: {x: "float32[B, 4]"}
 layers:
