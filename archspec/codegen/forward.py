@@ -36,25 +36,23 @@ class Forward:
     """`signature`: argument names; `lines`: (statement, shape comment)."""
 
     def __init__(self, plan: ClassPlan, parameters: Parameters, attributes: Attributes) -> None:
-        self._begin(plan, parameters, attributes, Variables(plan))
+        self.plan = plan
+        self.parameters = parameters
+        self.attributes = attributes
+        self.variables = Variables(plan)
         self.signature = self.variables.inputs
+        self.lines: list[tuple[str, str]] = []
         self._symbols: dict[str, str] = {}
         self._whole = plan
         self.steps()
         self._finish()
         self.lines = [(f"{s} = {t}", "") for s, t in self._symbols.items()] + self.lines
 
-    def _begin(self, plan: ClassPlan, parameters: Parameters, attributes: Attributes, variables: Variables) -> None:
-        self.plan = plan
-        self.parameters = parameters
-        self.attributes = attributes
-        self.variables = variables
-        self.lines: list[tuple[str, str]] = []
-
     def nested(self, body: ClassPlan, variables: Variables) -> list[tuple[str, str]]:
         """The statements of a body that is written in place."""
         inner = copy(self)
-        inner._begin(body, self.parameters, self.attributes.inside(body), variables)
+        inner.plan, inner.attributes, inner.variables = body, self.attributes.inside(body), variables
+        inner.lines = []
         inner.steps()
         return inner.lines
 

@@ -161,11 +161,11 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     ctx.leave()
     if value is None:
         return unknown_value(ctx, scope, item.node, item.position)
-    values = structures.results(scope.builder, value) if isinstance(value, Value) else [value]
+    values: list[Chain] = [*structures.results(scope.builder, value)] if isinstance(value, Value) else [value]
     if len(outputs) > len(values):
         too_many_outputs(ctx, item, len(values), outputs)
     for (text, span), each in zip(outputs, values, strict=False):
-        if text != "_":
+        if text != "_" and isinstance(value, Value):
             scope.bind(ctx, text, Binding(each, span))
     if item.kind == "scan" and isinstance(value, Value):
         scope.builder.nodes[value.node].names = tuple(text for text, _ in outputs) or ("",)

@@ -60,21 +60,22 @@ def scan(
     assert isinstance(items, Sequence)
     here = scope if scope.builder is builder else Scope(builder, Sequence([], item.key_span), position, env, scope)
     over = _over(ctx, here, value, item, start)
-    carry = _named(ctx, here, value.get("carry"), "carry") if value.get("carry") is not None else []
+    begin = value.get("carry")
+    carry = _named(ctx, here, begin, "carry") if begin is not None else []
     options = _options(ctx, value, env)
     inner = Builder("scan", "scan", (builder.template, position), builder.plan, item.key_span, outer=here)
     inner.share_paths(builder)
     inner.inputs = [GraphInput(given.name, given.span) for given in (*(over or ()), *(carry or ()))]
     steps = Scope(inner, Sequence([], item.key_span), position, env, here)
-    for number, given in enumerate(inner.inputs):
-        steps.bind(ctx, given.name, Binding(Value(-1, number), given.span))
+    for number, each in enumerate(inner.inputs):
+        steps.bind(ctx, each.name, Binding(Value(-1, number), each.span))
     if not inner.inputs and over is not None and carry is not None:
         help = "`carry: {h: start}`: `h` begins as `start`, and is given on by the item of the body that is called `h`"
         ctx.error("AS204", item.key_span, "a `scan` of `steps` needs `carry`", help=help)
         return None
     body = Scope(inner, items, (*position, "body"), env, steps)
     last = walk(ctx, body, Value(-1, 0))
-    carried = [_next(ctx, body, given) for given in carry or ()]
+    carried = [_next(ctx, body, each) for each in carry or ()]
     stacked = _stack(ctx, body, value.get("stack"), last)
     if over is None or carry is None or options is None or stacked is None or None in carried:
         return None

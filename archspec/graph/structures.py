@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph import scans
 from archspec.graph.arguments import op_call
 from archspec.graph.arity import counted, takes
 from archspec.graph.context import Context
-from archspec.graph import scans
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value, joined
 from archspec.graph.items import Item, read_merge
 from archspec.graph.names import Plan, Position, inner_lists, wrong_path

@@ -161,7 +161,12 @@ class RReLU(_Activation):
         if self.lower > self.upper:
             raise BadValue(f"`lower` must be at most `upper`, got {self.lower:g} and {self.upper:g}", ("lower",))
 
-    forward = Op.forward
+    @classmethod
+    def bare(cls) -> bool:
+        return False
+
+    def forward(self, x: TensorType) -> Any:
+        return Module(In(0))
 
 
 @op("elu", "torch.nn.ELU")
