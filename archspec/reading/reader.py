@@ -8,9 +8,18 @@ Reading events and not nodes also keeps libyaml's recursion, which can overflow 
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 import yaml
+from yaml.events import (
+    AliasEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -56,6 +65,15 @@ def _parser(text: str) -> Any:
     return yaml.SafeLoader(text)  # only its event layer is used; nothing is constructed
 
 
+def _span(file: str, event: Any) -> Span:
+    start, end = event.start_mark, event.end_mark
+    return _new(Span, (file, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+
+
+_new = tuple.__new__  # what a named tuple's own constructor ends in, without the call between
+_intern = sys.intern
+
+
 class _Anchored:
     """A node with a name, its expanded size and height; `node` is None while it is being read."""
 
@@ -95,8 +113,7 @@ class _Reader:
             raise _StopError from None
 
     def span(self, event: Any) -> Span:
-        start, end = event.start_mark, event.end_mark
-        return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return _span(self.file, event)
 
     def stop(self, code: str, span: Span, message: str, **more: Any) -> _StopError:
         self.diagnostics.error(code, span, message, **more)
@@ -114,7 +131,7 @@ class _Reader:
             raise _StopError from None
         self.next()  # the stream
         event = self.next()
-        if isinstance(event, yaml.StreamEndEvent):
+        if isinstance(event, StreamEndEvent):
             raise self.stop("AS106", Span(self.file, 1, 1, 1, 1), "the file is empty")
         if getattr(event, "tags", None):
             raise self.stop(
@@ -134,7 +151,7 @@ class _Reader:
         root, _ = self.node(self.next(), 1, False)
         self.next()  # the document's end
         event = self.next()
-        if not isinstance(event, yaml.StreamEndEvent):
+        if not isinstance(event, StreamEndEvent):
             span = self.span(event)
             raise self.stop(
                 "AS103",
@@ -148,15 +165,17 @@ class _Reader:
 
     def node(self, event: Any, depth: int, flow: bool) -> tuple[Node, int]:
         """The node that begins with `event`, and its height."""
-        if isinstance(event, yaml.AliasEvent):
+        if type(event) is AliasEvent:
             return self.alias(event, depth)
-        self.count(1, event)
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self.count(0, event)
         anchored: _Anchored | None = None
         if event.anchor is not None:
             anchored = self.anchors[event.anchor] = _Anchored()
         before = self.nodes
         node: Node
-        if isinstance(event, yaml.ScalarEvent):
+        if type(event) is ScalarEvent:
             node, height = self.scalar(event, flow), 1
         else:
             if depth > MAX_DEPTH:
@@ -166,7 +185,7 @@ class _Reader:
                     f"more than {MAX_DEPTH} levels of nesting",
                     help="give the inner layers a block of their own",
                 )
-            if isinstance(event, yaml.SequenceStartEvent):
+            if type(event) is SequenceStartEvent:
                 node, height = self.sequence(event, depth)
             else:
                 node, height = self.mapping(event, depth)
@@ -228,10 +247,11 @@ class _Reader:
         flow = bool(event.flow_style)
         items: list[Node] = []
         height = 0
-        while not isinstance(inner := self.next(), yaml.SequenceEndEvent):
+        while type(inner := self.next()) is not SequenceEndEvent:
             item, below = self.node(inner, depth + 1, flow)
             items.append(item)
-            height = max(height, below)
+            if below > height:
+                height = below
         return Sequence(items, self.extent(event, inner, items[-1].span if items else None)), height + 1
 
     def mapping(self, event: Any, depth: int) -> tuple[Mapping, int]:
@@ -241,12 +261,13 @@ class _Reader:
         keys: dict[str, Span] = {}
         height = 0
         last: Span | None = None
-        while not isinstance(inner := self.next(), yaml.MappingEndEvent):
+        while type(inner := self.next()) is not MappingEndEvent:
             key, key_span = self.key(inner, flow)
             value, below = self.node(self.next(), depth + 1, flow)
-            height = max(height, below)
+            if below > height:
+                height = below
             last = value.span
-            if last.line < key_span.line or (last.line == key_span.line and last.col < key_span.col):
+            if last < key_span:
                 last = key_span  # an alias: the value stands elsewhere
             if flow and ":" in key and _missing(value) and _GLUED.fullmatch(key):
                 head, tail = key.split(":", 1)
@@ -265,14 +286,15 @@ class _Reader:
 
     def extent(self, start: Any, end: Any, last: Span | None) -> Span:
         """Of a collection. A block's end event stands at the next token, lines later; its last value tells better."""
-        span = self.span(start)
+        begin = start.start_mark
+        line, col = begin.line + 1, begin.column + 1
         if start.flow_style or last is None:
             mark = end.end_mark
-            return span._replace(end_line=mark.line + 1, end_col=mark.column + 1)
-        if (last.end_line, last.end_col) < (span.line, span.col):  # the last value is an alias to an earlier place
+        elif (last.end_line, last.end_col) < (line, col):  # the last value is an alias to an earlier place
             mark = end.start_mark
-            return span._replace(end_line=mark.line + 1, end_col=mark.column + 1)
-        return span._replace(end_line=last.end_line, end_col=last.end_col)
+        else:
+            return _new(Span, (self.file, line, col, last.end_line, last.end_col))
+        return _new(Span, (self.file, line, col, mark.line + 1, mark.column + 1))
 
     def duplicate(self, key: str, span: Span, first: Span) -> None:
         self.findings += 1
@@ -288,12 +310,18 @@ class _Reader:
             raise _StopError
 
     def key(self, event: Any, flow: bool) -> tuple[str, Span]:
-        span = self.span(event)
-        if isinstance(event, yaml.AliasEvent):
+        span = _span(self.file, event)
+        if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
+            text: str = event.value  # the common case: a plain word
+            if text.isidentifier() and text.isascii() and len(text) <= MAX_KEY and resolve(text) is text:
+                if not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?":
+                    self.count(1, event)
+                    return _intern(text), span
+        if isinstance(event, AliasEvent):
             raise self.stop(
                 "AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`"
             )
-        if not isinstance(event, yaml.ScalarEvent):
+        if not isinstance(event, ScalarEvent):
             at = self.place(event)
             line = self.lines[at.line - 1] if at.line <= len(self.lines) else ""
             braces = "a parameter is written `$name` or `$(expression)`, without braces"
@@ -345,8 +373,14 @@ class _Reader:
 
     def scalar(self, event: Any, flow: bool) -> Scalar:
         text: str = event.value
-        span = self.span(event)
+        span = _span(self.file, event)
         style = event.style
+        if not style and event.tag is None and len(text) < MAX_KEY and span.line == span.end_line and "$" not in text:
+            try:  # the common case: a plain word or number
+                value = resolve(text)
+            except TooLargeError as error:
+                raise self.stop("AS104", span, str(error), help="quote it if it is text") from None
+            return Scalar(_intern(value) if type(value) is str else value, span, True)
         if len(text) > MAX_SCALAR:
             raise self.stop("AS104", self.place(event), f"a text of {len(text):,} characters; at most {MAX_SCALAR:,}")
         if style in ("|", ">"):

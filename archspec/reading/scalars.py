@@ -6,8 +6,12 @@ import re
 
 MAX_INT = 2**63
 
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMERIC = frozenset("-+.0123456789")
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = {sign + word: float(sign + "inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")}
@@ -20,8 +24,9 @@ class TooLargeError(ValueError):
 
 def resolve(text: str) -> str | int | float | bool | None:
     """The value of a plain scalar by YAML 1.2's core schema. Raises ValueError for a number out of bounds."""
-    first = text[:1]
-    if first in "-+.0123456789" and first:
+    if text[:1] in _NUMERIC:
+        if len(text) < 19 and text.isdecimal() and text.isascii():
+            return int(text)
         if _INT.fullmatch(text):
             if len(text) > 25:
                 raise TooLargeError(f"an integer of {len(text)} digits; at most 2**63 - 1")
@@ -35,6 +40,4 @@ def resolve(text: str) -> str | int | float | bool | None:
                 raise TooLargeError(f"the number {text[:40]} is larger than a float64 can hold")
             return real
         return _SPECIAL.get(text, text)
-    if text in _NULL:
-        return None
-    return _BOOL.get(text, text)
+    return _WORDS.get(text, text)
