@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 from archspec.dims import Size, TooComplex
@@ -60,17 +60,29 @@ class Costs:
                 return inner
             tied = sum(math.prod(s.shape) for path, s in states(callee) if s.parameter and path in done.node.tie)
             return inner._replace(parameters=inner.parameters - tied)
-        parameters = buffers = 0
-        for state in callee.state(*inputs):
-            if state.parameter:
-                parameters += 0 if state.name in done.node.tie else math.prod(state.shape)
-            elif state.persistent:
-                buffers += math.prod(state.shape)
-        try:
-            flops: Size | None = callee.flops(inputs, outputs)
-        except TooComplex:
-            flops = None
-        return Cost(parameters, buffers, flops)
+        if done.node.tie:
+            return _cost(callee, inputs, outputs, done.node.tie)
+        known = callee.known.get(inputs)
+        if known is None:
+            return _cost(callee, inputs, outputs)
+        if known.cost is None:
+            known.cost = _cost(callee, inputs, outputs)
+        cost: Cost = known.cost
+        return cost
+
+
+def _cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
+    parameters = buffers = 0
+    for state in op.state(*inputs):
+        if state.parameter:
+            parameters += 0 if state.name in tied else math.prod(state.shape)
+        elif state.persistent:
+            buffers += math.prod(state.shape)
+    try:
+        flops: Size | None = op.flops(inputs, outputs)
+    except TooComplex:
+        flops = None
+    return Cost(parameters, buffers, flops)
 
 
 def _sum(a: Size | None, b: Size | None) -> Size | None:

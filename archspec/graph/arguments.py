@@ -11,6 +11,7 @@ from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
+from archspec.ops.known import op_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 # Arguments of PyTorch's constructors that follow from the input.
@@ -55,7 +56,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     if has_local_size(values):  # checked where the block is called with known sizes
         return OpCall(cls, values, None)
     try:
-        return OpCall(cls, values, cls.parse(values))
+        return OpCall(cls, values, op_of(cls, values))
     except BadValue as bad:
         span = argument_span(item.value, cls, bad.path) or item.key_span
         argument = bad.path[0] if bad.path else None

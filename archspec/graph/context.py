@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.dims import Dim
 from archspec.graph.ir import Graph
+from archspec.ops.known import freeze
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
@@ -150,15 +151,6 @@ def _used(node: Node) -> Iterator[str]:
     elif isinstance(node, Sequence):
         for item in node.items:
             yield from _used(item)
-
-
-def freeze(value: Any) -> Any:
-    """A hashable stand-in for a value, equal only for equal values of equal types (1, 1.0 and true differ)."""
-    if isinstance(value, (list, tuple)):
-        return ("list", *map(freeze, value))
-    if isinstance(value, dict):
-        return ("dict", *((key, freeze(item)) for key, item in value.items()))
-    return (type(value).__name__, value)
 
 
 def has_local_size(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, overload
 from archspec.dims import Size
 from archspec.ops.expr import Call, In, Module
 from archspec.ops.kinds import BadValue, Kind
+from archspec.ops.known import Known
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
@@ -133,6 +134,13 @@ class Op(Declared):
     unpack: ClassVar[tuple[Any, ...] | None] = None
     defaults: ClassVar[dict[str, Any]] = {}
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    known: dict[tuple[Any, ...], Known]  # by input types: see known.py
+
+    def __new__(cls) -> Self:
+        self = super().__new__(cls)
+        self.known = {}
+        return self
 
     # -- rules ---------------------------------------------------------------------------------------------
 

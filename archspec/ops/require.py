@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 from archspec.dims import Constraints, Size
 from archspec.ops.tensor import TensorType, dtype_words
 
+Demand = tuple[str, Size, Size]  # a question to the constraints: its name, and of what
+
 
 class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhere
     """An op refuses its inputs. Stages above attach the spans.
@@ -39,6 +41,21 @@ class Require:
 
     def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
+        self.demands: list[Demand] = []  # asked by the rule at work
+        self._held: set[Demand] = set()
+
+    def holds(self, question: str, a: Size, b: Size) -> bool:
+        """A question to the constraints (`equal`, `at_least`, `divisible`), which is asked once."""
+        if isinstance(a, int) and isinstance(b, int):
+            return bool(getattr(self.constraints, question)(a, b))
+        demand = (question, a, b)
+        self.demands.append(demand)
+        if demand in self._held:
+            return True
+        if not getattr(self.constraints, question)(a, b):
+            return False
+        self._held.add(demand)
+        return True
 
     def fail(self, code: str, message: str, **where: Any) -> NoReturn:
         raise Mismatch(code, message, **where)
@@ -50,18 +67,20 @@ class Require:
         """
         if a == b:
             return a
-        if not self.constraints.equal(a, b):
+        if not self.holds("equal", a, b):
             raise Mismatch("AS302", f"{message}: {a} and {b}", **where)
         return b if isinstance(b, int) else a
 
     def at_least(self, a: Size, least: Size, message: str, **where: Any) -> None:
         """a >= least."""
-        if not self.constraints.at_least(a, least):
+        if isinstance(a, int) and isinstance(least, int) and a >= least:
+            return
+        if not self.holds("at_least", a, least):
             raise Mismatch("AS304", f"{message}: {a}, and at least {least} is needed", **where)
 
     def divisible(self, a: Size, by: int, message: str, **where: Any) -> None:
         """a % by == 0."""
-        if not self.constraints.divisible(a, by):
+        if not self.holds("divisible", a, by):
             raise Mismatch("AS305", f"{message}: {a} is not a multiple of {by}", **where)
 
     def known(self, a: Size, message: str, **where: Any) -> int:

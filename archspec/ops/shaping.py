@@ -41,7 +41,7 @@ def fill_in(
             want.append(size)
     total, known = product(tuple(have)), product(tuple(want))
     if -1 not in shape:
-        if total != known and not require.constraints.equal(total, known):
+        if total != known and not require.holds("equal", total, known):
             require.fail(
                 "AS307",
                 f"`{op}` of {product(elements)} elements into {_show(shape)}, which has {product(shape)}",

@@ -313,10 +313,10 @@ class _Reader:
         span = _span(self.file, event)
         if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
             text: str = event.value  # the common case: a plain word
-            if text.isidentifier() and text.isascii() and len(text) <= MAX_KEY and resolve(text) is text:
-                if not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?":
-                    self.count(1, event)
-                    return _intern(text), span
+            plain = text.isidentifier() and text.isascii() and len(text) <= MAX_KEY and resolve(text) is text
+            if plain and (not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?"):
+                self.count(1, event)
+                return _intern(text), span
         if isinstance(event, AliasEvent):
             raise self.stop(
                 "AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`"

@@ -12,6 +12,7 @@ from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
+from archspec.ops.known import Known, remember
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
@@ -120,9 +121,13 @@ class Inference:
         if found is not None:
             return found
         op = call.op
+        if op is not None and (known := self._known(op, inputs)) is not None:
+            self._ops[key] = (op, known.outputs)
+            return op, known.outputs
         try:
             if op is None:
                 op = call.cls.parse({k: _substitute(v, bindings) for k, v in call.values.items()})
+            self.require.demands = []
             result = op.infer(self.require, *inputs)
         except Mismatch as mismatch:
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)
@@ -138,7 +143,14 @@ class Inference:
             return None
         if call.op is not None:  # else the same call means another op under other bindings
             self._ops[key] = (op, outputs)
+            if not _sizes(call.values):
+                remember(op, inputs, Known(outputs, tuple(self.require.demands)))
         return op, outputs
+
+    def _known(self, op: Op, inputs: tuple[Any, ...]) -> Known | None:
+        """What an earlier call of the op has shown, if it holds here too."""
+        known = op.known.get(inputs)
+        return known if known is not None and all(self.require.holds(*d) for d in known.demands) else None
 
     def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
