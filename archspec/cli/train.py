@@ -29,7 +29,11 @@ def add_parser(commands: Any) -> None:
     add_set(parser)
     parser.add_argument("--epochs", metavar="N", type=int, help="as --set train.epochs=N")
     parser.add_argument(
-        "--run", metavar="DIR", dest="folder", help="the run folder: new, empty, or of this run (default: runs/NAME-N)"
+        "-o",
+        "--run",
+        metavar="DIR",
+        dest="folder",
+        help="the run folder: new, empty, or of this run (default: runs/NAME-N)",
     )
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu or cuda (default: the spec's, or auto)")
     parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be trained, and stop")
@@ -61,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.session import execute, plan
     from archspec.runtime.trainer import TrainingError
+    from archspec.runtime.world import WorldError
     from archspec.runtime.wrap import DeviceError
 
     try:
@@ -72,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)
         return 1
-    except (RunError, DeviceError, PrecisionError) as wrong:
+    except (RunError, DeviceError, PrecisionError, WorldError) as wrong:
         raise UsageError(str(wrong)) from None
     except TrainingError as wrong:
         write_error("AS505", str(wrong))
         return 2
-    if not args.quiet:
+    if not args.quiet and result.main:
         print(summary(result, Styles.of(args.color, sys.stdout)))
     return 128 + result.signal if result.signal else 0
 

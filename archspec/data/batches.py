@@ -16,6 +16,9 @@ class Batches:
 
     The order is a function of (seed, epoch, len(split)) alone: no global generator is read or advanced. Iterating
     again starts where the iterator stands; a finished one is empty. `len` is the number of batches of the whole epoch.
+
+    `part` (index, count): give that part of every batch only, for one of several processes that share it. The parts
+    are as equal as can be; one that would be empty is the first sample of the batch, and `counted` is then false.
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class Batches:
         *,
         shuffle: bool = True,
         drop_last: bool = False,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self.split = split
         self.batch_size = batch_size
@@ -34,6 +38,8 @@ class Batches:
         self.epoch = epoch
         self.shuffle = shuffle
         self.drop_last = drop_last
+        self.part = part
+        self.counted = True
         self.position = 0  # samples already given
         self._order: Tensor | None = None
 
@@ -60,7 +66,13 @@ class Batches:
         end = min(self.position + self.batch_size, len(self.split))
         if end == self.position or (self.drop_last and end - self.position < self.batch_size):
             raise StopIteration
-        batch = self.split.take(self.order()[self.position : end])
+        index, count = self.part
+        whole = end - self.position
+        first, last = self.position + index * whole // count, self.position + (index + 1) * whole // count
+        self.counted = first < last
+        if not self.counted:
+            first, last = self.position, self.position + 1
+        batch = self.split.take(self.order()[first:last])
         self.position = end
         return batch
 

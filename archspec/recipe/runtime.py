@@ -49,7 +49,22 @@ class Checkpoint(Part):
     keep = arg(PositiveInt, 2, "how many are kept")
 
 
-RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Checkpoint)}
+class Parallel(Part):
+    """Several processes (started by torchrun) or devices for one model. The axes are multiplied with one another."""
+
+    name = "parallel"
+    data = arg(
+        Choice("none", "data_parallel", "ddp", "fsdp"),
+        "none",
+        "each a part of the batch: `ddp`: with the whole model; `fsdp`: with a shard of it; `data_parallel`: all GPUs "
+        "of one process",
+    )
+    tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
+    context = arg(PositiveInt, 1, "processes that share every sequence")
+    pipeline = arg(PositiveInt, 1, "processes that have the layers one after another")
+
+
+RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Parallel, Checkpoint)}
 RUNTIME_VALUES: dict[str, Value] = {
     "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
     "micro_batch_size": Value(
@@ -64,6 +79,7 @@ class Runtime(NamedTuple):
     """A checked `runtime:` section. `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …"""
 
     precision: Precision = Precision.parse({})
+    parallel: Parallel = Parallel.parse({})
     checkpoint: Checkpoint = Checkpoint.parse({})
     device: str = "auto"
     micro_batch_size: int | None = None

@@ -36,7 +36,7 @@ def evaluate(
     The module is in eval mode meanwhile, and in train mode after. Where the architecture fixes the batch size, a last
     smaller batch is filled up with repeated samples whose outputs are not counted.
     """
-    module, device, precision = prepared
+    module, device, precision = prepared.bare, prepared.device, prepared.precision
     feeds = [recipe.feeds[name] for name in recipe.inputs]
     total = torch.zeros((), dtype=sum_dtype(device), device=device)
     for meter in meters:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from archspec.model import weights
+from archspec.runtime.parallel.state import module_state
 from archspec.runtime.run_folder import LAST, WEIGHTS, RunFolder
 
 INTERVAL = 5.0  # seconds
@@ -18,10 +19,12 @@ class Keeper:
     """Keeps `weights.safetensors` the best and `last.safetensors` the last weights.
 
     Epochs shorter than INTERVAL would be mostly waiting for the disk: files are then written at most that often, and
-    the best weights wait as a copy in memory. `flush` writes what waits.
+    the best weights wait as a copy in memory. `flush` writes what waits. Every process has a keeper, as weights that
+    lie in shards are gathered by all; only that of the main process writes.
     """
 
-    def __init__(self, folder: RunFolder, module: nn.Module) -> None:
+    def __init__(self, folder: RunFolder, module: nn.Module, *, main: bool = True) -> None:
+        self._main = main
         self.best_path = folder.path / WEIGHTS
         self._last_path = folder.path / LAST
         self._module = module
@@ -33,7 +36,7 @@ class Keeper:
     def epoch(self, *, best: bool) -> None:
         """An epoch is done; `best` says that it is the best so far."""
         due = time.perf_counter() - self._written >= INTERVAL
-        self._last = self._module.state_dict() if due else _copy(self._module)
+        self._last = self._weights(copied=not due)
         if best:
             self._waiting = self._last
         if due:
@@ -41,16 +44,26 @@ class Keeper:
 
     def put_back(self, best: Path) -> None:
         """Make `best` the best weights again: those of a checkpoint that training goes on from."""
-        with weights.staged(self.best_path) as stage:
-            shutil.copyfile(best, stage)
+        if self._main:
+            with weights.staged(self.best_path) as stage:
+                shutil.copyfile(best, stage)
         self.has_best = True
 
     def stopped(self) -> None:
         """The run stops within an epoch: the weights of this moment are the last."""
-        self._last = _copy(self._module)
+        self._last = self._weights()
+
+    def _weights(self, *, copied: bool = True) -> dict[str, Tensor] | None:
+        """The whole state dict, in memory of its own if `copied`; None on other than the main process."""
+        state = module_state(self._module, keep=self._main)
+        if not self._main:
+            return None
+        return _copy(state) if copied else state
 
     def flush(self) -> None:
         """Write what is not on disk yet. Where no epoch was ever the best, the last weights count as such."""
+        if not self._main:
+            return
         if self._waiting is None and not self.has_best:
             self._waiting = self._last
         if self._waiting is not None:
@@ -62,12 +75,8 @@ class Keeper:
         self._written = time.perf_counter()
 
 
-def _copy(module: nn.Module) -> dict[str, Tensor]:
-    """The state dict in memory of its own; tied tensors stay tied."""
-    copies: dict[int, Tensor] = {}
-    out: dict[str, Tensor] = {}
-    for name, tensor in module.state_dict(keep_vars=True).items():
-        if id(tensor) not in copies:
-            copies[id(tensor)] = tensor.detach().clone()
-        out[name] = copies[id(tensor)]
-    return out
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in memory of their own; tied ones stay tied."""
+    copies = {id(tensor): tensor for tensor in state.values()}
+    copies = {key: tensor.detach().clone() for key, tensor in copies.items()}
+    return {name: copies[id(tensor)] for name, tensor in state.items()}

@@ -57,7 +57,9 @@ def _evaluator(
     term: LossTerm, device: torch.device, *, sum_only: bool = False
 ) -> Callable[[Outputs, Mapping[str, Tensor]], Tensor]:
     """The term as a function. It is called every step: what can be decided is decided here."""
-    criterion = _criterion(term, device, sum_only=sum_only).forward  # without hooks: there are none
+    module = _criterion(term, device, sum_only=sum_only)
+    criterion = module.forward  # without hooks: there are none
+    weighted = any(True for _ in module.buffers())
     name, field, weight = term.input, term.target, term.weight
 
     def plain(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
@@ -71,6 +73,8 @@ def _evaluator(
         values, target = pick(outputs, name), batch[field]
         if values.dtype in _HALF:
             values = values.float()
+        if weighted:
+            module.to(values.dtype)
         if term.cast_target:
             target = target.to(values.dtype)
         if term.class_dim == -1:
@@ -80,7 +84,7 @@ def _evaluator(
         loss: Tensor = criterion(values, target) * weight
         return loss
 
-    return full if term.cast_target or term.class_dim == -1 or weight != 1.0 else plain
+    return full if term.cast_target or term.class_dim == -1 or weight != 1.0 or weighted else plain
 
 
 def _counter(term: LossTerm, device: torch.device) -> Callable[[Mapping[str, Tensor]], Tensor | int]:

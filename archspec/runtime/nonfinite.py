@@ -30,7 +30,7 @@ def origin(prepared: Prepared, inputs: Mapping[str, Tensor]) -> str:
 
     The pass is run once more, so it is asked when something went wrong only. "" where nothing is found.
     """
-    module, _, precision = prepared
+    module, precision = prepared.bare, prepared.precision
     if (name := _first_bad(dict(module.named_parameters()))) is not None:
         return f"the weight `{name}` is not finite, as the gradient of the step before was not"
     if (name := _first_bad(dict(module.named_buffers()))) is not None:

@@ -54,7 +54,7 @@ def load_run(folder: str | Path, device: str = "cpu") -> Run:
         raise RunError(f"{path} has no {WEIGHTS} (its status is {known.get('status', 'unknown')})")
     module: nn.Module = from_source(pipeline.emitted(report))
     weights.load(module, path / WEIGHTS)
-    prepared = prepare(module.eval(), pick_device(device), report.recipe.runtime.precision)
+    prepared = prepare(module.eval(), pick_device(device), report.recipe.runtime)
     return Run(prepared, report.recipe, facts, report.inputs)
 
 
@@ -92,7 +92,7 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
 @torch.inference_mode()
 def forward(run: Run, batch: list[Tensor]) -> Outputs:
     """The outputs on the CPU in float32, of as many samples as there are inputs."""
-    module, device, precision = run.prepared
+    module, device, precision = run.prepared.bare, run.prepared.device, run.prepared.precision
     with precision:
         outputs = module(*(filled(tensor, run.recipe.batch).to(device) for tensor in batch))
     outputs = first(outputs, len(batch[0]))

@@ -112,6 +112,31 @@ class RunFolder:
             self._metrics.close()
 
 
+class Bystander(RunFolder):
+    """The run folder as processes other than the main one have it: they know where it is, and write nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        pass
+
+    def log(self, kind: str, values: Mapping[str, Any]) -> None:
+        pass
+
+    def warn(self, message: str) -> None:
+        pass
+
+    def position(self) -> int:
+        return 0
+
+    def rewind(self, position: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def _claim(file: IO[str], path: Path) -> None:
     """Hold a lock on the file as long as this process lives. Raises RunError where another process has it."""
     try:

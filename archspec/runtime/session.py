@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 import archspec
 from archspec import pipeline
@@ -24,14 +24,16 @@ from archspec.pipeline import Report
 from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Part, Recipe
-from archspec.runtime.interrupt import stop_on_signals
+from archspec.runtime.checkpoints.store import Checkpoint
+from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.precision import restored_matmul
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
 from archspec.runtime.resume import Beginning, beginning
-from archspec.runtime.run_folder import SOURCE, SPEC, RunFolder, read_facts
+from archspec.runtime.run_folder import SOURCE, SPEC, Bystander, RunError, RunFolder, read_facts
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
+from archspec.runtime.world import World, joined, local_device
 from archspec.runtime.wrap import pick_device, prepare
 
 
@@ -59,6 +61,7 @@ class Result(NamedTuple):
     best_epoch: int
     history: list[dict[str, Any]]
     signal: int = 0
+    main: bool = True  # does this process speak for the run?
 
 
 def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | None = None) -> Plan:
@@ -70,7 +73,7 @@ def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | 
     report.raise_for_errors()
     if report.recipe is None:
         raise ValueError(f"{report.spec.file} has no `train:` section")
-    chosen = pick_device(device or report.recipe.runtime.device)
+    chosen = pick_device(local_device(device or report.recipe.runtime.device))
     return Plan(report, overrides or {}, report.recipe, open_data(report.recipe), chosen, pipeline.emitted(report))
 
 
@@ -102,49 +105,94 @@ def execute(
 
     A folder with a run of this spec that did not come to its end is gone on with (see archspec.runtime.resume).
     """
-    recipe, report = given.recipe, given.report
+    with stop_on_signals() as stop, restored_matmul(), joined(given.recipe.runtime.parallel, given.device) as world:
+        return _execute(given, run, world, stop, quiet=quiet or not world.main, warn=warn)
+
+
+def _execute(
+    given: Plan,
+    run: str | os.PathLike[str] | None,
+    world: World,
+    stop: Stop,
+    *,
+    quiet: bool,
+    warn: Callable[[str], None],
+) -> Result:
+    recipe = given.recipe
     torch.manual_seed(recipe.seed)
-    module = from_source(given.source)
-    prepared = prepare(module, given.device, recipe.runtime.precision)
-    where = None if run is None else Path(run)
-    begins = Beginning() if where is None else beginning(where, resolved_text(given, where), recipe.epochs, warn)
-    if begins.again and where is not None:
-        folder = RunFolder.reopen(where)
-    else:
-        folder = RunFolder.create(where, name_of(report))
-    facts = describe(given, module)
+    module = from_source(given.source)  # the same on every process
+    prepared = prepare(module, given.device, recipe.runtime, world)
+    folder, begins = _folder(given, run, world, warn)
+    facts = describe(given, world)
     if begins.checkpoint is not None:
         facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)
     else:
         folder.rewind(0)
-    with stop_on_signals() as stop, restored_matmul():
-        try:
+    if world.rank:  # what is random in training differs between processes
+        torch.manual_seed(recipe.seed + world.rank)
+    try:
+        if world.main:
             write_text(folder.path / SPEC, resolved_text(given, folder.path))
             write_text(folder.path / SOURCE, given.source.text)
-            folder.write_facts(facts)
-            metrics = tuple(term.label for term in recipe.metrics)
-            steps = steps_per_epoch(recipe, given.data) * recipe.epochs
-            with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
-                trainer = Trainer(prepared, given.data, recipe, folder, shown, stop)
-                facts["results"] = {"criterion": trainer.criterion}
-                if begins.checkpoint is not None:
-                    trainer.resume(begins.checkpoint)
-                try:
-                    trainer.run()
-                finally:
-                    facts["results"] = _results(trainer)
-        except Exception as error:
-            with suppress(OSError):  # a full disk is what the error says, not what hides it
-                _close(folder, facts, "failed", str(error) or type(error).__name__)
-            raise _translated(error) from error
-        state = trainer.state
-        done = state.epoch == recipe.epochs
-        message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
-        _close(folder, facts, "done" if done else "interrupted", message)
+        folder.write_facts(facts)
+        metrics = tuple(term.label for term in recipe.metrics)
+        steps = steps_per_epoch(recipe, given.data) * recipe.epochs
+        with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
+            trainer = Trainer(prepared, given.data, recipe, folder, shown, stop, world)
+            facts["results"] = {"criterion": trainer.criterion}
+            if begins.checkpoint is not None:
+                trainer.resume(begins.checkpoint)
+            try:
+                trainer.run()
+            finally:
+                facts["results"] = _results(trainer)
+    except Exception as error:
+        with suppress(OSError):  # a full disk is what the error says, not what hides it
+            _close(folder, facts, "failed", str(error) or type(error).__name__)
+        raise _translated(error) from error
+    state = trainer.state
+    done = state.epoch == recipe.epochs
+    message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
+    _close(folder, facts, "done" if done else "interrupted", message)
+    world.barrier()
     results = facts["results"]
     status = "done" if done else "interrupted"
     best, best_epoch = results["best"], results["best_epoch"]
-    return Result(folder.path, status, trainer.criterion, best, best_epoch, state.history, 0 if done else stop.signal)
+    signal = 0 if done else stop.signal or SIGTERM  # asked of another process
+    return Result(folder.path, status, trainer.criterion, best, best_epoch, state.history, signal, world.main)
+
+
+def _folder(
+    given: Plan, run: str | os.PathLike[str] | None, world: World, warn: Callable[[str], None]
+) -> tuple[RunFolder, Beginning]:
+    """The run folder, and how the run begins there. The main process decides; what is wrong there is wrong for all."""
+    where = None if run is None else Path(run)
+    begins, problem = Beginning(), ""
+    folder: RunFolder | None = None
+    if world.main:
+        try:
+            if where is not None:
+                begins = beginning(where, resolved_text(given, where), given.recipe.epochs, warn)
+            if begins.again and where is not None:
+                folder = RunFolder.reopen(where)
+            else:
+                folder = RunFolder.create(where, name_of(given.report))
+        except RunError as error:
+            problem = str(error)
+    told = {
+        "problem": problem,
+        "path": str(folder.path.resolve()) if folder is not None else "",
+        "checkpoint": str(begins.checkpoint.path.resolve()) if begins.checkpoint is not None else "",
+        "step": begins.checkpoint.step if begins.checkpoint is not None else 0,
+    }
+    told = world.tell(told)
+    if told["problem"]:
+        raise RunError(told["problem"])
+    if folder is None:
+        folder = Bystander(Path(told["path"]))
+        if told["checkpoint"]:
+            begins = Beginning(again=True, checkpoint=Checkpoint(Path(told["checkpoint"]), told["step"]))
+    return folder, begins
 
 
 def _translated(error: Exception) -> Exception:
@@ -165,7 +213,8 @@ def _close(folder: RunFolder, facts: dict[str, Any], status: str, message: str) 
     folder.log("final", {"status": status, **facts.get("results", {})})
     folder.close()
     folder.write_facts(facts)
-    write_report(folder.path)
+    if not isinstance(folder, Bystander):
+        write_report(folder.path)
 
 
 def _results(trainer: Trainer) -> dict[str, Any]:
@@ -220,7 +269,7 @@ def name_of(report: Report) -> str:
     return report.name or Path(report.spec.file).stem
 
 
-def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
+def describe(given: Plan, world: World) -> dict[str, Any]:
     """run.json at the start of a run."""
     recipe, report = given.recipe, given.report
     elaboration = report.elaboration
@@ -234,6 +283,7 @@ def describe(given: Plan, module: nn.Module) -> dict[str, Any]:
         "overrides": given.overrides,
         "seed": recipe.seed,
         "device": str(given.device),
+        "processes": world.size,
         "parameters": report.parameters,
         "metrics": [term.label for term in recipe.metrics],
         "settings": settings(given),

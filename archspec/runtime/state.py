@@ -7,9 +7,17 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+from archspec.runtime.parallel.state import (
+    load_module_state,
+    load_optimizer_state,
+    module_state,
+    optimizer_state,
+)
+from archspec.runtime.world import World
 
 
 @dataclass(slots=True)
@@ -61,24 +69,26 @@ class TrainState:
     def lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def tree(self, device: torch.device) -> dict[str, Any]:
-        """All of it, and the random numbers to come, as plain data and tensors (which are not copied)."""
+    def tree(self, device: torch.device, world: World) -> dict[str, Any]:
+        """All of it, and the random numbers to come, as plain data and tensors (not copied). Every process must ask;
+        what lies in shards is whole in the main process's tree, and nowhere else."""
+        generators = {name: world.gather(state) for name, state in random_state(device).items()}
         plain = {name: getattr(self, name) for name in _PLAIN}
         sums = {name: [getattr(self, name).samples, getattr(self, name).loss] for name in ("running", "line")}
         return {
-            "module": dict(self.module.state_dict(keep_vars=True)),
-            "optimizer": self.optimizer.state_dict(),
+            "module": module_state(self.module, keep=world.main),
+            "optimizer": optimizer_state(self.module, self.optimizer, keep=world.main),
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "scaler": self.scaler.state_dict(),
             "counters": {**plain, "history": [dict(entry) for entry in self.history]},
             "sums": sums,
-            "random": random_state(device),
+            "random": [{name: states[rank] for name, states in generators.items()} for rank in range(world.size)],
         }
 
-    def restore(self, tree: dict[str, Any], device: torch.device) -> None:
+    def restore(self, tree: dict[str, Any], device: torch.device, world: World) -> None:
         """Become what `tree` gave. Raises KeyError, RuntimeError, ValueError for a tree of another model or recipe."""
-        self.module.load_state_dict(tree["module"])
-        self.optimizer.load_state_dict(tree["optimizer"])
+        load_module_state(self.module, tree["module"])
+        load_optimizer_state(self.module, self.optimizer, tree["optimizer"])
         self.schedule.last_epoch = tree["schedule"]["last_epoch"]
         self.schedule._step_count = self.schedule.last_epoch + 1
         self.schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
@@ -88,14 +98,16 @@ class TrainState:
         self.history = tree["counters"]["history"]
         for name, (samples, loss) in tree["sums"].items():
             setattr(self, name, Running(samples, loss))
-        restore_random(tree["random"], device)
+        if len(tree["random"]) == world.size:
+            restore_random(tree["random"][world.rank], device)
+        # Else there are more or fewer processes than before: what is random goes on with numbers of its own.
 
 
 _OBJECTS = {"module", "optimizer", "schedule", "scaler", "running", "line", "history"}
 _PLAIN = tuple(f.name for f in fields(TrainState) if f.name not in _OBJECTS)
 
 
-def random_state(device: torch.device) -> dict[str, Any]:
+def random_state(device: torch.device) -> dict[str, Tensor]:
     """PyTorch's generators of this process."""
     out = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
 from archspec.runtime.losses import Objective, total
 from archspec.runtime.nonfinite import NonFiniteError
 from archspec.runtime.state import TrainState
+from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared
 
 Batch = Mapping[str, Tensor]
@@ -23,22 +28,30 @@ class Stepper:
     other numbers.)
     """
 
-    def __init__(self, prepared: Prepared, objective: Objective, recipe: Recipe, state: TrainState) -> None:
+    def __init__(
+        self, prepared: Prepared, objective: Objective, recipe: Recipe, state: TrainState, world: World
+    ) -> None:
         self._prepared = prepared
         self._objective = objective
         self._state = state
+        self._world = world
+        self._replicas = world.degree("data")
         self._clip = recipe.clip_grad_norm
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
-        # Where looking costs no waiting, a bad loss is caught before it spoils the weights.
-        self._look = prepared.device.type == "cpu"
-        self._parameters = [p for p in prepared.module.parameters() if p.requires_grad]
+        # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
+        # alone must not stop: they see the loss of all after the step.)
+        self._look = prepared.device.type == "cpu" and world.size == 1
+        self._parameters = [p for p in prepared.bare.parameters() if p.requires_grad]
 
-    def __call__(self, batch: Batch) -> Tensor:
-        """The loss of the batch (mean over it, without gradient), after the update."""
+    def __call__(self, batch: Batch, *, counted: bool = True) -> Tensor:
+        """After the update, the loss without gradient: the mean over the batch, or this process's share of it.
+
+        `batch` is this process's part. One that is not `counted` takes part for the others' sake.
+        """
         state = self._state
         optimizer, scaler = state.optimizer, state.scaler
         optimizer.zero_grad(set_to_none=True)
-        loss = self._gradients(batch)
+        loss = self._gradients(batch, counted)
         if scaler.is_enabled():
             scaler.unscale_(optimizer)
         if self._clip is not None:
@@ -56,22 +69,37 @@ class Stepper:
         size = min(self._state.micro_batch_size or samples, samples)
         return (size + 1) // 2 if size > 1 else None
 
-    def _gradients(self, batch: Batch) -> Tensor:
+    def _gradients(self, batch: Batch, counted: bool) -> Tensor:
         """Backward through the batch, or through one part of it after another; the loss of the whole."""
-        size = self._state.micro_batch_size
-        whole = len(next(iter(batch.values())))
-        if size is None or size >= whole:
+        mine = len(next(iter(batch.values())))
+        size = self._state.micro_batch_size or mine
+        if self._replicas == 1 and size >= mine:
             loss = self._objective(self._outputs(batch), batch)
             self._backward(loss)
             return loss.detach()
         counts = self._objective.counts(batch)
+        if self._replicas > 1:
+            counts = self._world.sum(counts if counted else counts * 0)
         shares = []
-        for start in range(0, whole, size):
+        for start in range(0, mine, size):
             part = {name: tensor[start : start + size] for name, tensor in batch.items()}
-            share = self._objective.part(self._outputs(part), part, counts)
-            self._backward(share)
+            with self._unsynchronised(last=start + size >= mine):
+                share = self._objective.part(self._outputs(part), part, counts)
+                if not counted:
+                    share = share * 0
+                # The processes' gradients are averaged, and shares are to be added up.
+                self._backward(share * self._replicas if self._replicas > 1 else share)
             shares.append(share)
         return total(shares)
+
+    def _unsynchronised(self, *, last: bool) -> AbstractContextManager[Any]:
+        """Gradients are exchanged once a batch, with its last part."""
+        module = self._prepared.module
+        if isinstance(module, DistributedDataParallel):
+            return nullcontext() if last else module.no_sync()
+        if isinstance(module, FSDPModule):
+            module.set_requires_gradient_sync(last)
+        return nullcontext()
 
     def _outputs(self, batch: Batch) -> Tensor | Mapping[str, Tensor]:
         with self._prepared.precision:

@@ -15,6 +15,7 @@ from archspec.data import Batches, Data
 from archspec.recipe.model import Recipe
 from archspec.runtime.checkpoints.saver import Saver
 from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError
+from archspec.runtime.consensus import Consensus
 from archspec.runtime.evaluate import evaluate, to_device
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.keeper import Keeper
@@ -28,6 +29,7 @@ from archspec.runtime.run_folder import RunFolder
 from archspec.runtime.schedule import build_schedule
 from archspec.runtime.state import Running, TrainState, random_state, restore_random
 from archspec.runtime.step import Stepper
+from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared
 
 
@@ -43,9 +45,17 @@ class Trainer:
     """
 
     def __init__(
-        self, prepared: Prepared, data: Data, recipe: Recipe, folder: RunFolder, display: Display, stop: Stop
+        self,
+        prepared: Prepared,
+        data: Data,
+        recipe: Recipe,
+        folder: RunFolder,
+        display: Display,
+        stop: Stop,
+        world: World | None = None,
     ) -> None:
         self.prepared = prepared
+        self.world = world or World()
         self.data = data
         self.recipe = recipe
         self.folder = folder
@@ -60,20 +70,22 @@ class Trainer:
         self.samples_per_epoch = whole if recipe.batch is not None else len(data.train)
         self.total = self.per_epoch * recipe.epochs
         self.log_every = min(100, max(1, self.total // 50))
-        optimizer = build_optimizer(recipe.optimizer, prepared.module)
+        optimizer = build_optimizer(recipe.optimizer, prepared.bare)
         schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch)
         grad_scaler = scaler(recipe.runtime.precision, prepared.device)
-        self.state = TrainState(prepared.module, optimizer, schedule, grad_scaler)
+        self.state = TrainState(prepared.bare, optimizer, schedule, grad_scaler)
         self.state.micro_batch_size = recipe.runtime.micro_batch_size
         self.objective = Objective(recipe.losses, prepared.device)
-        self.stepper = Stepper(prepared, self.objective, recipe, self.state)
+        self.stepper = Stepper(prepared, self.objective, recipe, self.state, self.world)
         self.meters = build_meters(recipe.metrics, prepared.device)
-        self.keeper = Keeper(folder, prepared.module)
+        self.keeper = Keeper(folder, prepared.bare, main=self.world.main)
         self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
+        self.consensus = Consensus(self.world, prepared.device)
         # What "best" means: the first metric, or else the held-out loss.
         self.criterion = recipe.metrics[0].label if recipe.metrics else "loss"
         self._larger = bool(recipe.metrics) and recipe.metrics[0].metric.best == "max"
         self._pending: list[tuple[int, Tensor]] = []  # (samples, loss) of steps not read back yet
+        self._stopped = False
         self._recent: deque[tuple[int, float]] = deque(maxlen=20)  # what the display shows the mean of
         self._started = time.perf_counter()
 
@@ -84,7 +96,7 @@ class Trainer:
             if tree["samples"] != len(self.data.train):
                 had, have = tree["samples"], len(self.data.train)
                 raise TrainingError(f"the run had {had:,} training samples, and now there are {have:,}")
-            self.state.restore(tree["train"], self.prepared.device)
+            self.state.restore(tree["train"], self.prepared.device, self.world)
             self.folder.rewind(tree["metrics_bytes"])
         except (CheckpointError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise TrainingError(f"the checkpoint is not one of this model and recipe: {error}") from None
@@ -102,7 +114,7 @@ class Trainer:
         try:
             if state.step == 0:
                 self._checkpoint()  # a run that is killed can be taken up from its first moment on
-            while state.epoch < self.recipe.epochs and not self.stop.signal:
+            while state.epoch < self.recipe.epochs and not self._stopped:
                 if self._epoch():
                     self._finish_epoch()
         except Exception:
@@ -111,7 +123,7 @@ class Trainer:
         finally:
             state.seconds = time.perf_counter() - self._started
             self.saver.wait()
-        if self.stop.signal:
+        if self._stopped:
             self.keeper.stopped()
         self.keeper.flush()
         self._checkpoint()
@@ -129,13 +141,16 @@ class Trainer:
             state.epoch,
             shuffle=True,
             drop_last=recipe.batch is not None,
+            part=(self.world.index("data"), self.world.degree("data")),
         )
         batches.position = state.position
         self._pending = []
         self._recent.clear()
         start = time.perf_counter() - state.epoch_seconds
         for cpu_batch in batches:
-            loss = self._step(to_device(cpu_batch, device))
+            share = self._step(to_device(cpu_batch, device), counted=batches.counted)
+            due = self.world.main and self.saver.due(state.step + 1)
+            loss = self.consensus(share, stop=bool(stop.signal), save=due)
             count = batches.position - state.position
             state.position = batches.position
             state.step += 1
@@ -143,16 +158,17 @@ class Trainer:
             self._pending.append((count, loss))
             if state.step % self.log_every == 0:
                 self._log_step(start)
-            if display.due():
+            if display.due() and self.world.main:
                 self._read_back()
                 mean = sum(n * value for n, value in self._recent) / max(1, sum(n for n, _ in self._recent))
                 rate = state.position / (time.perf_counter() - start)
                 display.step(state.epoch + 1, state.step, mean, rate)
-            if self.saver.due(state.step):
+            if self.consensus.save:
                 self._read_back()
                 state.epoch_seconds = time.perf_counter() - start
                 self._checkpoint()
-            if stop.signal:
+            if self.consensus.stop:
+                self._stopped = True
                 self._read_back()
                 state.epoch_seconds = time.perf_counter() - start
                 return False
@@ -160,8 +176,10 @@ class Trainer:
         state.epoch_seconds = time.perf_counter() - start
         return True
 
-    def _step(self, batch: Mapping[str, Tensor]) -> Tensor:
+    def _step(self, batch: Mapping[str, Tensor], *, counted: bool) -> Tensor:
         """A step, in smaller parts where the device's memory is too small for it."""
+        if self.world.size > 1:  # the others have begun to exchange gradients: a step cannot be tried again
+            return self.stepper(batch, counted=counted)
         while True:
             before = random_state(self.prepared.device)
             try:
@@ -195,10 +213,12 @@ class Trainer:
         state.seconds = time.perf_counter() - self._started
         self.keeper.flush()
         tree = {
-            "train": state.tree(self.prepared.device),
+            "train": state.tree(self.prepared.device, self.world),
             "samples": len(self.data.train),
             "metrics_bytes": self.folder.position(),
         }
+        if not self.world.main:
+            return
         self.saver.save(state.step, tree, {BEST: self.keeper.best_path} if self.keeper.has_best else {})
 
     def _read_back(self) -> None:
@@ -232,8 +252,11 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         state = self.state
-        held_out = evaluate(self.prepared, self.objective, self.meters, self.data.holdout, self.recipe, self.stop)
+        # Several processes evaluate to the end: one must not leave the others alone.
+        stop = self.stop if self.world.size == 1 else None
+        held_out = evaluate(self.prepared, self.objective, self.meters, self.data.holdout, self.recipe, stop)
         if held_out is None:
+            self._stopped = True
             return
         state.epoch += 1
         entry: dict[str, Any] = {

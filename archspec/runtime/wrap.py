@@ -1,7 +1,7 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device, then precision. (Tensor parallel, activation checkpointing,
-compile and FSDP or DDP belong between the two, in this order.)
+The order is one decision, kept in one function: device, precision of single blocks, shards or replicas. (Tensor
+parallel, activation checkpointing and compile belong between the last two, in this order.)
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from archspec.recipe.runtime import Precision
-from archspec.runtime.precision import forward_context, keep_float32
+from archspec.recipe.runtime import Runtime
+from archspec.runtime.parallel.fsdp import fsdp
+from archspec.runtime.parallel.replicas import data_parallel, ddp
+from archspec.runtime.precision import HALF, forward_context, keep_float32
+from archspec.runtime.world import World
 
 
 class DeviceError(Exception):
@@ -21,9 +24,13 @@ class DeviceError(Exception):
 
 
 class Prepared(NamedTuple):
-    """A module ready to run: call it and the loss inside `precision`, backward and the step outside."""
+    """A module ready to run: call it inside `precision`; the loss, backward and the step outside.
+
+    `bare` is the module whose state dict has the spec's names; `module` may be a wrapper around it.
+    """
 
     module: nn.Module
+    bare: nn.Module
     device: torch.device
     precision: AbstractContextManager[Any]
 
@@ -46,12 +53,21 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def prepare(module: nn.Module, device: torch.device, precision: Precision) -> Prepared:
-    """Move the module to the device and fix the precision. Raises PrecisionError."""
+def prepare(module: nn.Module, device: torch.device, runtime: Runtime, world: World | None = None) -> Prepared:
+    """Move the module to the device and put around it what `runtime` asks for. Raises PrecisionError."""
+    world = world or World()
+    precision, parallel = runtime.precision, runtime.parallel
     module = module.to(device)
-    if precision.default in ("bf16", "fp16"):
+    if precision.default in HALF:
         keep_float32(module, precision.float32, device)
-    return Prepared(module, device, forward_context(precision, device))
+    outer = module
+    if parallel.data == "fsdp":
+        outer = fsdp(module, world)
+    elif parallel.data == "ddp":
+        outer = ddp(module, world, device)
+    elif parallel.data == "data_parallel":
+        outer = data_parallel(module)
+    return Prepared(outer, module, device, forward_context(precision, device))
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

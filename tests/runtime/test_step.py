@@ -97,7 +97,7 @@ def run(path: Path, runtime: Runtime, module: nn.Module | None = None) -> Traine
     plain = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
     given = recipe(epochs=1, runtime=runtime, optimizer=("sgd", {"lr": 0.1, "momentum": 0.9}))
     folder = RunFolder.create(path, "net")
-    trainer = Trainer(prepare(module or plain, CPU, runtime.precision), digits(), given, folder, Display(), Stop())
+    trainer = Trainer(prepare(module or plain, CPU, runtime), digits(), given, folder, Display(), Stop())
     try:
         trainer.run()
     finally:
@@ -172,7 +172,7 @@ def test_blocks_kept_in_float32() -> None:
             return out
 
     module = nn.Sequential(nn.Linear(4, 4), Inner(), nn.Linear(4, 4))
-    prepared = prepare(module, CPU, Precision.parse({"default": "bf16", "float32": ["Inner"]}))
+    prepared = prepare(module, CPU, Runtime(precision=Precision.parse({"default": "bf16", "float32": ["Inner"]})))
     with prepared.precision:
         assert prepared.module(torch.randn(2, 4)).dtype == torch.bfloat16
     assert seen["inner"] == torch.float32

@@ -35,7 +35,7 @@ def train(
 ) -> TrainState:
     folder = RunFolder.create(path, "net")
     torch.manual_seed(given.seed)
-    prepared = prepare(module or net(), CPU, given.runtime.precision)
+    prepared = prepare(module or net(), CPU, given.runtime)
     torch.manual_seed(given.seed)
     trainer = Trainer(prepared, data or digits(), given, folder, Display(), stop or Stop())
     try:

@@ -1,0 +1,31 @@
+"""Parameters, gradients and optimizer state in shards over the data axis (`fully_shard`), a unit a block."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+
+from archspec.runtime.world import World
+
+
+def fsdp(module: nn.Module, world: World) -> nn.Module:
+    """Shard in place: every turn of a repeat is a unit, gathered while it runs, and the rest is one more."""
+    if world.mesh is None:
+        return module
+    mesh = world.mesh["data"]
+    for unit in units(module):
+        fully_shard(unit, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+    return module
+
+
+def units(module: nn.Module) -> list[nn.Module]:
+    """The outermost modules of a list that have several modules in them: the turns of a repeated block."""
+    found: list[nn.Module] = []
+    for child in module.children():
+        turns = list(child.children()) if isinstance(child, (nn.ModuleList, nn.Sequential)) else []
+        if len(turns) > 1 and all(any(True for _ in turn.children()) for turn in turns):
+            found += turns
+        else:
+            found += units(child)
+    return found

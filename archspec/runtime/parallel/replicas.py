@@ -1,0 +1,28 @@
+"""The whole model on every device, each with a part of the batch: `data_parallel` (one process) and `ddp`."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+from archspec.runtime.world import World
+
+
+def data_parallel(module: nn.Module) -> nn.Module:
+    """All GPUs of this process, a part of the batch each; the module itself where there is at most one GPU."""
+    return DataParallel(module) if torch.cuda.device_count() > 1 else module
+
+
+def ddp(module: nn.Module, world: World, device: torch.device) -> nn.Module:
+    """The gradients are averaged over the data axis while backward runs. Buffers stay each process's own, as a batch
+    norm's statistics of the first would else win over the others'."""
+    if world.mesh is None or not any(p.requires_grad for p in module.parameters()):
+        return module
+    ids = [device.index] if device.type == "cuda" else None
+    return DistributedDataParallel(
+        module,
+        device_ids=ids,
+        process_group=world.mesh.get_group("data"),
+        gradient_as_bucket_view=True,
+    )

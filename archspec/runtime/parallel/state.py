@@ -1,0 +1,105 @@
+"""State that may lie in shards over several processes, as one process would have it, and back.
+
+Everything is by the parameters' names, so that state saved by one number of processes is loaded by any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim import Optimizer
+
+
+def whole(value: Any, *, keep: bool = True) -> Any:
+    """The value, or where it is a shard the whole tensor (every process must ask); None for it unless `keep`."""
+    if not isinstance(value, DTensor):
+        return value
+    full = value.full_tensor()
+    return full.detach() if keep else None
+
+
+def put(target: Tensor, value: Tensor) -> None:
+    """Copy a whole tensor into one that may be a shard. Raises RuntimeError where their shapes differ."""
+    if target.shape != value.shape:
+        raise RuntimeError(f"a tensor of shape {list(value.shape)} where the model has {list(target.shape)}")
+    with torch.no_grad():
+        target.copy_(_like(target, value))
+
+
+def _like(target: Tensor, value: Tensor) -> Tensor:
+    if not isinstance(target, DTensor):
+        return value
+    # Every process has the whole already: nothing is sent.
+    return distribute_tensor(value.to(target.device), target.device_mesh, target.placements, src_data_rank=None)
+
+
+def module_state(module: nn.Module, *, keep: bool = True) -> dict[str, Tensor]:
+    """The whole `state_dict()`; tied tensors are one. With `keep` false a process only takes part in gathering it."""
+    gathered: dict[int, Tensor] = {}
+    for tensor in module.state_dict(keep_vars=True).values():
+        if id(tensor) not in gathered:
+            gathered[id(tensor)] = whole(tensor, keep=keep)
+    if not keep:
+        return {}
+    return {name: gathered[id(tensor)] for name, tensor in module.state_dict(keep_vars=True).items()}
+
+
+def load_module_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """The reverse. Raises RuntimeError for a state of another model."""
+    own = module.state_dict(keep_vars=True)
+    if own.keys() != state.keys():
+        first = next(iter(sorted(own.keys() ^ state.keys())))
+        raise RuntimeError(f"`{first}` is in one of the model and the checkpoint only")
+    for name, tensor in own.items():
+        put(tensor, state[name])
+
+
+def optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool = True) -> dict[str, Any]:
+    """`optimizer.state_dict()` with parameters by name instead of number."""
+    names = _names(module)
+    groups = [
+        {**{k: v for k, v in group.items() if k != "params"}, "params": [names[id(p)] for p in group["params"]]}
+        for group in optimizer.param_groups
+    ]
+    state = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            entry = optimizer.state.get(parameter)
+            if entry:
+                gathered = {key: whole(value, keep=keep) for key, value in entry.items()}
+                if keep:
+                    state[names[id(parameter)]] = gathered
+    return {"state": state, "param_groups": groups}
+
+
+def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+    """The reverse. Raises RuntimeError for the state of another optimizer or model."""
+    parameters = dict(module.named_parameters())
+    names = _names(module)
+    number = 0
+    state: dict[int, Any] = {}
+    groups = []
+    if len(saved["param_groups"]) != len(optimizer.param_groups):
+        raise RuntimeError("the optimizer had other groups of parameters")
+    for group, before in zip(optimizer.param_groups, saved["param_groups"], strict=True):
+        own = [names[id(p)] for p in group["params"]]
+        if own != list(before["params"]):
+            raise RuntimeError("the optimizer had other parameters")
+        for name in own:
+            if (entry := saved["state"].get(name)) is not None:
+                target = parameters[name]
+                state[number] = {
+                    key: _like(target, value) if isinstance(value, Tensor) and value.shape == target.shape else value
+                    for key, value in entry.items()
+                }
+            number += 1
+        groups.append({**before, "params": list(range(number - len(own), number))})
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _names(module: nn.Module) -> dict[int, str]:
+    return {id(parameter): name for name, parameter in module.named_parameters()}

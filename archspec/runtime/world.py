@@ -1,0 +1,159 @@
+"""The processes of a run and how they talk. A run of one process is a world of one, in which talking costs nothing.
+
+Processes are started by torchrun (`torchrun --nproc-per-node 4 -m archspec train SPEC`), which tells each its place by
+environment variables; archspec starts none itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+
+from archspec.recipe.runtime import Parallel
+
+AXES = ("pipeline", "data", "context", "tensor")  # the outermost first: what talks most stands closest together
+
+
+class WorldError(Exception):
+    """Processes that cannot run this recipe together."""
+
+
+class World:
+    """This process among those of the run. `mesh` has the axes of AXES; it is None in a world of one."""
+
+    def __init__(self, rank: int = 0, size: int = 1, mesh: DeviceMesh | None = None) -> None:
+        self.rank = rank
+        self.size = size
+        self.mesh = mesh
+
+    @property
+    def main(self) -> bool:
+        """Does this process speak for the run (prints, writes the folder)?"""
+        return self.rank == 0
+
+    def degree(self, axis: str) -> int:
+        """How many processes stand along an axis of the mesh."""
+        return 1 if self.mesh is None else self.mesh.size(AXES.index(axis))
+
+    def index(self, axis: str) -> int:
+        """This process's place along an axis."""
+        return 0 if self.mesh is None else self.mesh.get_local_rank(axis)
+
+    def sum(self, tensor: Tensor, axis: str = "data") -> Tensor:
+        """The sum over the processes along an axis, in place."""
+        if self.mesh is not None and self.degree(axis) > 1:
+            dist.all_reduce(tensor, group=self.mesh.get_group(axis))
+        return tensor
+
+    def sum_all(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes, in place."""
+        if self.size > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def tell(self, value: Any) -> Any:
+        """The main process's value, which is JSON data, on every process."""
+        if self.size == 1:
+            return value
+        data = torch.tensor(list(json.dumps(value).encode()) if self.main else [], dtype=torch.uint8)
+        length = torch.tensor([len(data)])
+        dist.broadcast(length, 0, group=_cpu_group())
+        if not self.main:
+            data = torch.empty(int(length), dtype=torch.uint8)
+        dist.broadcast(data, 0, group=_cpu_group())
+        return json.loads(bytes(data.tolist()))
+
+    def gather(self, tensor: Tensor) -> list[Tensor]:
+        """Every process's tensor (on the processor, of one shape), in order of rank."""
+        if self.size == 1:
+            return [tensor]
+        out = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(out, tensor, group=_cpu_group())
+        return out
+
+    def barrier(self) -> None:
+        """Until every process is here."""
+        if self.size > 1:
+            dist.barrier(group=_cpu_group())
+
+
+_groups: list[Any] = []
+
+
+def _cpu_group() -> Any:
+    """A group of all processes for tensors on the processor, whatever the main backend."""
+    if not _groups:
+        _groups.append(dist.group.WORLD if dist.get_backend() == "gloo" else dist.new_group(backend="gloo"))
+    return _groups[0]
+
+
+def launched() -> int:
+    """How many processes torchrun has started; 1 without it. Raises WorldError for variables that are no numbers."""
+    try:
+        return int(os.environ.get("WORLD_SIZE", "1"))
+    except ValueError:
+        raise WorldError("WORLD_SIZE is no number; torchrun sets it") from None
+
+
+def degrees(parallel: Parallel, size: int) -> dict[str, int]:
+    """Processes along each axis. Raises WorldError where `size` processes cannot be laid out so."""
+    inner = {axis: getattr(parallel, axis) for axis in AXES if axis != "data"}
+    product = 1
+    for degree in inner.values():
+        product *= degree
+    if size % product:
+        words = " x ".join(f"{axis} {degree}" for axis, degree in inner.items() if degree > 1)
+        need = f"a multiple of {product} processes" if parallel.data in ("ddp", "fsdp") else f"{product} processes"
+        raise WorldError(
+            f"`parallel` ({words}) needs {need}, and there {'is' if size == 1 else 'are'} {size}: "
+            f"torchrun --nproc-per-node {product} -m archspec train …"
+        )
+    data = size // product
+    if data > 1 and parallel.data not in ("ddp", "fsdp"):
+        raise WorldError(
+            f"there are {size} processes, and `runtime.parallel` says for {product} only: "
+            "say `runtime: {parallel: ddp}`, or fsdp"
+        )
+    return {"data": data, **inner}
+
+
+def local_device(name: str) -> str:
+    """The device of this process where the spec says `auto` or `cuda`: a GPU each."""
+    local = os.environ.get("LOCAL_RANK", "")
+    if launched() > 1 and local.isdecimal() and name in ("auto", "cuda") and torch.cuda.is_available():
+        return f"cuda:{local}"
+    return name
+
+
+@contextmanager
+def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
+    """The world of this run, left again at the end. Raises WorldError."""
+    size = launched()
+    lengths = degrees(parallel, size)
+    if size == 1:
+        yield World()
+        return
+    mine = not dist.is_initialized()
+    if mine:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        try:
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
+        except (ValueError, RuntimeError) as error:
+            raise WorldError(f"the processes cannot meet: {error}") from None
+    try:
+        mesh = init_device_mesh(device.type, tuple(lengths[axis] for axis in AXES), mesh_dim_names=AXES)
+        yield World(dist.get_rank(), size, mesh)
+    finally:
+        if mine:
+            _groups.clear()
+            dist.destroy_process_group()

@@ -1,0 +1,114 @@
+"""Several real processes against one: the same losses and weights on the same global batches."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from runtime_process import archspec, environment
+
+from archspec.runtime.run_folder import read_metrics
+
+SPEC = """\
+archspec: 1
+inputs: {{image: "float32[B, 1, 8, 8]"}}
+blocks:
+  Layer:
+    layers:
+      - residual: [{{layer_norm: {{}}}}, {{linear: 48}}, gelu, {{linear: 32}}]
+layers:
+  - flatten
+  - {{to: {dtype}}}
+  - {{name: stem, linear: 32}}
+  - {{name: layers, repeat: 3, Layer: {{}}}}
+  - {{name: head, linear: 10}}
+outputs: {{logits: head}}
+train:
+  data: digits
+  loss: {{cross_entropy: {{weight: [1, 2, 1, 1, 0.5, 1, 1, 3, 1, 1]}}}}
+  metrics: [accuracy]
+  optimizer: {{adamw: {{lr: 3e-3}}}}
+  schedule: {{cosine: {{warmup: 0.1}}}}
+  clip_grad_norm: 1.0
+  epochs: 2
+  batch_size: 61
+"""
+
+
+def torchrun(count: int, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`torchrun --nproc-per-node COUNT -m archspec …` to its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--master-port", str(port),
+        "-m", "archspec", *args,
+    ]  # fmt: skip
+    return subprocess.run(
+        command, cwd=cwd, env=environment(), capture_output=True, encoding="utf-8", timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone")
+    for dtype in ("float32", "float64"):
+        (folder / f"{dtype}.yaml").write_text(SPEC.format(dtype=dtype))
+        done = archspec("train", f"{dtype}.yaml", "--run", dtype, "--quiet", cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def compare(run: Path, single: Path, tolerance: float) -> None:
+    epochs = [[line for line in read_metrics(path) if line["kind"] == "epoch"] for path in (run, single)]
+    for one, other in zip(*epochs, strict=True):
+        for key in ("train_loss", "loss", "accuracy"):
+            assert one[key] == pytest.approx(other[key], rel=max(tolerance, 1e-7)), key
+    ours, theirs = (safetensors.torch.load_file(path / "last.safetensors") for path in (run, single))
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 2e-5)])
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [("ddp", 2), ("fsdp", 2), *(pytest.param(kind, 4, marks=pytest.mark.slow) for kind in ("ddp", "fsdp"))],
+)
+def test_the_same_as_one_process(
+    tmp_path: Path, alone: Path, kind: str, count: int, dtype: str, tolerance: float
+) -> None:
+    args = ("train", str(alone / f"{dtype}.yaml"), "--set", f"runtime.parallel={kind}")
+    done = torchrun(count, *args, "--set", "runtime.micro_batch_size=9", "-o", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("epoch 2/2") == 1 and done.stdout.count("best accuracy") == 1
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["processes"] == count
+    compare(tmp_path / "r", alone / dtype, tolerance)
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_saved_by_two_gone_on_by_one(tmp_path: Path, alone: Path, kind: str) -> None:
+    args = ("train", str(alone / "float64.yaml"), "--set", f"runtime.parallel={kind}", "-o", "r", "--quiet")
+    half = ("--set", "train.schedule=constant")
+    done = torchrun(2, *args, *half, "--epochs", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    done = archspec(*args, *half, "--epochs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = archspec("train", str(alone / "float64.yaml"), *half, "--run", "whole", "--quiet", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    compare(tmp_path / "r", tmp_path / "whole", 1e-9)
+
+
+def test_processes_that_do_not_fit(tmp_path: Path, alone: Path) -> None:
+    spec = str(alone / "float32.yaml")
+    done = archspec("train", spec, "--set", "runtime.parallel={tensor: 2}", cwd=tmp_path)
+    assert done.returncode == 2 and "needs 2 processes" in done.stderr and "torchrun" in done.stderr
+    done = torchrun(2, "train", spec, cwd=tmp_path)
+    assert done.returncode != 0 and "runtime: {parallel: ddp}" in done.stderr
+    assert not list(tmp_path.iterdir())
