@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.cost.rows import Row, rows
-from archspec.cost.totals import Costs
+from archspec.cost.totals import Costs, Counted
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
 from archspec.dims import Constraints, Facts, Size
@@ -18,6 +18,7 @@ from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
 from archspec.graph.overrides import override_source
+from archspec.graph.typetext import symbols_of
 from archspec.lint.ignores import without_ignored
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # `check` runs without these
     import networkx as nx
 
     from archspec.codegen.emit import Source
+    from archspec.cost.budget import Budget
     from archspec.recipe.model import Recipe
 
 
@@ -55,7 +57,7 @@ class Report:
     `constraints` holds the same for further questions.
     `assembled`: the whole spec as one tree, where it is made of several files.
     `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
-    None where the formula has too many terms to be of use.
+    None where the formula has too many terms to be of use. `counted`: FLOPs at the sizes that a budget names.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -73,6 +75,7 @@ class Report:
         self.constraints = Constraints()
         self.parameters = 0
         self.flops: Size | None = 0
+        self.counted = Counted()
         self.costs = Costs()
 
     @property
@@ -112,11 +115,15 @@ def load(source: str | os.PathLike[str] | Spec) -> Spec:
 
 
 def check(
-    source: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None, selection: Selection = DEFAULT
+    source: str | os.PathLike[str] | Spec,
+    params: dict[str, Any] | None = None,
+    selection: Selection = DEFAULT,
+    budget: Budget | None = None,
 ) -> Report:
     """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override.
 
     `selection` says which warnings are given; those that a comment of the spec says are meant never are.
+    `budget`: what the model may cost; it counts more than the spec's own.
 
     Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
     Raises OSError where the file cannot be read.
@@ -125,7 +132,7 @@ def check(
     report = Report(spec)
     found = Diagnostics()
     with _collector_paused():
-        _stages(spec, params or {}, found, report)
+        _stages(spec, params or {}, budget, found, report)
     report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
     return report
 
@@ -143,7 +150,7 @@ def _collector_paused() -> Iterator[None]:
         gc.enable()
 
 
-def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Report) -> None:
+def _stages(spec: Spec, params: dict[str, Any], budget: Budget | None, found: Diagnostics, report: Report) -> None:
     report.sources[spec.file] = spec.text if isinstance(spec.text, str) else spec.text.decode("utf-8", "replace")
     if params:
         report.sources[OVERRIDES] = override_source(params)
@@ -178,6 +185,24 @@ def _stages(spec: Spec, params: dict[str, Any], found: Diagnostics, report: Repo
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
         report.parameters, report.flops = total.parameters, total.flops
+    if budget is not None or "budget" in root:
+        _budget(report, budget, found)
+
+
+def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:
+    """Hold the model against what it may cost, as `given` and by its own `budget`."""
+    from archspec.cost.budget import Budget, read_budget
+    from archspec.cost.hold import hold
+
+    elaboration, typed = report.elaboration, report.typed
+    assert elaboration is not None
+    assert typed is not None
+    given = given or Budget()
+    report.sources.update(given.sources)
+    names = symbols_of(elaboration.input_types)
+    budget = given.over(read_budget(elaboration.root.get("budget"), names, elaboration.env, found))
+    if not found.has_errors and typed.complete:
+        report.counted = hold(budget, typed, report.costs, report.constraints, found)
 
 
 def _data_file(root: Mapping) -> str:

@@ -6,12 +6,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from archspec.cli.budgets import add_budget, budget, refuse_unknown
 from archspec.cli.findings import Findings, add_findings
 from archspec.cli.output import Styles, add_color, write_error
 from archspec.cli.publish import TEXT, add_format, publish, refuse_output
 from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
 
 if TYPE_CHECKING:
+    from archspec.cost.budget import Budget
     from archspec.diagnostics.model import Diagnostic
     from archspec.diagnostics.outcome import Model, Outcome
     from archspec.pipeline import Report
@@ -31,23 +33,26 @@ def add_parser(commands: Any) -> None:
     add_format(parser)
     add_color(parser)
     add_findings(parser)
+    add_budget(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     params = overrides(args.set)
+    limits = budget(args)
     findings = Findings.of(args)
     names = expand(args.specs)
     if args.output is not None:
         names = refuse_output(args.output, list(names))
     outcomes: list[Outcome] = []
     for name in names:
-        outcome = check_one(name, params, findings)
+        outcome = check_one(name, params, findings, limits)
         outcomes.append(outcome)
         if not outcome.checked:
             write_error("AS107", outcome.diagnostics[0].message)
         elif args.format == TEXT and args.output is None:
             say(outcome, args)
+    refuse_unknown(args.at, outcomes)
     publish(outcomes, args)
     findings.finish(args.quiet)
     if args.output is not None:  # the file comes first: standard output may be a pipe that nobody reads any more
@@ -81,7 +86,7 @@ def exit_code(outcomes: list[Outcome], strict: bool) -> int:
     return int(any(outcome.errors or (strict and outcome.warnings) for outcome in outcomes))
 
 
-def check_one(name: str, params: dict[str, Any], findings: Findings) -> Outcome:
+def check_one(name: str, params: dict[str, Any], findings: Findings, limits: Budget | None = None) -> Outcome:
     """Check the spec of a name that `expand` gave; of what is found, `findings` says what counts."""
     from archspec import pipeline
     from archspec.diagnostics.model import Diagnostic, Span
@@ -92,7 +97,7 @@ def check_one(name: str, params: dict[str, Any], findings: Findings) -> Outcome:
     except OSError as wrong:
         failure = Diagnostic("AS107", cannot_read(name, wrong), Span(name, 1, 1, 1, 1))
         return Outcome(name, (failure,), checked=False)
-    report = pipeline.check(spec, params, findings.selection)
+    report = pipeline.check(spec, params, findings.selection, limits)
     return outcome_of(report, findings.kept(report))
 
 
@@ -116,9 +121,10 @@ def model_of(report: Report) -> Model:
     return Model(
         report.name,
         report.parameters,
-        flops if isinstance(flops, int) else None,
+        flops if isinstance(flops, int) else report.counted.flops,
         None if flops is None else str(flops),
         tensors(report.inputs),
         tensors(report.outputs),
         tuple(report.requirements),
+        dict(report.counted.sizes),
     )

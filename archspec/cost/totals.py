@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from archspec.dims import Size, TooComplex
-from archspec.ops.base import Op
+from archspec.ops.base import Op, State
+from archspec.ops.tensor import ITEMSIZE
 from archspec.shapes.state import states
 from archspec.shapes.typed import Typed, TypedNode
 
@@ -17,15 +18,35 @@ Types = tuple[Any, ...]
 class Cost(NamedTuple):
     """`parameters`: elements, shared ones once. `buffers`: elements of persistent ones. `flops`: one forward pass.
 
-    `flops` is None where its formula has more terms than are of use.
+    `flops` is None where its formula has more terms than are of use. `param_bytes`: memory of the parameters in their
+    own dtypes; `state_bytes`: of parameters and persistent buffers, which is what a file of weights holds.
     """
 
     parameters: int = 0
     buffers: int = 0
     flops: Size | None = 0
+    param_bytes: int = 0
+    state_bytes: int = 0
 
     def plus(self, other: Cost) -> Cost:
-        return Cost(self.parameters + other.parameters, self.buffers + other.buffers, _sum(self.flops, other.flops))
+        return Cost(
+            self.parameters + other.parameters,
+            self.buffers + other.buffers,
+            _sum(self.flops, other.flops),
+            self.param_bytes + other.param_bytes,
+            self.state_bytes + other.state_bytes,
+        )
+
+    def without_state(self) -> Cost:
+        """What calling the same modules again adds."""
+        return Cost(flops=self.flops)
+
+
+class Counted(NamedTuple):
+    """FLOPs at sizes, {symbol: value}; `flops` is None where they are not known."""
+
+    sizes: Mapping[str, int] = {}
+    flops: int | None = None
 
 
 class Costs:
@@ -48,7 +69,7 @@ class Costs:
         total = Cost()
         for callee, inputs, outputs in each_call(done):
             total = total.plus(self.of_call(done, callee, inputs, outputs))
-        return total._replace(parameters=0, buffers=0) if done.node.shared is not None else total
+        return total.without_state() if done.node.shared is not None else total
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
         """Of one turn, tied parameters left out."""
@@ -58,8 +79,13 @@ class Costs:
                 inner = inner._replace(flops=_times(done.steps, inner.flops))
             if not done.node.tie:
                 return inner
-            tied = sum(math.prod(s.shape) for path, s in states(callee) if s.parameter and path in done.node.tie)
-            return inner._replace(parameters=inner.parameters - tied)
+            tied = [s for path, s in states(callee) if s.parameter and path in done.node.tie]
+            size = sum(map(_bytes, tied))
+            return inner._replace(
+                parameters=inner.parameters - sum(math.prod(s.shape) for s in tied),
+                param_bytes=inner.param_bytes - size,
+                state_bytes=inner.state_bytes - size,
+            )
         if done.node.tie:
             return _cost(callee, inputs, outputs, done.node.tie)
         known = callee.known.get(inputs)
@@ -72,17 +98,23 @@ class Costs:
 
 
 def _cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
-    parameters = buffers = 0
+    parameters = buffers = param_bytes = buffer_bytes = 0
     for state in op.state(*inputs):
-        if state.parameter:
-            parameters += 0 if state.name in tied else math.prod(state.shape)
-        elif state.persistent:
+        if state.parameter and state.name not in tied:
+            parameters += math.prod(state.shape)
+            param_bytes += _bytes(state)
+        elif state.persistent and not state.parameter:
             buffers += math.prod(state.shape)
+            buffer_bytes += _bytes(state)
     try:
         flops: Size | None = op.flops(inputs, outputs)
     except TooComplex:
         flops = None
-    return Cost(parameters, buffers, flops)
+    return Cost(parameters, buffers, flops, param_bytes, param_bytes + buffer_bytes)
+
+
+def _bytes(state: State) -> int:
+    return math.prod(state.shape) * ITEMSIZE[state.dtype]
 
 
 def _sum(a: Size | None, b: Size | None) -> Size | None:

@@ -17,6 +17,7 @@ FAMILIES = {
     "3": ("shapes",),
     "4": ("unused",),
     "5": ("training",),
+    "6": ("budget",),
     "9": ("tool",),
 }
 TITLES = {
@@ -25,6 +26,7 @@ TITLES = {
     "3": "Sizes and dtypes",
     "4": "Warnings about the architecture",
     "5": "Training",
+    "6": "Budgets",
     "9": "The command",
 }
 MODEL = "model.yaml"  # what the spec of an example is called

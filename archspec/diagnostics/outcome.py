@@ -20,7 +20,8 @@ class Model(NamedTuple):
     """The facts of a spec without errors.
 
     `parameters`: elements, shared ones once. `flops`: of one forward pass (a multiply-add is 2), where all sizes are
-    known; `flops_formula`: the same in the symbols of the inputs, None where it has too many terms to be of use.
+    known, by themselves or by `sizes`, {symbol: value}; `flops_formula`: the same in the symbols of the inputs, None
+    where it has too many terms to be of use.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Model(NamedTuple):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     requirements: tuple[str, ...]
+    sizes: Mapping[str, int] = {}
 
 
 class Outcome(NamedTuple):

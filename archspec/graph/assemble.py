@@ -16,7 +16,20 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, VERSION
 
 KEYS = ("extends", "include", "replace")
-_ORDER = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "train", "runtime")
+_ORDER = (
+    "archspec",
+    "name",
+    "doc",
+    "params",
+    "inputs",
+    "symbols",
+    "blocks",
+    "layers",
+    "outputs",
+    "budget",
+    "train",
+    "runtime",
+)
 
 
 class Assembled(NamedTuple):

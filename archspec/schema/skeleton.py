@@ -16,8 +16,8 @@ NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
 # With `extends`: merged key by key, where what the spec itself says replaces. null removes, save in `params`, where it
 # is a default.
-MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "train", "runtime")
-REMOVABLE = ("doc", "symbols", "blocks", "outputs", "train", "runtime")
+MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "train", "runtime")
+REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "train", "runtime")
 FILE = r"^[^$\\]+\.ya?ml$"
 
 
@@ -92,6 +92,7 @@ def spec(items: Schema, train: Schema, runtime: Schema, replacement: Schema) -> 
                 "minProperties": 1,
                 "minItems": 1,
             },
+            "budget": budget(),
             "train": train,
             "runtime": runtime,
         },
@@ -152,6 +153,38 @@ def promise() -> Schema:
             "min": {**number, "description": "The least value."},
             "max": {**number, "description": "The greatest value."},
             "multiple_of": {**number, "description": "What divides it."},
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+
+
+def budget() -> Schema:
+    def amount(title: str, description: str) -> Schema:
+        return {"title": title, "description": description, "type": ["number", "string"], "minimum": 0}
+
+    return {
+        "title": "a mapping of `params`, `flops`, `param_bytes`, `state_bytes` and `at`",
+        "description": "What the model may cost at most.",
+        "type": "object",
+        "properties": {
+            "params": amount("a number such as 5M", "The most parameters, shared ones counted once."),
+            "flops": amount(
+                "a number such as 2G", "The most FLOPs of one forward pass (a multiply-add is 2), at the sizes of `at`."
+            ),
+            "param_bytes": amount("a size such as 20MB", "The most bytes that the parameters take."),
+            "state_bytes": amount("a size such as 20MB", "The most bytes of parameters and buffers: of a weight file."),
+            "at": {
+                "title": "a mapping of sizes to numbers",
+                "description": "Numbers for the symbols of the inputs: `{H: 224, W: 224}`. B is 1 if left out.",
+                "type": "object",
+                "additionalProperties": {
+                    "title": "a positive integer",
+                    "type": ["integer", "string"],
+                    "minimum": 1,
+                    "pattern": r"\$",
+                },
+            },
         },
         "additionalProperties": False,
         "minProperties": 1,

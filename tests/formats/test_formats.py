@@ -112,6 +112,7 @@ def test_json(outcomes: list[Outcome]) -> None:
             "parameters": 8 * 10 + 10,
             "flops": None,
             "flops_formula": "160*B",  # a multiply-add is 2
+            "sizes": {},
             "inputs": [{"name": "x", "dtype": "float32", "shape": ["B", 8]}],
             "outputs": [{"name": "output", "dtype": "float32", "shape": ["B", 10]}],
             "requirements": [],

@@ -49,6 +49,7 @@ def _model(model: Model) -> dict[str, Any]:
         "parameters": model.parameters,
         "flops": model.flops,
         "flops_formula": model.flops_formula,
+        "sizes": dict(model.sizes),
         "inputs": [_tensor(tensor) for tensor in model.inputs],
         "outputs": [_tensor(tensor) for tensor in model.outputs],
         "requirements": list(model.requirements),

@@ -68,6 +68,11 @@ def _model() -> Schema:
                 "description": "The same in the symbols of the inputs; null where it is too long to be of use.",
                 "type": ["string", "null"],
             },
+            "sizes": {
+                "description": "Sizes of a budget at which `flops` are counted, by symbol.",
+                "type": "object",
+                "additionalProperties": {"type": "integer", "minimum": 1},
+            },
             "inputs": {"type": "array", "items": {"$ref": "#/definitions/tensor"}},
             "outputs": {"type": "array", "items": {"$ref": "#/definitions/tensor"}},
             "requirements": {

@@ -29,6 +29,9 @@ def clean(name: str, model: Model, color: bool = False) -> str:
     ok = "\x1b[32mok\x1b[0m" if color else "ok"
     signature = f"{_tensors(model.inputs)} → {_tensors(model.outputs)}"
     parts = [f"{_printable(name)}: {ok}", f"{model.parameters:,} parameters", signature]
+    if model.flops is not None and model.sizes:
+        sizes = ", ".join(f"{name} = {value}" for name, value in model.sizes.items())
+        parts.insert(2, f"{model.flops:,} FLOPs at {sizes}")
     if model.requirements:
         parts.append(f"requires {', '.join(model.requirements)}")
     return "  ".join(parts)
