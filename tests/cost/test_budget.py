@@ -267,3 +267,16 @@ def test_sizes_that_only_some_specs_have(capsys: pytest.CaptureFixture[str]) -> 
     code, _, err = run(capsys, *both, "--at", "H=64,W=64,TT=16")
     assert code == 2
     assert "help: sizes: B, H, T, W" in err
+
+
+def test_flops_of_a_scan_at_sizes() -> None:
+    """As often as there are steps: for each of T a product of [B, 8 + 4] with [12, 4]."""
+    report = pipeline.check(
+        'archspec: 1\nname: s\ninputs: {x: "float32[B, T, 8]"}\nbudget: {flops: 900, at: {T: 5, B: 2}}\nlayers:\n'
+        "  - {name: start, zeros: {shape: [$B, 4], like: x}}\n"
+        "  - scan:\n      carry: {h: start}\n      body:\n        - {concat: {dim: -1}, from: [x, h]}\n"
+        "        - {name: cell, linear: 4}\n        - {name: h, tanh: {}}\n    from: x\n"
+    )
+    (d,) = report.diagnostics
+    assert d.message == f"the model has {5 * 2 * 2 * 12 * 4:,} FLOPs at B = 2, T = 5, and its budget is 900"
+    assert d.notes == ("most of it is in cell: 960 (100%)",)
