@@ -34,7 +34,9 @@ def costliest(typed: Typed, measure: Measure, most: int = 3) -> list[Part]:
         if first is None or first.inner is None or first.cost * _SHARE < total:
             break
         parts.remove(first)
-        parts += _parts(first.inner, measure, first.path, first.times)
+        inner = _parts(first.inner, measure, first.path, first.times)
+        steps = max(first.cost // max(sum(part.cost for part in inner), 1), 1)  # of a scan, for what each step costs
+        parts += [part._replace(cost=part.cost * steps) for part in inner]
     return [part for part in sorted(parts, key=lambda part: -part.cost) if part.cost][:most]
 
 
