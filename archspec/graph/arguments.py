@@ -36,6 +36,9 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     """The op with its arguments, or None (reported)."""
     cls = item.op
     assert cls is not None
+    call = ctx.literals.get(id(item.node))
+    if call is not None:
+        return call
     given = argument_nodes(ctx, item, cls)
     if given is None:
         return None
@@ -47,7 +50,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
             healthy = False
         else:
             values[name] = cls.args[name].kind.bind(value, env)
-    missing = [name for name, declared in cls.args.items() if declared.required and name not in given]
+    missing = [name for name in cls.required if name not in given]
     if missing:
         _missing(ctx, item, cls, missing)
         return None
@@ -56,13 +59,16 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     if has_local_size(values):  # checked where the block is called with known sizes
         return OpCall(cls, values, None)
     try:
-        return OpCall(cls, values, op_of(cls, values))
+        call = OpCall(cls, values, op_of(cls, values))
     except BadValue as bad:
         span = argument_span(item.value, cls, bad.path) or item.key_span
         argument = bad.path[0] if bad.path else None
         what = f"`{argument}` of `{cls.name}`: {bad.message}" if argument else bad.message
         ctx.error("AS205", span, what, help=bad.help, value_of=item.value)
         return None
+    if not ctx.mentions(item.value) and cls.binding.isdisjoint(given):
+        ctx.literals[id(item.node)] = call
+    return call
 
 
 def argument_nodes(ctx: Context, item: Item, cls: type[Op]) -> dict[str, Node] | None:

@@ -39,7 +39,44 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
         return use_again(ctx, scope, item, before)
     if item.is_structure and scope.builder.plan.spliced and not is_named(node) and item.get("repeat") is None:
         return _spliced(ctx, scope, item, before)
+    if item.op is not None and not _SPECIAL & item.common.keys():
+        return _op(ctx, scope, item, before)
     return _step(ctx, scope, item, before)
+
+
+_SPECIAL = frozenset({"outputs", "repeat", "tie", "when"})
+
+
+def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
+    """An op with nothing but a name and inputs: what `_step` comes to, for what most items are."""
+    assert item.op is not None
+    name = item_name(ctx, scope, item)
+    inputs = read_inputs(ctx, scope, item, item.op.inputs, before)
+    call = op_call(ctx, item, scope.env)
+    if call is None or inputs is None or name is FAILED:
+        return unknown_value(ctx, scope, item.node, item.position)
+    ctx.spend(item.key_span)
+    span = label_span(item)
+    path = name if name is not None else scope.builder.plan.auto.get(item.position, item.key)
+    unique = scope.builder.claim(ctx, path, span, bare=item.op.bare())
+    node = Node(
+        [call],
+        [path],
+        inputs.values,
+        (name or "",),
+        item.position,
+        item.key_span,
+        span,
+        inputs.spans,
+        raw=item.value,
+        doc=text_of(item.get("doc")),
+        auto=name is None,
+    )
+    value = Value(scope.builder.add(node))
+    if name:
+        start = next((value for value in inputs.values if value is not None), None)
+        scope.bind(ctx, name, Binding(value, span, value.node, None, start), quiet=not unique)
+    return value
 
 
 def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.dims import Dim
-from archspec.graph.ir import Graph
+from archspec.graph.ir import Graph, OpCall
 from archspec.ops.known import freeze
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -47,6 +47,8 @@ class Context:
         "diagnostics",
         "env",
         "inspecting",
+        "items",
+        "literals",
         "memo",
         "misnamed_blocks",
         "root",
@@ -60,6 +62,8 @@ class Context:
         self.blocks: dict[str, BlockDef] = {}
         self.misnamed_blocks: set[str] = set()  # refused by their names; what uses them stays silent
         self.memo: dict[Any, Graph | None] = {}
+        self.items: dict[int, Any] = {}  # what was read of each item, by `id` of its node
+        self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0

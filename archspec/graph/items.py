@@ -13,6 +13,7 @@ from archspec.ops.registry import all_ops, find
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 LOOP = frozenset({"i"})
+_COMMON = frozenset(COMMON)
 
 
 class Item(NamedTuple):
@@ -45,7 +46,18 @@ class Item(NamedTuple):
 
 
 def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
-    """The item, or None (reported)."""
+    """The item, or None (reported). Read once, however often the block it stands in is built."""
+    known = ctx.items.get(id(node))
+    if known is None:
+        known = _read_item(ctx, node, position)
+        if known is not None:
+            ctx.items[id(node)] = known
+    elif known.position != position:
+        known = known._replace(position=position)
+    return known
+
+
+def _read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     if isinstance(node, Scalar):
         if not isinstance(node.value, str):
             what = "this item is empty" if node.value is None else f"an item cannot be {node.data()!r}"
@@ -61,14 +73,20 @@ def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
         )
         return None
     assert isinstance(node, Mapping)
-    common = {key: value for key, value in node.entries.items() if key in COMMON}
-    others = [key for key in node.entries if key not in COMMON]
+    common: dict[str, Node] = {}
+    others: list[str] = []
+    for key, value in node.entries.items():
+        if key in _COMMON:
+            common[key] = value
+        else:
+            others.append(key)
     known = [key for key in others if _kind(ctx, key) is not None]
     doc = common.get("doc")
     if doc is not None and not (isinstance(doc, Scalar) and isinstance(doc.value, str)):
         ctx.error("AS205", doc.span, "`doc` takes text")
     if len(known) == 1:
-        _unknown_keys(ctx, node, known[0], [key for key in others if key != known[0]])
+        if len(others) > 1:
+            _unknown_keys(ctx, node, known[0], [key for key in others if key != known[0]])
         return _of_key(ctx, node, position, known[0], node.keys[known[0]], node.entries[known[0]], common)
     if len(known) > 1:
         first, *rest = known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from archspec.graph.reserved import RESERVED
@@ -45,6 +46,7 @@ def wrong_identifier(name: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def wrong_path(path: str) -> str | None:
     """Why a name cannot be a module path, or None. Parts are indices or words, maybe with hyphens: `encoder.0.attn`."""
     for part in path.split("."):

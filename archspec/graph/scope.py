@@ -66,9 +66,10 @@ class Builder:
             other = (path, self._paths[path])
         elif path in self._prefixes:
             other = self._prefixes[path]
-        parts = path.split(".")
-        for count in range(1, len(parts)):
-            prefix = ".".join(parts[:count])
+        end = path.find(".")
+        while end >= 0:
+            prefix = path[:end]
+            end = path.find(".", end + 1)
             if other is None and prefix in self._paths:
                 other = (prefix, self._paths[prefix])
             self._prefixes.setdefault(prefix, (path, span))

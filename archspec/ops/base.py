@@ -77,6 +77,8 @@ class Declared:
 
     name: ClassVar[str]
     args: ClassVar[dict[str, Arg[Any]]] = {}
+    required: ClassVar[tuple[str, ...]] = ()  # arguments without a default
+    binding: ClassVar[frozenset[str]] = frozenset()  # those in which a plain name may stand for a size
     counterpart: ClassVar[str] = ""  # the PyTorch name: "torch.nn.Conv2d"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -85,6 +87,8 @@ class Declared:
         for key, declared in own.items():
             declared.name = key
         cls.args = {**cls.args, **own}
+        cls.required = tuple(name for name, declared in cls.args.items() if declared.required)
+        cls.binding = frozenset(n for n, declared in cls.args.items() if type(declared.kind).bind is not Kind.bind)
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> Self:

@@ -47,13 +47,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Template:
     """A text with its `$` parts. Immutable, and shared: `parse_template` caches."""
 
-    __slots__ = ("names", "parts", "text", "tree", "whole")
+    __slots__ = ("name", "names", "parts", "text", "tree", "whole")
 
     def __init__(self, text: str, parts: tuple[str | Part, ...]) -> None:
         self.text = text
         self.parts = parts
         self.whole = len(parts) == 1 and isinstance(parts[0], Part)
         self.tree: ast.expr | None = parts[0].tree if self.whole and isinstance(parts[0], Part) else None
+        self.name = self.tree.id if isinstance(self.tree, ast.Name) else None
         found: set[str] = set()
         for part in parts:
             if isinstance(part, Part):
@@ -69,6 +70,8 @@ class Template:
 
     def evaluate(self, env: MappingType[str, Any]) -> Any:
         """The typed value of a whole template; text for one that has `$` parts inside. Raises ExpressionError."""
+        if self.name is not None and (known := env.get(self.name, FAILED)) is not FAILED:
+            return known
         out: list[str] = []
         for part in self.parts:
             if isinstance(part, str):
