@@ -79,7 +79,7 @@ def refuse_unknown(given: Iterable[str], outcomes: Iterable[Outcome]) -> None:
         for size in tensor.shape
         for name in re.findall(r"[A-Za-z_]\w*", str(size))
     }
-    if None in models:  # what has errors may have the size
+    if not models or None in models:  # what has errors may have the size
         return
     for name in sizes(given):
         if name not in known:

@@ -29,6 +29,11 @@ def add_parser(commands: Any) -> None:
         "specs", metavar="SPEC", nargs="+", help="a file, a directory, a pattern, or - for standard input"
     )
     add_set(parser)
+    parser.add_argument(
+        "--specs-only",
+        action="store_true",
+        help="pass over files without an `archspec:` key, as is done in directories",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
     add_format(parser)
     add_color(parser)
@@ -41,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     params = overrides(args.set)
     limits = budget(args)
     findings = Findings.of(args)
-    names = expand(args.specs)
+    names = expand(args.specs, specs_only=args.specs_only)
     if args.output is not None:
         names = refuse_output(args.output, list(names))
     outcomes: list[Outcome] = []

@@ -59,13 +59,16 @@ def overrides(given: list[str]) -> dict[str, Any]:
     return out
 
 
-def expand(given: list[str]) -> Iterator[str]:
-    """Files for names of files, directories and patterns, in order; `-` stays. Raises UsageError."""
+def expand(given: list[str], *, specs_only: bool = False) -> Iterator[str]:
+    """Files for names of files, directories and patterns, in order; `-` stays. Raises UsageError.
+
+    `specs_only`: also of files that are named, those without an `archspec:` key are left out.
+    """
     seen: set[str] = set()
     for name in given:
         found = _expand_one(name)
         for file in found:
-            if file not in seen:
+            if file not in seen and not (specs_only and file != STDIN and not _is_spec(file)):
                 seen.add(file)
                 yield file
 

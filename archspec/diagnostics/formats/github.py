@@ -32,6 +32,8 @@ def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool =
 def message(d: Diagnostic) -> str:
     """What is wrong, how it came about and what to do, a line each, without what could fool a reader."""
     parts = [d.message, d.label, *(f"note: {note}" for note in d.notes)]
+    if d.span.file.startswith("--"):
+        parts.append(f"note: it is about {d.span.file}")
     if d.trail:
         parts.append(f"trail: {d.trail}")
     if d.help:
