@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,13 +35,15 @@ if TYPE_CHECKING:  # `check` runs without these
 
     from archspec.codegen.emit import Source
     from archspec.cost.budget import Budget
+    from archspec.parameters.table import Table
     from archspec.recipe.model import Recipe
+    from archspec.transfer.stage import Weights
 
 
 class Spec(NamedTuple):
     """The text of a spec, what to call it in messages, and what its relative paths start from.
 
-    `data`: the facts of its data where a finished run knows them; no data file is then looked at.
+    `data`: the facts of its data where a finished run knows them; no file of data or weights is then looked at.
     """
 
     text: str | bytes
@@ -56,6 +58,7 @@ class Report:
     `inputs`, `outputs`: TensorTypes by name. `requirements`: what the architecture demands of the inputs' sizes;
     `constraints` holds the same for further questions.
     `assembled`: the whole spec as one tree, where it is made of several files.
+    `weights`: what the model starts from, held against it; None where that is its initialisation.
     `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
     None where the formula has too many terms to be of use. `counted`: FLOPs at the sizes that a budget names.
     """
@@ -68,6 +71,7 @@ class Report:
         self.elaboration: Elaboration | None = None
         self.typed: Typed | None = None
         self.recipe: Recipe | None = None
+        self.weights: Weights | None = None
         self.name = ""
         self.inputs: dict[str, TensorType] = {}
         self.outputs: dict[str, TensorType] = {}
@@ -77,6 +81,7 @@ class Report:
         self.flops: Size | None = 0
         self.counted = Counted()
         self.costs = Costs()
+        self._table: Table | None = None
 
     @property
     def ok(self) -> bool:
@@ -91,6 +96,16 @@ class Report:
     def rows(self) -> list[Row]:
         """The table of nodes."""
         return rows(self.typed, self.costs) if self.typed is not None and self.ok else []
+
+    @property
+    def table(self) -> Table:
+        """Every parameter and buffer by name. The spec has no error in its layers. Raises TooManyError."""
+        if self._table is None:
+            from archspec.parameters.table import table
+
+            assert self.typed is not None
+            self._table = table(self.typed)
+        return self._table
 
     def raise_for_errors(self) -> Report:
         """Itself, if there are no errors; else SpecError."""
@@ -119,8 +134,11 @@ def check(
     params: dict[str, Any] | None = None,
     selection: Selection = DEFAULT,
     budget: Budget | None = None,
+    *,
+    weights: Sequence[str] | None = (),
 ) -> Report:
-    """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override.
+    """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override; `weights`
+    files to start from instead of those that the spec names.
 
     `selection` says which warnings are given; those that a comment of the spec says are meant never are.
     `budget`: what the model may cost; it counts more than the spec's own.
@@ -132,7 +150,7 @@ def check(
     report = Report(spec)
     found = Diagnostics()
     with _collector_paused():
-        _stages(spec, params or {}, budget, found, report)
+        _stages(spec, params or {}, budget, weights, found, report)
     report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
     return report
 
@@ -150,12 +168,19 @@ def _collector_paused() -> Iterator[None]:
         gc.enable()
 
 
-def _stages(spec: Spec, params: dict[str, Any], budget: Budget | None, found: Diagnostics, report: Report) -> None:
+def _stages(
+    spec: Spec,
+    params: dict[str, Any],
+    budget: Budget | None,
+    weights: Sequence[str] | None,
+    found: Diagnostics,
+    report: Report,
+) -> None:
     report.sources[spec.file] = spec.text if isinstance(spec.text, str) else spec.text.decode("utf-8", "replace")
     if params:
         report.sources[OVERRIDES] = override_source(params)
     root = read(spec.text, spec.file, found)
-    base = spec.base
+    folders: dict[str, Path] = {}
     if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
         from archspec.graph.assemble import assemble
 
@@ -164,7 +189,7 @@ def _stages(spec: Spec, params: dict[str, Any], budget: Budget | None, found: Di
         if whole.root is None:
             return
         root = report.assembled = whole.root
-        base = whole.folders.get(_data_file(root), base)
+        folders = whole.folders
     if not isinstance(root, Mapping) or not validate(root, found):
         if root is not None and not found.has_errors:
             found.error("AS205", root.span, "a spec is a mapping: `archspec: 1`, `inputs:`, `layers:`, …")
@@ -181,6 +206,9 @@ def _stages(spec: Spec, params: dict[str, Any], budget: Budget | None, found: Di
     names = [name for name, _ in elaboration.graph.outputs]
     report.outputs = {n: t for n, t in zip(names, typed.outputs, strict=True) if t is not UNKNOWN}
     report.requirements = constraints.summary()
+    if typed.complete and not found.has_errors and (weights or elaboration.root.get("weights") is not None):
+        _weights(report, weights, folders, found)
+    base = folders.get(_named_in(elaboration.root, "train", "data"), spec.base)
     report.recipe = check_training(elaboration, typed, constraints, base, found, spec.data)
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
@@ -205,11 +233,30 @@ def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:
         report.counted = hold(budget, typed, report.costs, report.constraints, found)
 
 
-def _data_file(root: Mapping) -> str:
-    """The file that says what the model is trained on: paths of data start from there."""
-    train = root.get("train")
-    data = train.get("data") if isinstance(train, Mapping) else None
-    return data.span.file if data is not None else ""
+def _weights(report: Report, given: Sequence[str] | None, folders: dict[str, Path], found: Diagnostics) -> None:
+    """What the model starts from: the stage `weights:`."""
+    from archspec.parameters.table import TooManyError
+    from archspec.transfer.stage import GIVEN, check_weights
+
+    assert report.elaboration is not None
+    root, spec = report.elaboration.root, report.spec
+    if given:
+        report.sources[GIVEN] = "".join(f"{path}\n" for path in given)
+    folder = folders.get(_named_in(root, "weights", "file"), spec.base)
+    try:
+        table = report.table
+    except TooManyError as error:
+        node = root.get("weights")
+        found.error("AS215", Span(GIVEN, 1, 1, 1, 2) if node is None else node.span, str(error))
+        return
+    report.weights = check_weights(report.elaboration, table, folder, found, given if spec.data is None else None)
+
+
+def _named_in(root: Mapping, section: str, key: str) -> str:
+    """The file in which an entry of a section stands: its paths start from there."""
+    node = root.get(section)
+    inner = node.get(key) if isinstance(node, Mapping) else node
+    return inner.span.file if inner is not None else ""
 
 
 def emitted(report: Report) -> Source:
@@ -231,7 +278,7 @@ def emitted(report: Report) -> Source:
 
 def source(spec: str | os.PathLike[str] | Spec, params: dict[str, Any] | None = None) -> str:
     """The PyTorch source of a spec: a file that needs torch alone. Raises SpecError, OSError."""
-    return emitted(check(spec, params)).text
+    return emitted(check(spec, params, weights=None)).text
 
 
 def _span(node: Any) -> Span:

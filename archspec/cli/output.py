@@ -11,6 +11,7 @@ from archspec.cli.streams import wants_color
 
 if TYPE_CHECKING:
     from archspec.diagnostics.model import Diagnostic
+    from archspec.model.transfer import WeightsError
 
 
 class UsageError(Exception):
@@ -68,6 +69,14 @@ def write_error(code: str, message: str, notes: Iterable[str] = (), styles: Styl
     print(
         "\n".join([*lines, *(f"  = {printable(line)}" for note in notes for line in note.split("\n"))]), file=sys.stderr
     )
+
+
+def write_unfit(wrong: WeightsError) -> None:
+    """Weights that cannot be read, or what of them does not fit, on standard error."""
+    notes = [f"help: {wrong.help}"] if wrong.help else []
+    rows = [] if wrong.report is None else wrong.report.table()
+    notes += rows[:20] + ([f"and {len(rows) - 20:,} more: `archspec weights` lists them all"] if len(rows) > 20 else [])
+    write_error("AS702" if wrong.report is None else "AS703", str(wrong), notes)
 
 
 def printable(text: str) -> str:

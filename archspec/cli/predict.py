@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from archspec.cli.output import Styles, UsageError, add_color, write_diagnostics
+from archspec.cli.output import Styles, UsageError, add_color, write_diagnostics, write_unfit
+from archspec.cli.specs import add_weights
 
 BAR = 30  # letters
 MOST_SHOWN = 20  # values of an output
@@ -19,12 +20,15 @@ def add_parser(commands: Any) -> None:
         description="Predict with the best weights of a run folder. INPUT is read as the training data were: an image, "
         "a csv file, an npz or npy file, a text to continue, or `digits:17`, sample 17 of the built-in data.",
     )
-    parser.add_argument("folder", metavar="RUN", help="a run folder of `archspec train`")
+    parser.add_argument(
+        "folder", metavar="RUN", help="a run folder of `archspec train`, or a spec that names weights and data"
+    )
     parser.add_argument("input", metavar="INPUT", help="a file, or digits:N")
     parser.add_argument("--top", metavar="K", type=_positive, default=5, help="classes to show (default: %(default)s)")
     parser.add_argument(
         "--length", metavar="N", type=_positive, default=1, help="tokens to continue a text by (default: %(default)s)"
     )
+    add_weights(parser, "other weights of this model, as RUN/last.safetensors (repeatable, for shards)")
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write JSON")
     add_color(parser)
@@ -45,12 +49,15 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.wrap import DeviceError
 
     try:
-        loaded = load_run(args.folder, args.device)
+        loaded = load_run(args.folder, args.device, args.weights)
         samples = predict(loaded, args.input, top=args.top, length=args.length)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
         return 1
-    except (RunError, WeightsError, DeviceError, OSError) as wrong:
+    except WeightsError as wrong:
+        write_unfit(wrong)
+        return 1 if wrong.report is not None else 2
+    except (RunError, DeviceError, OSError) as wrong:
         raise UsageError(printable(str(wrong))) from None
     if args.json:
         import json

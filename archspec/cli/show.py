@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from archspec import pipeline
 
-    report = pipeline.check(load_one(args.spec), overrides(args.set))
+    report = pipeline.check(load_one(args.spec), overrides(args.set), weights=None)
     write_diagnostics(report.diagnostics, report.sources, sys.stderr, args.color)
     if not report.ok:
         return 1

@@ -32,6 +32,10 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_weights(parser: argparse.ArgumentParser, help: str) -> None:
+    parser.add_argument("--weights", metavar="FILE", action="append", default=[], help=help)
+
+
 def overrides(given: list[str]) -> dict[str, Any]:
     """`["classes=10", "depths=[2, 2]"]` as parameters. Raises UsageError."""
     from archspec.diagnostics.model import Diagnostics

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.cli.output import Styles, UsageError, add_color, number, write_diagnostics, write_error
-from archspec.cli.specs import add_set, load_one, overrides
+from archspec.cli.output import Styles, UsageError, add_color, number, write_diagnostics, write_error, write_unfit
+from archspec.cli.specs import add_set, add_weights, load_one, overrides
 
 if TYPE_CHECKING:
     from archspec.runtime.session import Plan, Result
+    from archspec.transfer.report import TransferReport
 
 
 def add_parser(commands: Any) -> None:
@@ -27,6 +28,7 @@ def add_parser(commands: Any) -> None:
         "spec", metavar="SPEC", help="a file, - for standard input, or the folder of a run to go on with"
     )
     add_set(parser)
+    add_weights(parser, "start from these weights, instead of those that the spec names (repeatable, for shards)")
     parser.add_argument("--epochs", metavar="N", type=int, help="as --set train.epochs=N")
     parser.add_argument(
         "-o",
@@ -49,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     if (Path(args.spec) / "run.json").is_file():
         if args.folder is not None:
             raise UsageError("`--run` is not given with a run to go on with", "help: it goes on in its own folder")
+        if args.weights:
+            raise UsageError("`--weights` is not given with a run to go on with", "help: it has weights of its own")
         args.spec, args.folder = str(Path(args.spec) / "spec.yaml"), args.spec
+        args.weights = None  # those that it started from may be gone
     params = overrides(args.set)
     if args.epochs is not None:
         params["train.epochs"] = args.epochs
-    report = pipeline.check(load_one(args.spec), params)
+    report = pipeline.check(load_one(args.spec), params, weights=args.weights)
     write_diagnostics(report.diagnostics, report.sources, sys.stderr, args.color)
     if not report.ok:
         return 1
@@ -61,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         help = "help: say `train: {data: …, loss: …, optimizer: …, epochs: …, batch_size: …}` in it"
         raise UsageError(f"`{args.spec}` has no `train:` section", help)
 
+    from archspec.model.transfer import WeightsError
     from archspec.runtime.precision import PrecisionError
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.session import execute, plan
@@ -76,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
         result = execute(given, args.folder, quiet=args.quiet, warn=_warn)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)
+        return 1
+    except WeightsError as wrong:
+        write_unfit(wrong)
         return 1
     except (RunError, DeviceError, PrecisionError, WorldError) as wrong:
         raise UsageError(str(wrong)) from None
@@ -103,12 +112,19 @@ def planned(given: Plan) -> str:
     return "\n".join(lines)
 
 
+def started(report: TransferReport) -> str:
+    """`weights: 120 loaded, 2 fresh (float16 → float32: 62 tensors)`"""
+    done = [f"{how}: {count:,} tensors" for how, count in report.converted.items()]
+    return f"weights: {report.summary()}" + (f" ({'; '.join([*done, *report.notes])})" if done or report.notes else "")
+
+
 def summary(result: Result, styles: Styles) -> str:
     """`best accuracy 0.9917 in epoch 9`, and where to look."""
     from archspec.runtime.progress import number4
     from archspec.runtime.run_folder import REPORT
 
-    lines = [] if result.status == "done" else [styles.bold(f"{result.status} after {len(result.history)} epochs")]
+    lines = [started(result.transfer)] if result.transfer is not None else []
+    lines += [] if result.status == "done" else [styles.bold(f"{result.status} after {len(result.history)} epochs")]
     if result.best is not None:
         what = "held-out loss" if result.criterion == "loss" else result.criterion
         lines.append(f"best {what} {styles.green(number4(result.best))} in epoch {result.best_epoch}")

@@ -18,6 +18,7 @@ FAMILIES = {
     "4": ("unused",),
     "5": ("training",),
     "6": ("budget",),
+    "7": ("weights",),
     "9": ("tool",),
 }
 TITLES = {
@@ -27,6 +28,7 @@ TITLES = {
     "4": "Warnings about the architecture",
     "5": "Training",
     "6": "Budgets",
+    "7": "Parameters and weights",
     "9": "The command",
 }
 MODEL = "model.yaml"  # what the spec of an example is called

@@ -13,23 +13,10 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.replace import replace_items
 from archspec.reading.files import File, Files
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
-from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, VERSION
+from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, SECTIONS, VERSION
 
 KEYS = ("extends", "include", "replace")
-_ORDER = (
-    "archspec",
-    "name",
-    "doc",
-    "params",
-    "inputs",
-    "symbols",
-    "blocks",
-    "layers",
-    "outputs",
-    "budget",
-    "train",
-    "runtime",
-)
+_ORDER = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "budget", *SECTIONS)
 
 
 class Assembled(NamedTuple):
@@ -190,7 +177,7 @@ class _Assembly:
     def by_key(self, section: str, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
         for key, node in own.entries.items():
-            is_value = section == "params" or (section in ("train", "runtime") and key not in base)
+            is_value = section == "params" or (section in SECTIONS and key not in base)
             if _is_null(node) and not is_value:
                 self.remove(key, entries, own, base)
             else:

@@ -1,4 +1,4 @@
-"""`--set path=value`: parameters, and entries of the `train` and `runtime` sections."""
+"""`--set path=value`: parameters, and entries of sections: `train.epochs=3`, `weights.strict=false`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import FAILED, Context
 from archspec.graph.params import Given, Param
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.schema.skeleton import SECTIONS
 
-SECTIONS = ("train", "runtime")
 FILE = "--set"  # the pseudo file of what is given on the command line: one override a line, `path=value`
 
 
@@ -33,7 +33,7 @@ def override_source(overrides: dict[str, Any]) -> str:
 
 
 def apply_overrides(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostics) -> Mapping:
-    """The tree with `train.…` and `runtime.…` overridden; what names nothing is reported (AS219).
+    """The tree with entries of sections overridden; what names nothing is reported (AS219).
 
     Parameters stay as declared: their types and defaults are checked against the override when they are bound.
     """
@@ -44,6 +44,10 @@ def apply_overrides(root: Mapping, overrides: dict[str, Any], diagnostics: Diagn
         if head == "train" and rest and "train" not in root:
             diagnostics.error("AS219", span, "this spec has no `train` section to change")
         elif head in SECTIONS and rest:
+            short = root.get("weights")  # `weights: a.safetensors` is `weights: {file: a.safetensors}`
+            if head == "weights" and short is not None and not isinstance(short, Mapping):
+                whole = Mapping({"file": short}, {"file": short.span}, short.span)
+                root = Mapping({**root.entries, "weights": whole}, root.keys, root.span)
             root = _with(root, [head, *rest], _node(overrides[path], value_span), span)
         elif head not in names:
             help = did_you_mean(head, [*names, *SECTIONS])

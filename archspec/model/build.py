@@ -19,7 +19,7 @@ EMITTED = "<archspec "  # how the file names of emitted sources begin
 
 def build(spec: str | os.PathLike[str] | pipeline.Spec, params: dict[str, Any] | None = None) -> nn.Module:
     """The module of a spec, with PyTorch's default initialisation. Raises SpecError, OSError."""
-    return from_source(pipeline.emitted(pipeline.check(spec, params)))
+    return from_source(pipeline.emitted(pipeline.check(spec, params, weights=None)))
 
 
 def from_source(source: Source) -> nn.Module:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-TIED = "archspec.tied"
+from archspec.diagnostics.model import Span
+from archspec.model.transfer import WeightsError, tied_names, transfer
+from archspec.transfer.header import TIED
+from archspec.transfer.report import Line, Status, TransferReport
+from archspec.transfer.section import Section
 
-
-class WeightsError(Exception):
-    """A weight file that cannot be read, or does not fit the module."""
+__all__ = ["TIED", "LoadReport", "Shapes", "WeightsError", "load", "save", "save_state", "staged", "write_text"]
 
 
 class Shapes(NamedTuple):
@@ -34,10 +36,11 @@ class LoadReport(NamedTuple):
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     wrong_shape: tuple[Shapes, ...]
+    wrong_values: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        return not (self.missing or self.unexpected or self.wrong_shape)
+        return not (self.missing or self.unexpected or self.wrong_shape or self.wrong_values)
 
     def __str__(self) -> str:
         lines = [f"{len(self.loaded)} loaded"]
@@ -47,6 +50,7 @@ class LoadReport(NamedTuple):
             "of another shape",
             [f"{s.name} (model {list(s.module)}, file {list(s.file)})" for s in self.wrong_shape],
         )
+        lines += _listed("of other values", self.wrong_values)
         return "; ".join(lines)
 
 
@@ -56,21 +60,6 @@ def _listed(title: str, names: Iterable[str], most: int = 5) -> list[str]:
         return []
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return [f"{len(names)} {title}: {', '.join(names[:most])}{more}"]
-
-
-def tied_names(state: Mapping[str, Tensor]) -> dict[str, str]:
-    """{name: the earlier name of the same tensor}, for names that are one tensor (same memory, shape and strides)."""
-    first: dict[tuple[object, ...], str] = {}
-    tied: dict[str, str] = {}
-    for name, tensor in state.items():
-        if tensor.numel() == 0 or tensor.is_meta:
-            continue
-        key = (tensor.device, tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
-        if key in first:
-            tied[name] = first[key]
-        else:
-            first[key] = name
-    return tied
 
 
 @contextmanager
@@ -143,60 +132,27 @@ def load(module: nn.Module, path: str | os.PathLike[str], *, strict: bool = True
 
     With `strict` a name that is missing, unexpected or of another shape raises WeightsError before anything is
     copied; without it what fits is copied and the report says what did not. Raises WeightsError for a file that is
-    no safetensors file, and OSError where it cannot be read.
+    no safetensors file, and OSError where it cannot be read. (For other files, and names that differ: transfer.py.)
     """
-    state = module.state_dict()
-    if any(tensor.is_meta for tensor in state.values()):
-        raise WeightsError("the module is on the meta device: materialise it (`module.to_empty`) before loading")
+    file = Path(path)
+    file.stat()
+    section = Section(Span(str(file), 1, 1, 1, 1), strict=strict)
     try:
-        with safe_open(path, framework="pt") as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
-            report, source = _compare(state, shapes, _aliases(file))
-            if strict and not report.complete:
-                raise WeightsError(f"{os.fspath(path)} does not fit the model: {report}")
-            with torch.no_grad():
-                for name, stored in source.items():
-                    state[name].copy_(file.get_tensor(stored))
-    except SafetensorError as error:
-        raise WeightsError(f"{os.fspath(path)} is not a whole safetensors file: {error}") from None
-    return report
+        return _outcome(transfer(module, section, [file]))
+    except WeightsError as error:
+        if error.report is None:
+            raise
+        raise WeightsError(f"{file} does not fit the model: {_outcome(error.report)}", error.report) from None
 
 
-def _aliases(file: safe_open) -> dict[str, str]:
-    """The tied names that the file's metadata lists; anything but {name: name} is ignored."""
-    try:
-        found = json.loads((file.metadata() or {}).get(TIED, "{}"))
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {name: kept for name, kept in found.items() if isinstance(kept, str)}
+def _outcome(report: TransferReport) -> LoadReport:
+    def named(*wanted: Status) -> list[Line]:
+        return [line for line in (*report.lines, *report.others) if line.status in wanted]
 
-
-def _compare(
-    state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], aliases: Mapping[str, str]
-) -> tuple[LoadReport, dict[str, str]]:
-    """The report, and {module's name: name in the file} of what to copy."""
-    tied = tied_names(state)
-    given: set[str] = set()  # first names of the module's tensors that the file has under any of their names
-    loaded, missing, wrong = [], [], []
-    source: dict[str, str] = {}
-    for name, tensor in state.items():
-        stored = name if name in shapes else aliases.get(name, "")
-        if stored not in shapes:
-            continue
-        given.add(tied.get(name, name))
-        if tuple(tensor.shape) != shapes[stored]:
-            wrong.append(Shapes(name, tuple(tensor.shape), shapes[stored]))
-            continue
-        loaded.append(name)
-        source[name] = stored
-    for name in state:
-        if name in source or any(s.name == name for s in wrong):
-            continue
-        if tied.get(name, name) in given:
-            loaded.append(name)
-        else:
-            missing.append(name)
-    unexpected = sorted(set(shapes) - set(state) - set(source.values()))
-    return LoadReport(tuple(loaded), tuple(missing), tuple(unexpected), tuple(wrong)), source
+    return LoadReport(
+        tuple(line.name for line in named(Status.LOADED, Status.KEPT)),
+        tuple(line.name for line in named(Status.MISSING)),
+        tuple(sorted(line.name for line in named(Status.UNEXPECTED))),
+        tuple(Shapes(line.name, line.model or (), line.file or ()) for line in named(Status.WRONG_SHAPE)),
+        tuple(f"{line.name} ({line.words})" for line in named(Status.WRONG_DTYPE, Status.NOT_FINITE, Status.DIFFERS)),
+    )

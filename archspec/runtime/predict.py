@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from archspec import pipeline
-from archspec.data import load_input
+from archspec.data import load_input, open_data
 from archspec.model import weights
 from archspec.model.build import from_source
+from archspec.model.transfer import load_files
 from archspec.ops.tensor import TensorType
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.losses import Outputs, pick
 from archspec.runtime.run_folder import SPEC, WEIGHTS, RunError, read_facts
+from archspec.runtime.start import start_from
 from archspec.runtime.wrap import Prepared, pick_device, prepare
 
 MOST_VALUES = 1000  # of one output of one sample that are handed on
@@ -31,14 +34,18 @@ class Run(NamedTuple):
     inputs: dict[str, TensorType]  # as the spec declares them: symbols where the size is free
 
 
-def load_run(folder: str | Path, device: str = "cpu") -> Run:
+def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = ()) -> Run:
     """The model of a run folder with its best weights, in eval mode. The folder's `model.py` is not run: the spec is
-    compiled again, and neither it nor the weights can run code.
+    compiled again, and neither it nor the weights can run code. `given`: other weights of it (`last.safetensors`).
+
+    A spec may stand for a run, with the weights that it names, or `given` ones, by its rules.
 
     Raises RunError for what is no whole run folder, SpecError for a spec that does not check, WeightsError for weights
     that are not this model's, DeviceError.
     """
     path = Path(folder)
+    if path.is_file():
+        return _load_spec(path, device, given)
     known = read_facts(path)
     try:
         facts = DataFacts.from_json(known["data_facts"])
@@ -50,12 +57,29 @@ def load_run(folder: str | Path, device: str = "cpu") -> Run:
     report = pipeline.check(pipeline.Spec(text, str(path / SPEC), path, facts)).raise_for_errors()
     if report.recipe is None:
         raise RunError(f"{path / SPEC} has no `train:` section")
-    if not (path / WEIGHTS).is_file():
+    if not given and not (path / WEIGHTS).is_file():
         raise RunError(f"{path} has no {WEIGHTS} (its status is {known.get('status', 'unknown')})")
     module: nn.Module = from_source(pipeline.emitted(report))
-    weights.load(module, path / WEIGHTS)
+    if given:
+        load_files(module, [Path(name) for name in given])
+    else:
+        weights.load(module, path / WEIGHTS)
     prepared = prepare(module.eval(), pick_device(device), report.recipe.runtime)
     return Run(prepared, report.recipe, facts, report.inputs)
+
+
+def _load_spec(path: Path, device: str, given: Sequence[str]) -> Run:
+    report = pipeline.check(path, weights=given).raise_for_errors()
+    recipe = report.recipe
+    if recipe is None:
+        raise RunError(f"{path} has no `train:` section, which says how an input is read")
+    module: nn.Module = from_source(pipeline.emitted(report))
+    if start_from(report, module) is None:
+        raise RunError(f"{path} names no weights: give them with --weights")
+    # The mean and deviation of standardised columns are the training data's: they must be read.
+    facts = open_data(recipe).facts if getattr(recipe.data.kind, "standardize", False) else recipe.data.facts
+    prepared = prepare(module.eval(), pick_device(device), recipe.runtime)
+    return Run(prepared, recipe, facts, report.inputs)
 
 
 def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "e
 weights.safetensors  the best weights by the held-out metric
 last.safetensors     the weights at the end of the last whole epoch
 checkpoints/         the whole state of the run at its newest checkpoints
+transfer.json        what became of the weights that it started from, a tensor at a time, if it did from any
 run.json             versions, seed, device, times, settings, results
 report.html          one file, without external resources
 """
@@ -25,6 +26,7 @@ from archspec.model.weights import write_text
 
 SPEC, SOURCE, METRICS = "spec.yaml", "model.py", "metrics.jsonl"
 WEIGHTS, LAST, FACTS, REPORT = "weights.safetensors", "last.safetensors", "run.json", "report.html"
+TRANSFER = "transfer.json"
 
 
 class RunError(Exception):
@@ -84,7 +86,11 @@ class RunFolder:
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Replace run.json."""
-        write_text(self.path / FACTS, json.dumps(plain(facts), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        self.write_json(FACTS, facts)
+
+    def write_json(self, name: str, data: Mapping[str, Any]) -> None:
+        """Replace a file of JSON."""
+        write_text(self.path / name, json.dumps(plain(data), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
     def log(self, kind: str, values: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl and hand it to the system at once."""

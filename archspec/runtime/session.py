@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,10 +31,13 @@ from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
 from archspec.runtime.resume import Beginning, beginning
-from archspec.runtime.run_folder import SOURCE, SPEC, Bystander, RunError, RunFolder, read_facts
+from archspec.runtime.run_folder import FACTS, SOURCE, SPEC, TRANSFER, Bystander, RunError, RunFolder, read_facts
+from archspec.runtime.start import start_from, started_from, with_files
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.world import World, joined, local_device
 from archspec.runtime.wrap import pick_device, prepare
+from archspec.schema.skeleton import SECTIONS
+from archspec.transfer.report import TransferReport
 
 
 class Plan(NamedTuple):
@@ -52,6 +55,7 @@ class Result(NamedTuple):
     """A finished run. `status`: "done", "interrupted". `best`: the best held-out value of `criterion`, at `best_epoch`.
 
     `history` holds one entry an epoch: train_loss, loss (held-out), the metrics, lr, seconds, samples_per_second.
+    `transfer`: what became of the weights that it started from, if it did.
     """
 
     folder: Path
@@ -62,6 +66,7 @@ class Result(NamedTuple):
     history: list[dict[str, Any]]
     signal: int = 0
     main: bool = True  # does this process speak for the run?
+    transfer: TransferReport | None = None
 
 
 def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | None = None) -> Plan:
@@ -82,16 +87,18 @@ def train(
     *,
     params: dict[str, Any] | None = None,
     run: str | os.PathLike[str] | None = None,
+    weights: Sequence[str] = (),
     device: str | None = None,
     quiet: bool = False,
 ) -> Result:
     """Train a spec as its `train:` section says; `params` override parameters and `train.…` entries.
 
-    `run` is the run folder, new or empty; left out: `runs/<name>-<n>`. Raises SpecError, OSError, RunError,
-    DeviceError, and TrainingError where training cannot go on.
+    `run` is the run folder, new or empty; left out: `runs/<name>-<n>`. `weights`: files to start from instead of those
+    that the spec names. Raises SpecError, OSError, RunError, WeightsError, DeviceError, and TrainingError where
+    training cannot go on.
     """
     overrides = params or {}
-    return execute(plan(pipeline.check(path, overrides), overrides, device), run, quiet=quiet)
+    return execute(plan(pipeline.check(path, overrides, weights=weights), overrides, device), run, quiet=quiet)
 
 
 def execute(
@@ -121,19 +128,29 @@ def _execute(
     recipe = given.recipe
     torch.manual_seed(recipe.seed)
     module = from_source(given.source)  # the same on every process
-    prepared = prepare(module, given.device, recipe.runtime, world)
+    # What is wrong with the weights or the precision is told before a folder is made.
+    again = world.tell({"again": run is not None and (Path(run) / FACTS).is_file()})["again"]
+    transferred = None if again else start_from(given.report, module)
+    prepared = None if again else prepare(module, given.device, recipe.runtime, world)
     folder, begins = _folder(given, run, world, warn)
+    if prepared is None:
+        transferred = start_from(given.report, module) if begins.checkpoint is None else None
+        prepared = prepare(module, given.device, recipe.runtime, world)
     facts = describe(given, world)
     if begins.checkpoint is not None:
         facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)
     else:
         folder.rewind(0)
+    if transferred is not None:
+        facts["weights"] = started_from(given.report, transferred)
     if world.rank:  # what is random in training differs between processes
         torch.manual_seed(recipe.seed + world.rank)
     try:
         if world.main:
             write_text(folder.path / SPEC, resolved_text(given, folder.path))
             write_text(folder.path / SOURCE, given.source.text)
+            if transferred is not None:
+                folder.write_json(TRANSFER, transferred.to_json())
         folder.write_facts(facts)
         metrics = tuple(term.label for term in recipe.metrics)
         steps = steps_per_epoch(recipe, given.data) * recipe.epochs
@@ -159,7 +176,9 @@ def _execute(
     status = "done" if done else "interrupted"
     best, best_epoch = results["best"], results["best_epoch"]
     signal = 0 if done else stop.signal or SIGTERM  # asked of another process
-    return Result(folder.path, status, trainer.criterion, best, best_epoch, state.history, signal, world.main)
+    return Result(
+        folder.path, status, trainer.criterion, best, best_epoch, state.history, signal, world.main, transferred
+    )
 
 
 def _folder(
@@ -248,7 +267,7 @@ def resolved_text(given: Plan, folder: Path) -> str:
     text = whole_text(assembled) if assembled is not None else decode(spec.text, spec.file, Diagnostics()) or ""
     for path, value in given.overrides.items():
         parts = tuple(path.split("."))
-        if parts[0] in ("train", "runtime"):
+        if parts[0] in SECTIONS:
             text = with_values(text, {parts: value})
             continue
         try:
@@ -261,7 +280,7 @@ def resolved_text(given: Plan, folder: Path) -> str:
         if written is not None and not Path(written).is_absolute():
             seen = Path(os.path.relpath(given.recipe.data.base / written, folder)).as_posix()
             text = with_values(text, {("train", "data", kind.name, key): seen})
-    return text
+    return with_files(given.report, text, folder)
 
 
 def name_of(report: Report) -> str:

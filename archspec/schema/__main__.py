@@ -12,6 +12,7 @@ from pathlib import Path
 from archspec.diagnostics.formats import json_schema
 from archspec.recipe.schema import runtime_schema, train_schema
 from archspec.schema.build import build, text
+from archspec.transfer.schema import weights_schema
 
 FOLDER = Path("schemas")
 
@@ -19,7 +20,7 @@ FOLDER = Path("schemas")
 def schemas() -> dict[str, str]:
     """{name of the file: what it holds}"""
     return {
-        "archspec-1.schema.json": text(build(train_schema(), runtime_schema())),
+        "archspec-1.schema.json": text(build(train=train_schema(), runtime=runtime_schema(), weights=weights_schema())),
         "archspec-check-1.schema.json": text(json_schema.schema()),
     }
 

@@ -1,7 +1,7 @@
 """The whole language as one JSON Schema (draft 7), for editors and for whoever checks specs without archspec.
 
-It is made of skeleton.py and of the declarations of ops; `train` and `runtime` come from whoever declares those
-sections. What it cannot say is left to the stages: names, wiring, shapes, values of expressions, and that no item has
+It is made of skeleton.py and of the declarations of ops; sections (`train`, `weights`, …) come from who declares them.
+What it cannot say is left to the stages: names, wiring, shapes, values of expressions, and that no item has
 two blocks.
 """
 
@@ -19,18 +19,17 @@ Schema = dict[str, Any]
 URL = "https://archspec.dev/schemas/archspec-1.schema.json"
 
 
-def build(train: Schema | None = None, runtime: Schema | None = None) -> Schema:
-    """The schema. `train`, `runtime`: of the values of those sections; any mapping if left out."""
+def build(**given: Schema) -> Schema:
+    """The schema. `given`: of the values of sections (`train`, …); those left out may hold anything."""
     items = {"$ref": "#/definitions/items"}
     ops = sorted(all_ops())
     item = {"$ref": "#/definitions/item"}
     parts: Schema = {}
-    train = _by_reference("train", train or skeleton.section(), parts)
-    runtime = _by_reference("runtime", runtime or skeleton.section(), parts)
+    sections = {name: _by_reference(name, given.get(name, plain), parts) for name, plain in skeleton.SECTIONS.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": URL,
-        **_document(skeleton.spec(items, train, runtime, item), parts),
+        **_document(skeleton.spec(items, sections, item), parts),
         "title": "archspec 1",
         "description": "A neural architecture, as archspec compiles it to PyTorch.",
         "definitions": {
@@ -59,7 +58,9 @@ def _by_reference(name: str, section: Schema, parts: Schema) -> Schema:
     """The section with the schemas of its keys moved to `parts`, as it stands in the file more than once."""
     keys = section.get("properties", {})
     parts.update({f"{name}_{key}": value for key, value in keys.items()})
-    return {**section, "properties": {key: {"$ref": f"#/definitions/{name}_{key}"} for key in keys}}
+    return (
+        {**section, "properties": {key: {"$ref": f"#/definitions/{name}_{key}"} for key in keys}} if keys else section
+    )
 
 
 def _document(spec: Schema, parts: Schema) -> Schema:

@@ -1,7 +1,7 @@
 """The schema stage: holds the document around the items against skeleton.py.
 
 It owns which keys the document, its blocks and its promises have, and what kind of value they hold. It does not look
-inside items, arguments, or the `train` and `runtime` sections, nor at names and the values of promises: the graph stage
+inside items, arguments, or sections (`train`, `weights`, …), nor at names and the values of promises: the graph stage
 and the recipe check those, where blocks, parameters and expressions are known. So nothing is reported twice.
 """
 
@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @cache
 def _validator() -> Draft7Validator:
-    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.section(), skeleton.section(), {}))
+    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {}))
 
 
 def validate(root: Node, diagnostics: Diagnostics) -> bool:
@@ -42,7 +42,7 @@ def _outline(root: Node) -> Any:
         return root.data()
     out: dict[str, Any] = {}
     for key, node in root.entries.items():
-        if key in ("layers", "train", "runtime", "params"):
+        if key in ("layers", "params", *skeleton.SECTIONS):
             out[key] = _hollow(node)
         elif key == "blocks" and isinstance(node, Mapping):
             out[key] = {name: _block_outline(body) for name, body in node.entries.items()}

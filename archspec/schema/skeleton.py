@@ -16,13 +16,18 @@ NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
 # With `extends`: merged key by key, where what the spec itself says replaces. null removes, save in `params`, where it
 # is a default.
-MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "train", "runtime")
-REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "train", "runtime")
+MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "weights", "train", "runtime")
+REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "weights", "train", "runtime")
 FILE = r"^[^$\\]+\.ya?ml$"
+SECTIONS: dict[str, Schema] = {  # which a later stage looks at
+    "weights": {"title": "a file, a list of files, or a mapping", "type": ["string", "array", "object"]},
+    "train": {"title": "a mapping", "type": "object"},
+    "runtime": {"title": "a mapping", "type": "object"},
+}
 
 
-def spec(items: Schema, train: Schema, runtime: Schema, replacement: Schema) -> Schema:
-    """The whole. `items`: schema of a list of items; `train`, `runtime`: of those sections; `replacement`: an item."""
+def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
+    """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -93,8 +98,7 @@ def spec(items: Schema, train: Schema, runtime: Schema, replacement: Schema) -> 
                 "minItems": 1,
             },
             "budget": budget(),
-            "train": train,
-            "runtime": runtime,
+            **sections,
         },
         "required": ["inputs", "layers"],
         "additionalProperties": False,
@@ -194,11 +198,6 @@ def budget() -> Schema:
 def item_list() -> Schema:
     """A list of items whose items are not looked at (the graph stage does)."""
     return {"title": "a list of items", "type": "array"}
-
-
-def section() -> Schema:
-    """A section that a later stage looks at."""
-    return {"title": "a mapping", "type": "object"}
 
 
 def _text(description: str) -> Schema:

@@ -1,0 +1,79 @@
+"""Which files a path to weights means: one, the shards of an index, or those of a folder as Hugging Face writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from archspec.transfer.header import MAX_HEADER, Stored, WeightsFileError, open_plain, read_header, read_json
+
+SAFETENSORS = ".safetensors"
+PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+SUFFIXES = (SAFETENSORS, *PICKLED)
+INDEX = ".index.json"
+MOST_FILES = 1_000
+_IN_A_FOLDER = (
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+)
+
+
+def expand(path: Path) -> list[Path]:
+    """The files of tensors that a path means. Raises WeightsFileError."""
+    if path.is_dir():
+        for name in _IN_A_FOLDER:
+            if (path / name).exists():
+                return expand(path / name)
+        raise WeightsFileError(
+            f"there are no weights in the folder {path}", f"it has none of {', '.join(_IN_A_FOLDER)}"
+        )
+    if path.name.endswith(INDEX):
+        return shards(path)
+    if path.suffix not in SUFFIXES:
+        raise WeightsFileError(
+            f"{path} is not called as weights are", f"weights end in {', '.join(SUFFIXES)}, or {INDEX}"
+        )
+    open_plain(path).close()
+    return [path]
+
+
+def shards(index: Path) -> list[Path]:
+    """The files of a `model.safetensors.index.json`, which lie beside it. Raises WeightsFileError."""
+    with open_plain(index) as file:
+        text = file.read(MAX_HEADER + 1)
+    if len(text) > MAX_HEADER:
+        raise WeightsFileError(f"{index} is larger than {MAX_HEADER:,} bytes")
+    data = read_json(text, str(index))
+    names = data.get("weight_map") if isinstance(data, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()) or not names:
+        raise WeightsFileError(f"{index} has no `weight_map` from names of tensors to files")
+    files = sorted(set(names.values()))
+    if len(files) > MOST_FILES:
+        raise WeightsFileError(f"{index} names {len(files):,} files; at most {MOST_FILES:,}")
+    for name in files:
+        if name != Path(name).name or "\\" in name or not name.endswith(SUFFIXES):
+            raise WeightsFileError(
+                f"{index} names the file {json.dumps(name[:200])}, which is not one of weights beside it"
+            )
+    for name in files:
+        open_plain(index.parent / name).close()
+    return [index.parent / name for name in files]
+
+
+def is_pickled(path: Path) -> bool:
+    """Is it a file of torch.save? Its tensors are known only to torch."""
+    return path.suffix in PICKLED
+
+
+def headers(paths: Iterable[Path]) -> Iterator[Stored]:
+    """The tensors of safetensors files. Raises WeightsFileError, also for a name that two files have."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        for stored in read_header(path):
+            other = seen.setdefault(stored.name, stored.file)
+            if other != stored.file:
+                raise WeightsFileError(f"`{stored.name[:100]}` is in {other} and in {stored.file} too")
+            yield stored

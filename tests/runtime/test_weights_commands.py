@@ -1,0 +1,100 @@
+"""`archspec weights`, `train --weights` and `predict --weights`, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from runtime_process import DIGITS, SMALL, archspec
+
+
+@pytest.fixture
+def backbone(digits_run: Path, tmp_path: Path) -> Path:
+    """A checkpoint as someone else would publish it: half precision, other names, another head."""
+    state = safetensors.torch.load_file(digits_run / "weights.safetensors")
+    theirs = {f"module.net.{k}": t.half() if t.is_floating_point() else t for k, t in state.items()}
+    theirs["module.net.fc.weight"] = torch.zeros(7, theirs["module.net.fc.weight"].shape[1])
+    theirs["module.net.fc.bias"] = torch.zeros(7)
+    torch.save({"state_dict": theirs, "epoch": 3}, tmp_path / "theirs.pth")
+    return tmp_path / "theirs.pth"
+
+
+RULES = ("--set", 'weights.rename={"net.*": "*"}', "--set", "weights.fresh=[fc]")
+
+
+def test_the_report(digits_run: Path, tmp_path: Path) -> None:
+    fits = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, cwd=tmp_path)
+    assert (fits.returncode, fits.stderr) == (0, "")
+    assert "→ digits_cnn: 20 loaded" in fits.stdout
+    unfit = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--set", "classes=3", cwd=tmp_path)
+    assert unfit.returncode == 1
+    rows = [line.split()[:3] for line in unfit.stdout.splitlines() if line.startswith("wrong")]
+    assert rows == [["wrong", "shape", "fc.weight"], ["wrong", "shape", "fc.bias"]]
+    every = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--json", cwd=tmp_path)
+    told = json.loads(every.stdout)
+    state = safetensors.torch.load_file(digits_run / "weights.safetensors")
+    assert told["ok"] and {t["name"]: t["shape"] for t in told["tensors"]} == {
+        k: list(t.shape) for k, t in state.items()
+    }
+
+
+def test_the_report_on_a_pickle(backbone: Path, tmp_path: Path) -> None:
+    done = archspec("weights", DIGITS, backbone, *SMALL, *RULES, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "18 loaded, 2 fresh, 2 ignored" in done.stdout and "float16 → float32: 15 tensors" in done.stdout
+    assert "from `state_dict`" in done.stdout and "`module.`" in done.stdout
+    done = archspec("weights", DIGITS, backbone, *SMALL, cwd=tmp_path)
+    assert done.returncode == 1 and 'rename: {"net.*": "*"}' in done.stdout
+    done = archspec("weights", DIGITS, cwd=tmp_path)
+    assert done.returncode == 2 and "names no weights" in done.stderr
+    (tmp_path / "bad.pt").write_bytes(b"junk")
+    done = archspec("weights", DIGITS, "bad.pt", cwd=tmp_path)
+    assert done.returncode == 1 and "AS702" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_training_starts_from_them(backbone: Path, digits_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    backbone.rename(tmp_path / "w" / "theirs.pth")
+    options = (*SMALL, *RULES, "--epochs", "1", "--set", "train.optimizer.adamw.lr=0.0", "--set", "train.seed=5")
+    done = archspec("train", DIGITS, "--weights", "w/theirs.pth", *options, "--run", "deep/run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "weights: 18 loaded, 2 fresh, 2 ignored (float16 → float32: 15 tensors;" in done.stdout
+    run = tmp_path / "deep" / "run"
+    trained = safetensors.torch.load_file(run / "last.safetensors")
+    source = safetensors.torch.load_file(digits_run / "weights.safetensors")
+    assert torch.equal(trained["stem.conv.weight"], source["stem.conv.weight"].half().float())
+    told = json.loads((run / "transfer.json").read_text())
+    assert told["counts"] == {"loaded": 18, "fresh": 2, "ignored": 2}
+    assert json.loads((run / "run.json").read_text())["weights"]["counts"] == told["counts"]
+    # The resolved spec starts from the same file, wherever it is run; and predicting needs the file no more.
+    again = archspec("train", run / "spec.yaml", "--run", "again", "-q", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "again" / "last.safetensors").read_bytes() == (run / "last.safetensors").read_bytes()
+    (tmp_path / "w" / "theirs.pth").unlink()
+    assert archspec("predict", run, "digits:3", cwd=tmp_path).returncode == 0
+
+
+def test_weights_that_do_not_fit_end_a_run_before_it_begins(backbone: Path, tmp_path: Path) -> None:
+    done = archspec("train", DIGITS, "--weights", backbone, *SMALL, cwd=tmp_path)
+    assert done.returncode == 1 and "AS703" in done.stderr and "Traceback" not in done.stderr
+    assert "missing" in done.stderr and "help: the file's names begin with `net.`" in done.stderr
+    done = archspec("train", DIGITS, "--weights", "none.pt", cwd=tmp_path)
+    assert done.returncode == 1 and "AS702" in done.stderr and "--weights:1:1" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_predicting_with_other_weights(digits_run: Path, tmp_path: Path) -> None:
+    last = archspec("predict", digits_run, "digits:3", "--weights", digits_run / "last.safetensors", cwd=tmp_path)
+    assert last.returncode == 0, last.stderr
+    best = archspec("predict", digits_run, "digits:3", cwd=tmp_path)
+    spec = archspec("predict", digits_run / "spec.yaml", "digits:3", "--weights", digits_run / "weights.safetensors",
+                    cwd=tmp_path)  # fmt: skip
+    assert (spec.returncode, spec.stdout) == (0, best.stdout)
+    none = archspec("predict", digits_run / "spec.yaml", "digits:3", cwd=tmp_path)
+    assert none.returncode == 2 and "names no weights" in none.stderr
+    (tmp_path / "w.safetensors").write_bytes(b"\0" * 20)
+    bad = archspec("predict", digits_run, "digits:3", "--weights", "w.safetensors", cwd=tmp_path)
+    assert bad.returncode == 2 and "Traceback" not in bad.stderr
