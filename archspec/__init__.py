@@ -34,11 +34,23 @@ def source(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None
     return pipeline.source(path, params)
 
 
-def compile(path: str | os.PathLike[str], *, params: dict[str, Any] | None = None) -> nn.Module:
-    """The module of a spec: an instance of the class that `source` prints. Raises SpecError, OSError."""
-    from archspec.model.build import build
+def compile(
+    path: str | os.PathLike[str],
+    *,
+    params: dict[str, Any] | None = None,
+    weights: bool | str | os.PathLike[str] = False,
+) -> nn.Module:
+    """The module of a spec: an instance of the class that `source` prints.
 
-    return build(path, params)
+    `weights`: True loads the files that the spec names under `weights`, a path that one, by the spec's rules; left out,
+    the module is as it is initialised. Raises SpecError, OSError, and WeightsError (archspec.model.weights) for weights
+    that cannot be read or do not fit.
+    """
+    from archspec.model.build import build, build_with_weights
+
+    if weights is False:
+        return build(path, params)
+    return build_with_weights(path, params, () if weights is True else (os.fspath(weights),))
 
 
 def __getattr__(name: str) -> Any:

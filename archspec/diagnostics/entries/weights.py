@@ -48,8 +48,8 @@ Files of weights come from strangers. Of a safetensors file the whole header is 
 every tensor has the bytes that its shape needs, that none overlap, that the file is whole. Files of torch.save (.pt,
 .pth, .bin, .ckpt) are read with `torch.load(weights_only=True)` and nothing else, so that loading one runs no code.
 """,
-        "Where a .pt file holds more than tensors and you trust it, save its `state_dict()` anew. A spec that starts from "
-        "its initialisation needs no `weights`:",
+        "Where a .pt file holds more than tensors and you trust it, save its `state_dict()` anew. A spec that starts "
+        "from its initialisation needs no `weights`:",
         """
 archspec: 1
 name: classifier
@@ -74,9 +74,9 @@ their kind of dtype; or values are not finite, or two that are one tensor here d
 A checkpoint that is loaded by half is a model that seems to work. So nothing is loaded until all of it fits, or is said
 not to matter.
 """,
-        "`archspec weights SPEC FILE` says of every tensor what becomes of it. Other names: `rename`. What the model does "
-        "not need: `ignore`. Fused or transposed matrices: `split`, `concat`, `transpose`. To take what fits and leave "
-        "the rest as it is initialised: `strict: false`. A new head is `fresh`:",
+        "`archspec weights SPEC FILE` says of every tensor what becomes of it. Other names: `rename`. What the model "
+        "does not need: `ignore`. Fused or transposed matrices: `split`, `concat`, `transpose`. To take what fits and "
+        "leave the rest as it is initialised: `strict: false`. A new head is `fresh`:",
         """
 archspec: 1
 name: classifier
