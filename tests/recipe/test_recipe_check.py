@@ -52,7 +52,7 @@ def test_the_recipe_of_the_language_page() -> None:
         None,
         None,
     )
-    assert recipe.runtime == ("float32", "auto")
+    assert (recipe.runtime.precision.default, recipe.runtime.device) == ("float32", "auto")
     assert recipe.data.facts.samples == 1797
 
 

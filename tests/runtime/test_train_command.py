@@ -83,10 +83,10 @@ def test_the_resolved_spec_trains_to_the_same_weights(digits_run: Path, tmp_path
 
 
 def test_a_run_is_never_overwritten(digits_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {p.name: p.read_bytes() for p in digits_run.iterdir()}
+    before = {p: p.read_bytes() for p in digits_run.rglob("*") if p.is_file()}
     assert main(["train", str(DIGITS), "--run", str(digits_run)]) == 2
     assert "never overwrites" in capsys.readouterr().err
-    assert {p.name: p.read_bytes() for p in digits_run.iterdir()} == before
+    assert {p: p.read_bytes() for p in digits_run.rglob("*") if p.is_file()} == before
 
 
 def test_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
