@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.cost.rows import Row, rows
@@ -44,12 +46,14 @@ class Spec(NamedTuple):
     """The text of a spec, what to call it in messages, and what its relative paths start from.
 
     `data`: the facts of its data where a finished run knows them; no file of data or weights is then looked at.
+    `texts`: what files that it names hold, by their real paths, where that is not what is on the disk.
     """
 
     text: str | bytes
     file: str
     base: Path
     data: DataFacts | None = None
+    texts: MappingOf[str, bytes] = MappingProxyType({})
 
 
 class Report:
@@ -57,6 +61,7 @@ class Report:
 
     `inputs`, `outputs`: TensorTypes by name. `requirements`: what the architecture demands of the inputs' sizes;
     `constraints` holds the same for further questions.
+    `sources`: the texts of all files, by the names that spans give them; `folders`: where they lie.
     `assembled`: the whole spec as one tree, where it is made of several files.
     `weights`: what the model starts from, held against it; None where that is its initialisation.
     `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
@@ -67,6 +72,7 @@ class Report:
         self.spec = spec
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
+        self.folders: dict[str, Path] = {spec.file: spec.base}
         self.assembled: Mapping | None = None
         self.elaboration: Elaboration | None = None
         self.typed: Typed | None = None
@@ -184,8 +190,9 @@ def _stages(
     if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
         from archspec.graph.assemble import assemble
 
-        whole = assemble(root, spec.file, spec.base, found)
+        whole = assemble(root, spec.file, spec.base, found, spec.texts)
         report.sources.update(whole.sources)
+        report.folders.update(whole.folders)
         if whole.root is None:
             return
         root = report.assembled = whole.root

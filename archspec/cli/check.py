@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cli.budgets import add_budget, budget, refuse_unknown
 from archspec.cli.findings import Findings, add_findings
-from archspec.cli.output import Styles, add_color, write_error
+from archspec.cli.output import Styles, UsageError, add_color, write_error
 from archspec.cli.publish import TEXT, add_format, publish, refuse_output
-from archspec.cli.specs import add_set, cannot_read, expand, load, overrides
+from archspec.cli.specs import STDIN, STDIN_FILE, add_set, cannot_read, expand, load, overrides
 
 if TYPE_CHECKING:
     from archspec.cost.budget import Budget
@@ -38,6 +38,10 @@ def add_parser(commands: Any) -> None:
     add_format(parser)
     add_color(parser)
     add_findings(parser)
+    fixes = parser.add_argument_group("repairs")
+    fixes.add_argument("--fix", action="store_true", help="make the safe repairs, comments and layout as they are")
+    fixes.add_argument("--diff", action="store_true", help="show what --fix would change, and change nothing")
+    fixes.add_argument("--unsafe-fixes", action="store_true", help="with these: likely repairs too")
     add_budget(parser)
     parser.set_defaults(run=run)
 
@@ -46,12 +50,17 @@ def run(args: argparse.Namespace) -> int:
     params = overrides(args.set)
     limits = budget(args)
     findings = Findings.of(args)
+    refuse_repairs(args)
     names = expand(args.specs, specs_only=args.specs_only)
+    if args.diff:
+        from archspec.cli.repair import show_diffs
+
+        return show_diffs(names, params, findings, unsafe=args.unsafe_fixes)
     if args.output is not None:
         names = refuse_output(args.output, list(names))
     outcomes: list[Outcome] = []
     for name in names:
-        outcome = check_one(name, params, findings, limits)
+        outcome = check_one(name, params, findings, limits, fix=args.fix, unsafe=args.unsafe_fixes)
         outcomes.append(outcome)
         if not outcome.checked:
             write_error("AS107", outcome.diagnostics[0].message)
@@ -68,12 +77,24 @@ def run(args: argparse.Namespace) -> int:
     return exit_code(outcomes, args.strict)
 
 
+def refuse_repairs(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of repairs that do not go together with the others."""
+    if args.unsafe_fixes and not (args.fix or args.diff):
+        raise UsageError("--unsafe-fixes says which repairs are made", "help: give it with --fix or --diff")
+    if args.diff and (args.output is not None or args.format != TEXT):
+        raise UsageError("--diff prints a diff and no report", "help: leave --format and --output out")
+    if args.fix and STDIN in args.specs and args.format != TEXT and args.output is None:
+        raise UsageError("standard output has the repaired text", "help: write the report with --output FILE")
+
+
 def say(outcome: Outcome, args: argparse.Namespace) -> None:
     """The text for people about one spec."""
     from archspec.diagnostics.formats.text import one
 
+    # Of a spec from standard input that is repaired, standard output has the text.
+    stream = sys.stderr if args.fix and outcome.file == STDIN_FILE else sys.stdout
     if outcome.checked:
-        sys.stdout.write(one(outcome, color=Styles.of(args.color, sys.stdout).on, quiet=args.quiet))
+        stream.write(one(outcome, color=Styles.of(args.color, stream).on, quiet=args.quiet))
 
 
 def say_sum(outcomes: list[Outcome], args: argparse.Namespace) -> None:
@@ -91,8 +112,19 @@ def exit_code(outcomes: list[Outcome], strict: bool) -> int:
     return int(any(outcome.errors or (strict and outcome.warnings) for outcome in outcomes))
 
 
-def check_one(name: str, params: dict[str, Any], findings: Findings, limits: Budget | None = None) -> Outcome:
-    """Check the spec of a name that `expand` gave; of what is found, `findings` says what counts."""
+def check_one(
+    name: str,
+    params: dict[str, Any],
+    findings: Findings,
+    limits: Budget | None = None,
+    *,
+    fix: bool = False,
+    unsafe: bool = False,
+) -> Outcome:
+    """Check the spec of a name that `expand` gave; of what is found, `findings` says what counts.
+
+    With `fix` its files are repaired first. Raises UsageError where one of them cannot be written.
+    """
     from archspec import pipeline
     from archspec.diagnostics.model import Diagnostic, Span
     from archspec.diagnostics.outcome import Outcome
@@ -102,7 +134,12 @@ def check_one(name: str, params: dict[str, Any], findings: Findings, limits: Bud
     except OSError as wrong:
         failure = Diagnostic("AS107", cannot_read(name, wrong), Span(name, 1, 1, 1, 1))
         return Outcome(name, (failure,), checked=False)
-    report = pipeline.check(spec, params, findings.selection, limits)
+    if fix:
+        from archspec.cli.repair import repair
+
+        report = repair(spec, params, findings, limits, unsafe=unsafe)
+    else:
+        report = pipeline.check(spec, params, findings.selection, limits)
     return outcome_of(report, findings.kept(report))
 
 

@@ -63,6 +63,12 @@ class Findings:
         new = self.baseline.new(found, report.sources, report.sources)
         return [d for d in found if d.is_error] if self.write else new
 
+    def peek(self, report: Report) -> list[Diagnostic]:
+        """As `kept`, of a report that is not the last one of its spec."""
+        if self.baseline is None:
+            return list(report.diagnostics)
+        return self.baseline.copy().new(report.diagnostics, report.sources, ())
+
     def finish(self, quiet: bool) -> None:
         """Write the baseline, or say what it knows that is no longer there. Raises UsageError."""
         baseline = self.baseline

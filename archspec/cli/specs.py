@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archspec.pipeline import Spec
 
 STDIN = "-"
+STDIN_FILE = "<stdin>"  # what messages call it
 _SUFFIXES = (".yaml", ".yml")
 _IS_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?archspec[ \t]*:", re.MULTILINE)
 _GLOB = re.compile(r"[*?\[]")
@@ -134,7 +135,7 @@ def load(name: str) -> Spec:
     if name == STDIN:
         if sys.stdin is None:
             raise OSError(None, "standard input is closed")
-        return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", Path())
+        return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), STDIN_FILE, Path())
     return pipeline.load(Path(name))
 
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from archspec.cli.output import UsageError
+
+
+def writable(path: Path) -> str | None:
+    """Why the file that a path leads to may not be replaced, or None. Its folder may allow what the file does not."""
+    target = Path(os.path.realpath(path))
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as wrong:
+        return wrong.strerror or str(wrong)
+    return None if mode & 0o222 and os.access(target, os.W_OK) else "it is read-only"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -14,23 +27,31 @@ def write_text(path: Path, text: str) -> None:
 
     Permissions stay. A file that may not be written is refused, even where its folder would allow it.
     """
-    target = Path(os.path.realpath(path))
-    mode = None
-    if target.exists():
-        mode = stat.S_IMODE(target.stat().st_mode)
-        if not mode & 0o222 or not os.access(target, os.W_OK):
-            raise PermissionError(13, "it is read-only", str(path))
-    staged = target.with_name(f".{target.name}.{os.getpid()}")
+    wrong = writable(path)
+    if wrong is not None:
+        raise PermissionError(13, wrong, str(path))
+    write_all({path: text})
+
+
+def write_all(texts: Mapping[Path, str]) -> None:
+    """Replace several files: all are written beside before the first is renamed. Raises OSError."""
+    staged: list[tuple[Path, Path]] = []
     try:
-        with staged.open("xb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            staged.chmod(mode)
-        staged.replace(target)
+        for path, text in texts.items():
+            target = Path(os.path.realpath(path))
+            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            with beside.open("xb") as file:
+                staged.append((beside, target))
+                file.write(text.encode("utf-8", "surrogatepass"))
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        for beside, target in staged:
+            beside.replace(target)
     finally:
-        staged.unlink(missing_ok=True)
+        for beside, _ in staged:
+            beside.unlink(missing_ok=True)
 
 
 def check_target(path: Path) -> None:

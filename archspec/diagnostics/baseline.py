@@ -67,6 +67,10 @@ class Baseline:
             known[Known(*words)] += count
         return cls(path, known)
 
+    def copy(self) -> Baseline:
+        """The same baseline, nothing of it found so far."""
+        return Baseline(self.path, self.known)
+
     def new(self, found: Iterable[Diagnostic], sources: Mapping[str, str], files: Iterable[str]) -> list[Diagnostic]:
         """Those of the findings that are errors, or warnings that the baseline does not know.
 

@@ -34,10 +34,14 @@ class Label(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Replace the text of a span; None removes the entry, item or comment that stands there, with its comma or line."""
+    """Replace the text of a span; None removes the entry, item or comment that stands there, with its comma or line.
+
+    `old`: what stands there, maybe quoted; where it is something else the edit is not made.
+    """
 
     span: Span
     text: str | None
+    old: str | None = None
 
 
 class Fix(NamedTuple):

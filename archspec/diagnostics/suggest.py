@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
+from archspec.diagnostics.model import Edit, Fix, Span
+
 # What other libraries, and habit, call things. Offered only where the right-hand name is among the options.
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "dense": ("linear",),
@@ -121,6 +123,30 @@ def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
         shortest = min((abs(len(keys[name]) - len(key)) for name in best), default=0)
         best = [name for name in best if abs(len(keys[name]) - len(key)) == shortest]
     return best[:most]
+
+
+def rename(word: str, options: Iterable[str], span: Span) -> Fix | None:
+    """The repair of a misspelt word at a span; None where no option, or more than one, is near it.
+
+    It is safe where only the style of the word is another one: `BatchNorm2d` for `batch_norm2d`.
+    """
+    best = closest(word, options)
+    return write_instead(word, best[0], span) if len(best) == 1 else None
+
+
+def write_instead(word: str, meant: str, span: Span, *, safe: bool | None = None) -> Fix:
+    """The repair that writes `meant` for `word`; where `safe` is left out, safe if both are one word in two styles."""
+    if safe is None:
+        safe = plain(_QUALIFIED.sub("", word)) == plain(meant)
+    return Fix(f"write `{meant}`", (Edit(span, meant, word),), safe)
+
+
+def surround(span: Span, before: str, after: str = "", title: str = "") -> Fix:
+    """The repair that puts something before and behind what stands at a span: quotes, brackets, a `$`."""
+    edits = [Edit(span._replace(end_line=span.line, end_col=span.col), before)]
+    if after:
+        edits.append(Edit(span._replace(line=span.end_line, col=span.end_col), after))
+    return Fix(title or f"put `{before}` before it" + (f" and `{after}` behind it" if after else ""), tuple(edits))
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str | None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.diagnostics.model import Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.model import Edit, Fix, Span
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.context import FAILED, Context, has_local_size
 from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
+from archspec.graph.meant import meant_value
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import op_of
-from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence, entry_span
 
 # Arguments of PyTorch's constructors that follow from the input.
 INFERRED = frozenset(
@@ -64,7 +65,10 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
         span = argument_span(item.value, cls, bad.path) or item.key_span
         argument = bad.path[0] if bad.path else None
         what = f"`{argument}` of `{cls.name}`: {bad.message}" if argument else bad.message
-        ctx.error("AS205", span, what, help=bad.help, value_of=item.value)
+        fix = None
+        if len(bad.path) == 1:
+            fix = meant_value(argument_node(item.value, cls, bad.path), bad, cls.args[str(argument)].kind.parse)
+        ctx.error("AS205", span, what, help=bad.help, value_of=item.value, fix=fix)
         return None
     if not ctx.mentions(item.value) and cls.binding.isdisjoint(given):
         ctx.literals[id(item.node)] = call
@@ -90,10 +94,16 @@ def argument_nodes(ctx: Context, item: Item, cls: type[Op]) -> dict[str, Node] |
 
 def argument_span(raw: Node | None, cls: type[Op], path: tuple[str | int, ...]) -> Span | None:
     """Where the value at `path` (a BadValue's or a Mismatch's) is written; None if it is not."""
+    node = argument_node(raw, cls, path)
+    return None if node is None else node.span
+
+
+def argument_node(raw: Node | None, cls: type[Op], path: tuple[str | int, ...]) -> Node | None:
+    """The YAML of the value at `path`; None if it is not written."""
     if raw is None:
         return None
     if not path:
-        return None if isinstance(raw, Mapping) else raw.span
+        return None if isinstance(raw, Mapping) else raw
     name, *rest = path
     node: Node = raw
     if isinstance(raw, Mapping):
@@ -112,20 +122,23 @@ def argument_span(raw: Node | None, cls: type[Op], path: tuple[str | int, ...]) 
         if inner is None:
             break
         node = inner
-    return node.span
+    return node
 
 
 def _unknown(ctx: Context, cls: type[Op], key: str, node: Mapping) -> None:
-    names = list(cls.args)
+    names, span = list(cls.args), node.keys[key]
+    fix = rename(key, [name for name in names if name not in node], span)
     if key in INFERRED:
         help: str | None = "it follows from the input; leave it out"
+        whole = entry_span(node, key)
+        fix = Fix(f"leave `{key}` out", (Edit(whole, None),)) if whole is not None else None
     elif not names:
         help = "it takes none"
     else:
         help = did_you_mean(key, names)
         listed = f"arguments: {', '.join(names)}"
         help = f"{help} ({listed})" if help else listed
-    ctx.error("AS203", node.keys[key], f"`{cls.name}` has no argument `{key}`", help=help)
+    ctx.error("AS203", span, f"`{cls.name}` has no argument `{key}`", help=help, fix=fix)
 
 
 def _missing(ctx: Context, item: Item, cls: type[Op], missing: list[str]) -> None:

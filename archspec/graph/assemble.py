@@ -5,11 +5,12 @@ It stands between reading and the schema stage, which then sees a spec like any 
 
 from __future__ import annotations
 
+from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename, surround
 from archspec.graph.replace import replace_items
 from archspec.reading.files import File, Files
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -28,13 +29,16 @@ class Assembled(NamedTuple):
     folders: dict[str, Path]
 
 
-def assemble(root: Mapping, name: str, folder: Path, diagnostics: Diagnostics) -> Assembled:
+def assemble(
+    root: Mapping, name: str, folder: Path, diagnostics: Diagnostics, texts: MappingOf[str, bytes] | None = None
+) -> Assembled:
     """The spec `root`, read from the file `name`, with what it includes and what it starts from.
 
+    `texts`: what other files hold, by their real paths, where that is not what is on the disk.
     Relative paths start from `folder`, and in each further file from where that lies. Reports AS104, AS107, AS108,
     AS201, AS204 to AS207 and AS216, at the line that names a file or in the file itself.
     """
-    files = Files(diagnostics)
+    files = Files(diagnostics, texts)
     first = files.first(root, name, folder)
     whole = _Assembly(files, diagnostics).whole(first, (first,))
     return Assembled(whole, files.sources, files.folders)
@@ -84,7 +88,11 @@ class _Assembly:
             return Mapping(entries, keys, own.span)
         if not isinstance(include, Sequence):
             self.diagnostics.error(
-                "AS205", include.span, "`include` takes a list of paths", help="write `include: [common.yaml]`"
+                "AS205",
+                include.span,
+                "`include` takes a list of paths",
+                help="write `include: [common.yaml]`",
+                fix=surround(include.span, "[", "]") if isinstance(include, Scalar) else None,
             )
             return None
         blocks = Mapping({}, {}, include.span)
@@ -189,7 +197,8 @@ class _Assembly:
         if entries.pop(key, None) is None:
             message = f"null removes `{key}`, but {base.span.file} has none"
             help = did_you_mean(key, base.entries) or (f"it has {', '.join(base.entries)}" if base.entries else None)
-            self.diagnostics.error("AS206", own.keys[key], message, help=help)
+            fix = rename(key, [each for each in base.entries if each not in own], own.keys[key])
+            self.diagnostics.error("AS206", own.keys[key], message, help=help, fix=fix)
 
 
 def _is_null(node: Node) -> bool:

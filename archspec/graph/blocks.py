@@ -190,7 +190,7 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
             if key in declared:
                 nodes[key] = node.entries[key]
             else:
-                unknown_param(ctx, "AS203", node.keys[key], f"`{block.name}`", key, declared)
+                unknown_param(ctx, node.keys[key], f"`{block.name}`", key, declared, node)
                 healthy = False
     elif node is not None and not (isinstance(node, Scalar) and node.value is None):
         if not declared:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.diagnostics.model import Diagnostics, Fix, Label, Span
 from archspec.dims import Dim
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.known import freeze
@@ -81,6 +81,7 @@ class Context:
         help: str | None = None,
         secondary: Iterable[Label] = (),
         value_of: Node | None = None,
+        fix: Fix | None = None,
     ) -> None:
         """Report an error. `value_of`: the YAML whose value is at fault; in a block it may come from the call."""
         labels = list(secondary)
@@ -88,7 +89,7 @@ class Context:
             call = self.calls[-1]
             if not call.params.isdisjoint(self.mentions(value_of)):
                 labels.append(Label(call.span, f"`{call.block}` is called here"))
-        self.diagnostics.error(code, span, message, label=label, help=help, secondary=labels)
+        self.diagnostics.error(code, span, message, label=label, help=help, secondary=labels, fix=fix)
 
     def evaluate(self, node: Node, env: dict[str, Any]) -> Any:
         """The node's plain data with its expressions replaced, or FAILED (the errors are reported)."""

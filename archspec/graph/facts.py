@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.context import FAILED, Context
 from archspec.ops.kinds import show
 from archspec.reading.nodes import Mapping, Node
@@ -28,7 +28,8 @@ def read_facts(ctx: Context, node: Node | None, symbols: list[str], env: dict[st
             help = did_you_mean(name, symbols)
             if help is None:
                 help = f"sizes of the inputs: {', '.join(symbols)}" if symbols else "no input has a size with a name"
-            ctx.error("AS206", node.keys[name], f"no input has a size `{name}`", help=help)
+            fix = rename(name, [each for each in symbols if each not in node], node.keys[name])
+            ctx.error("AS206", node.keys[name], f"no input has a size `{name}`", help=help, fix=fix)
             continue
         if not isinstance(promises, Mapping):
             continue  # the schema stage has reported it

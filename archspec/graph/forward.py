@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics.model import Label, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.context import Context
 from archspec.graph.names import inner_lists, key_of, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -41,7 +41,7 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
     if help is None:
         shown = ", ".join(f"`{option}`" for option in options[:12])
         help = f"values here: {shown}{', …' if len(options) > 12 else ''}"
-    ctx.error("AS206", span, f"there is no value `{name}`", help=help)
+    ctx.error("AS206", span, f"there is no value `{name}`", help=help, fix=rename(name, options, span))
 
 
 def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: bool = True) -> bool:

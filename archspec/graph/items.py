@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Label, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
 from archspec.graph.context import Context
 from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name
 from archspec.ops.base import Op
@@ -178,7 +178,8 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     ops = all_ops()
     same = [name for name in ops if plain in (_squeeze(name), _squeeze(ops[name].counterpart.rpartition(".")[2]))]
     if same:
-        ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`")
+        fix = write_instead(key, same[0], span, safe=len(same) == 1)
+        ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`", fix=fix)
         return
     options = [*ops, *WORDS, *ctx.blocks]
     if common_too:
@@ -192,7 +193,7 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
         some = f"{', '.join(owners[:3])}{', …' if len(owners) > 3 else ''}"
         help = f"it is an argument of {some}; the op comes first: `- op: {{{key}: ...}}`"
     what = "block" if is_block_name(key) else "op"
-    ctx.error("AS202", span, f"there is no {what} `{key}`", help=help)
+    ctx.error("AS202", span, f"there is no {what} `{key}`", help=help, fix=rename(key, options, span))
 
 
 def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> None:
@@ -201,11 +202,13 @@ def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> N
     block = ctx.blocks.get(key)
     arguments = op.args if op is not None else (block.parameters() if block is not None else {})
     for other in others:
+        span, fix = node.keys[other], None
         if other in arguments:
             help: str | None = f"it is an argument of `{key}`; write it there: `{key}: {{{other}: ...}}`"
         else:
             help = did_you_mean(other, COMMON)
-        ctx.error("AS201", node.keys[other], f"an item has no key `{other}`", help=help)
+            fix = rename(other, [each for each in COMMON if each not in node], span)
+        ctx.error("AS201", span, f"an item has no key `{other}`", help=help, fix=fix)
 
 
 def _squeeze(name: str) -> str:

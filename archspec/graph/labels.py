@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import surround
 from archspec.graph.context import FAILED, Context
 from archspec.graph.items import Item
 from archspec.graph.names import wrong_identifier, wrong_path
@@ -53,7 +54,9 @@ def output_names(ctx: Context, scope: Scope, item: Item) -> list[tuple[str, Span
     if node is None:
         return []
     if not isinstance(node, Sequence):
-        ctx.error("AS205", node.span, "`outputs` takes a list of names", help="`outputs: [sequence, hidden, cell]`")
+        fix = surround(node.span, "[", "]") if text_of(node) else None
+        help = "`outputs: [sequence, hidden, cell]`"
+        ctx.error("AS205", node.span, "`outputs` takes a list of names", help=help, fix=fix)
         return None
     out: list[tuple[str, Span]] = []
     for inner in node.items:

@@ -6,7 +6,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.dims import Dim
 from archspec.graph.context import FAILED, Context
 from archspec.graph.names import wrong_identifier
@@ -98,8 +98,12 @@ def accepts(kind: str, value: Any) -> bool:
     return isinstance(value, {"bool": bool, "str": str, "list": (list, tuple), "dict": dict}[kind])  # type: ignore[arg-type]
 
 
-def unknown_param(ctx: Context, code: str, span: Span, what: str, name: str, declared: MappingOf[str, Param]) -> None:
-    """Report a name that is no parameter of `what`."""
+def unknown_param(
+    ctx: Context, span: Span, what: str, name: str, declared: MappingOf[str, Param], given: Mapping
+) -> None:
+    """Report a name that is no parameter of `what`, to which these are given."""
     help = did_you_mean(name, declared)
     listed = f"parameters: {', '.join(declared)}" if declared else "it has none"
-    ctx.error(code, span, f"{what} has no parameter `{name}`", help=f"{help} ({listed})" if help else listed)
+    fix = rename(name, [each for each in declared if each not in given], span)
+    message = f"{what} has no parameter `{name}`"
+    ctx.error("AS203", span, message, help=f"{help} ({listed})" if help else listed, fix=fix)

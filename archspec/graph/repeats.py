@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
 from archspec.dims import Dim
 from archspec.graph.context import FAILED, MAX_TURNS, Context
 from archspec.graph.items import Item
@@ -61,14 +61,20 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
         return None
     if isinstance(value, bool):
         return value
-    help = None
+    help = fix = None
+    written = isinstance(value, str) and isinstance(when, Scalar) and when.value == value
     if isinstance(value, str) and value in env:
         help = f"the value of a parameter is written `${value}`"
+        fix = write_instead(value, f"${value}", when.span, safe=True) if written else None
     elif value in ("yes", "no", "on", "off"):
         help = "YAML 1.2 writes booleans `true` and `false`"
+        meant = "true" if value in ("yes", "on") else "false"
+        fix = write_instead(value, meant, when.span, safe=True) if written else None
     elif isinstance(value, str) and any(sign in value for sign in "=<>") and "$" not in value:
         help = f"an expression is written `$({value})`"
-    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help, value_of=when)
+        if written and not set(value) & set(",[]{}#:\"'"):
+            fix = write_instead(value, f"$({value})", when.span, safe=True)
+    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help, value_of=when, fix=fix)
     return None
 
 
@@ -102,7 +108,8 @@ def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, 
     for key in repeat.entries:
         if key not in ("each", "as"):
             help = did_you_mean(key, ("each", "as")) or "keys: each, as"
-            ctx.error("AS201", repeat.keys[key], f"`repeat` has no key `{key}`", help=help)
+            fix = rename(key, [each for each in ("each", "as") if each not in repeat], repeat.keys[key])
+            ctx.error("AS201", repeat.keys[key], f"`repeat` has no key `{key}`", help=help, fix=fix)
             healthy = False
     each, bound = repeat.get("each"), repeat.get("as")
     name = bound.value if isinstance(bound, Scalar) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
@@ -64,7 +64,9 @@ def _unknown(path: str, changes: Mapping, base: Mapping, targets: dict[str, _Tar
         near = [name for name in targets if name.startswith(head + dot) and "." not in name[len(head + dot) :]]
         near = near or [name for name in targets if "." not in name]
         help = f"items: {', '.join(near[:_SHOWN])}{', …' if len(near) > _SHOWN else ''}" if near else None
-    diagnostics.error("AS206", changes.keys[path], f"{base.span.file} has no item `{path}` to replace", help=help)
+    span = changes.keys[path]
+    fix = rename(path, [each for each in targets if each not in changes], span)
+    diagnostics.error("AS206", span, f"{base.span.file} has no item `{path}` to replace", help=help, fix=fix)
 
 
 def _targets(base: Mapping) -> dict[str, _Target]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archspec.diagnostics.model import Label
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_later
 from archspec.graph.ir import Graph, Node, Value
@@ -86,7 +86,8 @@ def _find(ctx: Context, scope: Scope, item: Item) -> tuple[int, int | None] | No
         help = did_you_mean(name, known)
         if help is None and known:
             help = f"items here: {', '.join(f'`{each}`' for each in known[:12])}"
-        ctx.error("AS206", node.span, f"there is no earlier item `{name}`", help=help)
+        fix = rename(name, known, node.span)
+        ctx.error("AS206", node.span, f"there is no earlier item `{name}`", help=help, fix=fix)
         return None
     binding, origin, turn = found
     if binding.unknown:

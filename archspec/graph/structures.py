@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph import scans
 from archspec.graph.arguments import op_call
 from archspec.graph.arity import counted, takes
@@ -157,6 +157,7 @@ def _well_formed(ctx: Context, item: Item) -> bool:
                 value.keys[name],
                 f"`{key}` has no key `{name}`",
                 help=did_you_mean(name, parts) or f"keys: {', '.join(parts)}",
+                fix=rename(name, [part for part in parts if part not in value], value.keys[name]),
             )
             healthy = False
         elif name in ("body", "shortcut") and not isinstance(given, Sequence):

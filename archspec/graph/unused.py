@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.diagnostics.model import Span
+from archspec.diagnostics.model import Edit, Fix, Span
 from archspec.dims import Dim
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.names import Position
-from archspec.reading.nodes import Mapping, Sequence
+from archspec.reading.nodes import Mapping, Sequence, entry_span
 
 
 def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
@@ -35,7 +35,8 @@ def _blocks(ctx: Context, root: Mapping) -> None:
             todo += fresh
         for name, block in ctx.blocks.items():
             if name not in reached and block.span.file == root.span.file:
-                ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere")
+                fix = _removal(root, "blocks", name)
+                ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere", fix=fix)
 
 
 def _params(ctx: Context, root: Mapping) -> None:
@@ -45,14 +46,23 @@ def _params(ctx: Context, root: Mapping) -> None:
         read = ctx.mentions(root)
         for name, span in declared.keys.items():
             if name not in read and span.file == root.span.file:
-                ctx.diagnostics.warning("AS401", span, f"the parameter `{name}` is used nowhere")
+                fix = _removal(root, "params", name)
+                ctx.diagnostics.warning("AS401", span, f"the parameter `{name}` is used nowhere", fix=fix)
     for block in ctx.blocks.values():
         read = ctx.mentions(block.node)
         for name, param in block.parameters().items():
             if name not in read and param.span.file == root.span.file:
-                ctx.diagnostics.warning(
-                    "AS401", param.span, f"the parameter `{name}` of `{block.name}` is used nowhere"
-                )
+                message = f"the parameter `{name}` of `{block.name}` is used nowhere"
+                ctx.diagnostics.warning("AS401", param.span, message, fix=_removal(block.node, "params", name))
+
+
+def _removal(owner: Mapping, section: str, name: str) -> Fix | None:
+    """The repair that removes an entry of a section; of the last one the section with it."""
+    entries = owner.get(section)
+    if not isinstance(entries, Mapping):
+        return None
+    span = entry_span(entries, name) if len(entries.entries) > 1 else entry_span(owner, section)
+    return None if span is None else Fix(f"remove `{name}`", (Edit(span, None),), safe=False)
 
 
 def _values(ctx: Context, root: Graph) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archspec.diagnostics.model import Label, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.model import Edit, Fix, Label, Span
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.arity import counted, named, required, takes
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_unknown
@@ -32,7 +32,8 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
             "AS205",
             node.span,
             f"`{what}` takes the name of a value, got {_shown(name)}",
-            help=f'a name of digits is quoted: `"{name}"`' if isinstance(name, int) else None,
+            help=f'a name of digits is quoted: `"{name}"`' if type(name) is int else None,
+            fix=Fix("quote the name", (Edit(node.span, f'"{name}"', str(name)),)) if type(name) is int else None,
         )
         return None
     found = scope.find(name)
@@ -170,7 +171,8 @@ def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, .
     for key, node in source.entries.items():
         if key not in names:
             help = did_you_mean(key, names) or f"inputs: {', '.join(names)}"
-            ctx.error("AS210", source.keys[key], f"`{item.key}` has no input `{key}`", help=help)
+            fix = rename(key, [name for name in names if name not in source], source.keys[key])
+            ctx.error("AS210", source.keys[key], f"`{item.key}` has no input `{key}`", help=help, fix=fix)
             healthy = False
             continue
         number = names.index(key)

@@ -99,7 +99,7 @@ class Declared:
                 try:
                     parsed = declared.kind.parse(values[key])
                 except BadValue as bad:
-                    raise BadValue(bad.message, (key, *bad.path), bad.help) from None
+                    raise BadValue(bad.message, (key, *bad.path), bad.help, bad.options) from None
             elif declared.required:
                 raise BadValue(f"`{cls.name}` needs `{key}`", ())
             else:

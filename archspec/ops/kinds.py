@@ -15,10 +15,20 @@ EXPRESSION = {"$ref": "#/definitions/expression"}
 
 
 class BadValue(Exception):  # noqa: N818 - what it is, and it is raised everywhere
-    """A value an argument does not take. `path` leads from the arguments to the offending element."""
+    """A value an argument does not take. `path` leads from the arguments to the offending element.
 
-    def __init__(self, message: str, path: tuple[str | int, ...] = (), help: str | None = None) -> None:
+    `options`: the words it may be, where those are few.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: tuple[str | int, ...] = (),
+        help: str | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
+        self.options = options
         self.message = message
         self.path = path
         self.help = help
@@ -155,7 +165,9 @@ class Choice(Kind[str]):
         if not isinstance(value, str) or value not in self.words:
             from archspec.diagnostics.suggest import did_you_mean
 
-            raise self.refuse(value, did_you_mean(value, self.words) if isinstance(value, str) else None)
+            bad = self.refuse(value, did_you_mean(value, self.words) if isinstance(value, str) else None)
+            bad.options = self.words
+            raise bad
         return value
 
     def literal(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
+from archspec.diagnostics.suggest import write_instead
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.grammar import (
     CONSTANTS,
@@ -138,9 +139,16 @@ def _bad_dollar(text: str, dollar: int) -> ExpressionError:
     if text.startswith("${", dollar):
         word = _NAME.match(text, dollar + 2)
         name = word.group() if word else "name"
-        return ExpressionError(
-            "`${` is not how a parameter is written", dollar, 2, f"write ${name}, or $(…) for an expression"
+        whole = word is not None and text.startswith("}", word.end())
+        error = ExpressionError(
+            "`${` is not how a parameter is written",
+            dollar,
+            len(name) + 3 if whole else 2,
+            f"write ${name}, or $(…) for an expression",
         )
+        if whole:
+            error.meant = f"${name}", True
+        return error
     return ExpressionError("`$` begins `$name` or `$(expression)`", dollar, 1, "write `$$` for a dollar sign")
 
 
@@ -216,5 +224,11 @@ def evaluate(node: Node, env: MappingType[str, Any], diagnostics: Diagnostics) -
 
 def report(error: ExpressionError, node: Scalar, diagnostics: Diagnostics) -> None:
     """The diagnostic of an error in a scalar's template."""
-    if not isinstance(error, FailedNameError):
-        diagnostics.error(error.code, position(node, error.offset, error.length), error.message, help=error.help)
+    if isinstance(error, FailedNameError):
+        return
+    span, fix = position(node, error.offset, error.length), None
+    if error.meant is not None and isinstance(node.value, str):
+        meant, safe = error.meant
+        old = node.value[error.offset : error.offset + error.length]
+        fix = write_instead(old, meant, span, safe=safe)
+    diagnostics.error(error.code, span, error.message, help=error.help, fix=fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,10 +29,14 @@ class File(NamedTuple):
 
 
 class Files:
-    """The files of one spec. `sources`: the text of each that was read, by name; `folders`: where they lie."""
+    """The files of one spec. `sources`: the text of each that was read, by name; `folders`: where they lie.
 
-    def __init__(self, diagnostics: Diagnostics) -> None:
+    `texts`: what files hold that are not read from the disk, by their real paths.
+    """
+
+    def __init__(self, diagnostics: Diagnostics, texts: MappingOf[str, bytes] | None = None) -> None:
         self.diagnostics = diagnostics
+        self.texts = texts or {}
         self.sources: dict[str, str] = {}
         self.folders: dict[str, Path] = {}
         self._known: dict[str, File | None] = {}
@@ -85,7 +90,7 @@ class Files:
         try:
             if not identity.endswith(SUFFIXES):
                 raise OSError(None, "it is a link to a file that is no .yaml file")
-            text = _content(identity)
+            text = self.texts[identity] if identity in self.texts else _content(identity)
         except (OSError, ValueError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             seen = f"looked for at {name}: a path starts from the file that names it" if name != written else None

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import closest, did_you_mean, plain
 
 MAX_LENGTH = 1_000  # characters of one expression
 MAX_TREE = 100  # levels
@@ -36,6 +36,8 @@ class ExpressionError(Exception):
 
     code = "AS208"
 
+    meant: tuple[str, bool] | None = None  # what to write at offset..length instead, and whether that is safe
+
     def __init__(self, message: str, offset: int = 0, length: int = 1, help: str | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -56,6 +58,9 @@ class UnknownNameError(ExpressionError):
             help = f"known here: {', '.join(options[:12])}{', …' if len(options) > 12 else ''}"
         super().__init__(f"unknown parameter `{name}`", offset, len(name), help)
         self.name = name
+        best = closest(name, options)
+        if len(best) == 1:
+            self.meant = best[0], plain(best[0]) == plain(name)
 
 
 class FailedNameError(ExpressionError):

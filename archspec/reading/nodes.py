@@ -61,3 +61,11 @@ class Mapping(Node):
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries
+
+
+def entry_span(node: Mapping, key: str) -> Span | None:
+    """From a key to the end of its value; None where the value stands elsewhere (an alias)."""
+    first, last = node.keys[key], node.entries[key].span
+    if first.file != last.file or (last.line, last.col) < (first.end_line, first.end_col):
+        return None
+    return first._replace(end_line=last.end_line, end_col=last.end_col)

@@ -21,7 +21,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.reading.scalars import TooLargeError, resolve
 from archspec.reading.text import decode, forbidden, invisible
@@ -276,9 +276,10 @@ class _Reader:
                     key_span,
                     f"`{key}` is one word to YAML: a space is needed after the colon",
                     help=f"write `{head}: {tail}`",
+                    fix=Fix(f"write `{head}: {tail}`", (Edit(key_span, f"{head}: {tail}", key),)),
                 )
             if key in entries:
-                self.duplicate(key, key_span, keys[key])
+                self.duplicate(key, key_span, keys[key], value, entries[key])
                 continue
             entries[key] = value
             keys[key] = key_span
@@ -296,8 +297,12 @@ class _Reader:
             return _new(Span, (self.file, line, col, last.end_line, last.end_col))
         return _new(Span, (self.file, line, col, mark.line + 1, mark.column + 1))
 
-    def duplicate(self, key: str, span: Span, first: Span) -> None:
+    def duplicate(self, key: str, span: Span, first: Span, value: Node, kept: Node) -> None:
         self.findings += 1
+        end, fix = value.span, None
+        if (end.line, end.col) >= (span.end_line, span.end_col) and repr(value.data()) == repr(kept.data()):
+            again = span._replace(end_line=end.end_line, end_col=end.end_col)
+            fix = Fix("remove the second one, which is equal", (Edit(again, None),))
         self.diagnostics.error(
             "AS102",
             span,
@@ -305,6 +310,7 @@ class _Reader:
             label="again",
             secondary=(Label(first, "first here"),),
             help="remove one of them",
+            fix=fix,
         )
         if self.findings >= MAX_FINDINGS:
             raise _StopError

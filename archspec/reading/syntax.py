@@ -129,10 +129,13 @@ class _Report:
             if "\t" in indent:
                 first = indent.index("\t")
                 span = self.at(row, first, len(indent) - first)
-                self.error(span, "a tab in the indentation; YAML indents with spaces", "replace each tab by two spaces")
+                fix = Fix("replace each tab by two spaces", (Edit(span, "  " * (len(indent) - first)),), safe=False)
+                self.error(span, "a tab in the indentation; YAML indents with spaces", fix.title, fix=fix)
                 return True
         if self.char == "\t":
-            self.error(self.at(self.row, self.col), "a tab where YAML wants a space", "replace it by a space")
+            span = self.at(self.row, self.col)
+            fix = Fix("replace it by a space", (Edit(span, " "),))
+            self.error(span, "a tab where YAML wants a space", fix.title, fix=fix)
             return True
         return False
 
@@ -146,10 +149,13 @@ class _Report:
                 if row == self.row and not braces.start() < self.col + 1:
                     continue
                 name = braces.group(1) or "name"
+                span = self.at(row, braces.start(), braces.end() - braces.start())
+                whole = braces.group(1) and braces.group().endswith("}")
                 self.error(
-                    self.at(row, braces.start(), braces.end() - braces.start()),
+                    span,
                     "`${` is not how a parameter is written",
                     f"write ${name}, or $(…) for an expression",
+                    fix=Fix(f"write `${name}`", (Edit(span, f"${name}", braces.group()),)) if whole else None,
                 )
                 return True
             start = line.find("$(")
@@ -256,6 +262,7 @@ class _Report:
                 "a text that holds `: ` is quoted",
                 f"{_write(value)}; or begin a mapping on the next line",
                 label="a second colon on one line",
+                fix=Fix("put it between quotes", (Edit(span, _quoted(value), value),), safe=False),
             )
             return True
         indent = len(self.line) - len(self.line.lstrip())

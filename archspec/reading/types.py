@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import closest, did_you_mean
 from archspec.dims import Dim, Size, symbol
 from archspec.reading.dtypes import DTYPES, MEANT
 from archspec.reading.evaluator import Evaluator
@@ -76,7 +76,11 @@ def _dtype(text: str, env: Mapping[str, Any]) -> tuple[str, int]:
     bare = word.removeprefix("torch.")
     meant = bare if bare in DTYPES else MEANT.get(bare.lower())
     help = f"write {meant}" if meant else did_you_mean(bare, DTYPES) or f"the dtypes are {', '.join(DTYPES)}"
-    raise TypeTextError(f"unknown dtype `{word[:60]}`", start, end - start, help)
+    error = TypeTextError(f"unknown dtype `{word[:60]}`", start, end - start, help)
+    near = closest(bare, DTYPES)
+    if word == text[start:end] and (meant or len(near) == 1):
+        error.meant = (meant, True) if meant else (near[0], False)
+    raise error
 
 
 def _matching(text: str, start: int) -> int:

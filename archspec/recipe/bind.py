@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.dims import Constraints, Dim, Requirement, Size
 from archspec.ops.tensor import TensorType
 from archspec.recipe.model import DataFacts, Field
@@ -27,11 +27,13 @@ def choose_feeds(
     for name, (field, name_span, field_span) in written.items():
         if name not in wanted:
             help = did_you_mean(name, wanted) or f"its inputs are {', '.join(wanted)}"
-            diagnostics.error("AS502", name_span, f"the model has no input `{name}`", help=help)
+            fix = rename(name, [each for each in wanted if each not in written], name_span)
+            diagnostics.error("AS502", name_span, f"the model has no input `{name}`", help=help, fix=fix)
             sound = False
         elif field not in names:
             help = did_you_mean(field, names) or f"its fields are {', '.join(names)}"
-            diagnostics.error("AS502", field_span, f"the data have no field `{field}`", help=help)
+            fix = rename(field, names, field_span)
+            diagnostics.error("AS502", field_span, f"the data have no field `{field}`", help=help, fix=fix)
             sound = False
         else:
             feeds[name] = field

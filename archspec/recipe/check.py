@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.dims import Constraints, Facts, Requirement
 from archspec.ops.kinds import Str
 from archspec.ops.require import Mismatch, Require
@@ -146,7 +146,8 @@ class _Section:
         for key, span in node.keys.items():
             if key not in allowed:
                 help = did_you_mean(key, allowed) or f"its keys are {', '.join(allowed)}"
-                self.diagnostics.error("AS201", span, f"unknown key `{key}` in `{section}`", help=help)
+                fix = rename(key, [each for each in allowed if each not in node], span)
+                self.diagnostics.error("AS201", span, f"unknown key `{key}` in `{section}`", help=help, fix=fix)
                 sound = False
         return node if sound else None
 
@@ -241,7 +242,8 @@ class _Fitting:
             help = did_you_mean(name, options) or f"{what} are {', '.join(options)}"
             thing = "output" if argument == "input" else "field"
             owner = "the model has" if argument == "input" else "the data have"
-            self.diagnostics.error("AS503", span, f"{owner} no {thing} `{name}`", help=help)
+            fix = rename(name, options, span)
+            self.diagnostics.error("AS503", span, f"{owner} no {thing} `{name}`", help=help, fix=fix)
             return None
         return name
 

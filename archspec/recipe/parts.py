@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from archspec.diagnostics.model import Diagnostics, Span
-from archspec.diagnostics.suggest import did_you_mean
+from archspec.diagnostics.suggest import did_you_mean, rename
+from archspec.graph.meant import meant_value
 from archspec.ops.kinds import BadValue, Kind
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -75,7 +76,9 @@ def read_value(node: Node, kind: Kind[T], env: dict[str, Any], diagnostics: Diag
     try:
         return kind.parse(value)
     except BadValue as bad:
-        diagnostics.error("AS205", at_path(node, bad.path).span, f"`{what}`: {bad.message}", help=bad.help)
+        fix = meant_value(node, bad, kind.parse) if not bad.path else None
+        message = f"`{what}`: {bad.message}"
+        diagnostics.error("AS205", at_path(node, bad.path).span, message, help=bad.help, fix=fix)
         return None
 
 
@@ -112,7 +115,9 @@ def read_part(
     cls = family.parts.get(name)
     if cls is None:
         help = family.excluded.get(name) or did_you_mean(name, family.parts) or f"one of {', '.join(family.parts)}"
-        diagnostics.error("AS501", span, f"unknown {family.word} `{name}`", help=help)
+        diagnostics.error(
+            "AS501", span, f"unknown {family.word} `{name}`", help=help, fix=rename(name, family.parts, span)
+        )
         return None
     part, spans = read_arguments(cls, args, span, env, diagnostics)
     return None if part is None else Written(part, span, spans, values, extra_spans)
@@ -130,7 +135,8 @@ def read_arguments(
         for key in unknown:
             takes = f"it takes {', '.join(cls.args)}" if cls.args else "it takes no arguments"
             help = did_you_mean(key, cls.args) or takes
-            diagnostics.error("AS203", node.keys[key], f"`{cls.name}` has no argument `{key}`", help=help)
+            fix = rename(key, [each for each in cls.args if each not in node], node.keys[key])
+            diagnostics.error("AS203", node.keys[key], f"`{cls.name}` has no argument `{key}`", help=help, fix=fix)
         entries = dict(node.entries)
         values = {key: evaluate(value, env, diagnostics) for key, value in entries.items()}
         if unknown or any(value is FAILED for value in values.values()):
@@ -147,12 +153,15 @@ def read_arguments(
     try:
         part = cls.parse(values)
     except BadValue as bad:
-        where, code = span, "AS204"
+        where, code, fix = span, "AS204", None
         if bad.path:
             key = str(bad.path[0])
             code = "AS205"
-            where = at_path(entries[key], bad.path[1:]).span if key in entries else span
+            if key in entries:
+                where = at_path(entries[key], bad.path[1:]).span
+                if len(bad.path) == 1:
+                    fix = meant_value(entries[key], bad, cls.args[key].kind.parse)
         message = f"`{bad.path[0]}` of `{cls.name}`: {bad.message}" if bad.path else bad.message
-        diagnostics.error(code, where, message, help=bad.help)
+        diagnostics.error(code, where, message, help=bad.help, fix=fix)
         return None, {}
     return part, {key: value.span for key, value in entries.items()}

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.diagnostics.suggest import closest, did_you_mean
+from archspec.diagnostics.suggest import closest, did_you_mean, rename, surround, write_instead
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema import skeleton
 
@@ -90,6 +90,7 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
             node.span,
             f"archspec {_shown(node)} is not a version of the language known here",
             help="write `archspec: 1`",
+            fix=write_instead(str(node.data()), "1", node.span, safe=True) if node.data() in ("1", 1.0) else None,
         )
     elif kind in ("minProperties", "minItems"):
         diagnostics.error("AS205", node.span, f"{_place(path)} is empty", help=_EMPTY.get(path[-1] if path else ""))
@@ -106,19 +107,21 @@ _EMPTY: dict[str | int, str] = {
 
 
 def _bad_value(node: Node, path: Path, schema: dict[str, Any], diagnostics: Diagnostics) -> None:
-    help = None
+    help = fix = None
     last = path[-1] if path else ""
     if last == "layers" and isinstance(node, Mapping):
         help = "put a dash before each item: `- linear: 10`"
     elif last == "outputs" and isinstance(node, Scalar) and node.value is not None:
         help = f"write `outputs: [{node.value}]`, or `outputs: {{name: {node.value}}}`"
+        fix = surround(node.span, "[", "]")
     elif path[:1] == ("inputs",) and isinstance(node, Sequence):
         sizes = ", ".join(str(item.data()) for item in node.items)
         help = f"write the dtype and the sizes: float32[{sizes}]" if len(path) == 2 else "write `name: type` for each"
     elif last == "name" and isinstance(node, Scalar) and node.value is not None:
         help = f'quote it: "{node.value}"'
+        fix = surround(node.span, '"', '"')
     title = schema.get("title", "another value")
-    diagnostics.error("AS205", node.span, f"{_place(path)} takes {title}, got {_shown(node)}", help=help)
+    diagnostics.error("AS205", node.span, f"{_place(path)} takes {title}, got {_shown(node)}", help=help, fix=fix)
 
 
 def _unknown_key(key: str, node: Mapping, known: list[str], where: Path, diagnostics: Diagnostics) -> None:
@@ -127,7 +130,8 @@ def _unknown_key(key: str, node: Mapping, known: list[str], where: Path, diagnos
         help = _LEFT_OUT[key]
     if help is None:
         help = f"keys: {', '.join(known)}"
-    diagnostics.error("AS201", node.keys[key], f"{_owner(where)} has no key `{key}`", help=help)
+    fix = rename(key, [each for each in known if each not in node], node.keys[key])
+    diagnostics.error("AS201", node.keys[key], f"{_owner(where)} has no key `{key}`", help=help, fix=fix)
 
 
 _LEFT_OUT = {
