@@ -82,8 +82,7 @@ def _unknown(top: argparse.ArgumentParser, command: str | None, words: list[str]
     option = words[0].partition("=")[0]
     meant = did_you_mean(option, known._option_string_actions) if option.startswith("-") else None
     shown = " ".join(words)
-    notes = [f"help: {meant}"] if meant else []
-    return UsageError(f"`{known.prog}` does not take `{shown}`", *notes, known.format_usage().strip())
+    return UsageError(f"`{known.prog}` does not take `{shown}`", f"help: {meant or f'{known.prog} --help'}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
