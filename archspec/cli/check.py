@@ -99,8 +99,10 @@ def say(outcome: Outcome, args: argparse.Namespace) -> None:
 
 def say_sum(outcomes: list[Outcome], args: argparse.Namespace) -> None:
     """The text for people about several specs together."""
-    from archspec.diagnostics.formats.text import summary
+    from archspec.diagnostics.formats.text import repairable, summary
 
+    if not args.fix:
+        sys.stdout.write(repairable(outcomes))
     if len(outcomes) > 1 and not (args.quiet and not any(outcome.diagnostics for outcome in outcomes)):
         sys.stdout.write(summary(outcomes))
 

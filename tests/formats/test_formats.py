@@ -305,3 +305,25 @@ def test_junit(outcomes: list[Outcome], strict: bool) -> None:
     warned = suites["warning.yaml"]
     assert warned.attrib["failures"] == ("1" if strict else "0")
     assert "AS401" in "".join(warned.itertext())
+
+
+def test_repairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits of exact spans: those of a removal take the comma with them."""
+    monkeypatch.chdir(tmp_path)
+    spec = 'inputs: {x: "float32[B, 3, 8, 8]"}\nlayers:\n  - Conv2d: {out_channels: 4, kernel_size: 3}\n'
+    spec += "  - conv2d: {in_channels: 4, out_channels: 4, kernel_size: 3}\n"
+    Path("spec.yaml").write_text(spec)
+    outcome = check_one("spec.yaml", {})
+    (loaded,) = json.loads(report("json", [outcome]))["specs"]
+    fixes = [each["fix"] for each in loaded["diagnostics"]]
+    assert [fix["safe"] for fix in fixes] == [True, True]
+    assert [edit["text"] for fix in fixes for edit in fix["edits"]] == ["conv2d", ""]
+    (removal,) = fixes[1]["edits"]
+    place = removal["span"]
+    assert (place["line"], place["column"], place["end_line"], place["end_column"]) == (4, 14, 4, 30)
+    results = json.loads(report("sarif", [outcome]))["runs"][0]["results"]
+    (change,) = results[0]["fixes"][0]["artifactChanges"]
+    assert change["artifactLocation"]["uri"] == "spec.yaml"
+    (replacement,) = change["replacements"]
+    assert replacement["insertedContent"] == {"text": "conv2d"}
+    assert replacement["deletedRegion"] == {"startLine": 3, "startColumn": 5, "endLine": 3, "endColumn": 11}

@@ -6,17 +6,22 @@ import hashlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from archspec.diagnostics.edits import concrete
 from archspec.diagnostics.formats.paths import path
 from archspec.diagnostics.model import Diagnostic, Span
 from archspec.diagnostics.outcome import Outcome
 
 
 class Finding(NamedTuple):
-    """`span` lies in a file. `fingerprint` is the same after other lines were added or removed."""
+    """`span` lies in a file. `fingerprint` is the same after other lines were added or removed.
+
+    `edits`: the repair, if there is one, as texts that replace exact spans.
+    """
 
     diagnostic: Diagnostic
     span: Span
     fingerprint: str
+    edits: tuple[tuple[Span, str], ...] = ()
 
 
 def findings(outcome: Outcome, root: str) -> list[Finding]:
@@ -29,7 +34,8 @@ def findings(outcome: Outcome, root: str) -> list[Finding]:
         words = "\0".join((path(span.file, root), diagnostic.code, diagnostic.message, line))
         again = seen[words] = seen.get(words, -1) + 1
         digest = hashlib.sha256(f"{words}\0{again}".encode("utf-8", "surrogateescape")).hexdigest()
-        out.append(Finding(diagnostic, span, digest))
+        edits = concrete(diagnostic.fix, outcome.sources) if diagnostic.fix is not None else None
+        out.append(Finding(diagnostic, span, digest, tuple(edits or ())))
     return out
 
 

@@ -74,8 +74,17 @@ def _diagnostic(found: Finding, file: str, root: str) -> dict[str, Any]:
         "trail": None if d.trail is None else utf8(d.trail),
         "help": None if d.help is None else utf8(d.help),
         "notes": [utf8(note) for note in d.notes],
+        "fix": _fix(found, root),
         "fingerprint": found.fingerprint,
     }
+
+
+def _fix(found: Finding, root: str) -> dict[str, Any] | None:
+    fix = found.diagnostic.fix
+    if fix is None or not found.edits:
+        return None
+    written = [{"span": _span(span, root), "text": utf8(text)} for span, text in found.edits]
+    return {"title": utf8(fix.title), "safe": fix.safe, "edits": written}
 
 
 def _span(span: Span, root: str) -> dict[str, Any]:

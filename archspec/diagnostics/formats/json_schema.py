@@ -116,11 +116,26 @@ def _diagnostic() -> Schema:
             "trail": {"description": "How the value at fault came about.", "type": ["string", "null"]},
             "help": {"description": "What to do.", "type": ["string", "null"]},
             "notes": {"type": "array", "items": {"type": "string"}},
+            "fix": {
+                "description": "A repair; null where none is known. `archspec check --fix` makes the safe ones.",
+                "anyOf": [{"type": "null"}, _fix()],
+            },
             "fingerprint": {
                 "description": "The same for the same finding after lines have moved.",
                 "type": "string",
                 "pattern": "^[0-9a-f]{64}$",
             },
+        }
+    )
+
+
+def _fix() -> Schema:
+    edit = _object({"span": {"$ref": "#/definitions/span"}, "text": _text("What stands at the span instead.")})
+    return _object(
+        {
+            "title": _text("What it does."),
+            "safe": {"description": "Is it surely what was meant?", "type": "boolean"},
+            "edits": {"description": "All are made, or none.", "type": "array", "minItems": 1, "items": edit},
         }
     )
 

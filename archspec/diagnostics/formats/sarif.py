@@ -66,7 +66,27 @@ def _result(found: Finding, codes: list[str], root: str) -> dict[str, Any]:
             for n, label in enumerate(d.secondary)
             if not label.span.file.startswith("--")
         ]
+    if found.edits and d.fix is not None:
+        result["fixes"] = [
+            {"description": {"text": _plain(utf8(d.fix.title))}, "artifactChanges": _changes(found, root)}
+        ]
     return result
+
+
+def _changes(found: Finding, root: str) -> list[dict[str, Any]]:
+    """The edits of a repair, by file."""
+    files = dict.fromkeys(span.file for span, _ in found.edits)
+    return [
+        {
+            "artifactLocation": {"uri": uri(file, root)},
+            "replacements": [
+                {"deletedRegion": _region(span), "insertedContent": {"text": utf8(text)}}
+                for span, text in found.edits
+                if span.file == file
+            ],
+        }
+        for file in files
+    ]
 
 
 def _paragraphs(text: str) -> str:

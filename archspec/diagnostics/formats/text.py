@@ -9,7 +9,7 @@ from archspec.diagnostics.outcome import Model, Outcome, Tensor
 
 def text(outcomes: Sequence[Outcome], *, version: str = "", root: str = "", strict: bool = False) -> str:
     """All specs, without colour."""
-    return "".join(map(one, outcomes)) + (summary(outcomes) if len(outcomes) > 1 else "")
+    return "".join(map(one, outcomes)) + repairable(outcomes) + (summary(outcomes) if len(outcomes) > 1 else "")
 
 
 def one(outcome: Outcome, *, color: bool = False, quiet: bool = False) -> str:
@@ -45,6 +45,18 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
     errors = count(sum(o.errors for o in outcomes), "error")
     return f"{count(len(outcomes), 'spec')} checked: {errors}, {count(sum(o.warnings for o in outcomes), 'warning')}\n"
+
+
+def repairable(outcomes: Iterable[Outcome]) -> str:
+    """`2 can be repaired with --fix, 1 more with --unsafe-fixes`; "" for none."""
+    fixes = {fix for outcome in outcomes for d in outcome.diagnostics if (fix := d.fix) is not None}
+    safe = sum(fix.safe for fix in fixes)
+    likely = len(fixes) - safe
+    if not fixes:
+        return ""
+    if not safe:
+        return f"{likely} can be repaired with --fix --unsafe-fixes\n"
+    return f"{safe} can be repaired with --fix{f', {likely} more with --unsafe-fixes' if likely else ''}\n"
 
 
 def _tensors(tensors: Iterable[Tensor]) -> str:
