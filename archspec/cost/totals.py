@@ -50,19 +50,16 @@ class Counted(NamedTuple):
 
 
 class Costs:
-    """Costs of typed graphs, memoised by identity."""
-
-    def __init__(self) -> None:
-        self._done: dict[int, Cost] = {}
+    """Costs of typed graphs; each graph keeps what was worked out."""
 
     def of(self, typed: Typed) -> Cost:
-        found = self._done.get(id(typed))
-        if found is None:
-            found = Cost()
+        if typed.cost is None:
+            total = Cost()
             for done in typed.nodes:
-                found = found.plus(self.of_node(done))
-            self._done[id(typed)] = found
-        return found
+                total = total.plus(self.of_node(done))
+            typed.cost = total
+        cost: Cost = typed.cost
+        return cost
 
     def of_node(self, done: TypedNode) -> Cost:
         """Of one node, all its turns together. A node that calls shared modules again adds FLOPs only."""

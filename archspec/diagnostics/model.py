@@ -81,8 +81,10 @@ class Diagnostics:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Span, str], Diagnostic] = {}
+        self.added = 0  # those that were known already counted too
 
     def add(self, diagnostic: Diagnostic) -> None:
+        self.added += 1
         key = (diagnostic.code, diagnostic.span, diagnostic.message)
         self._found.setdefault(key, diagnostic)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Label, Span
 from archspec.dims import symbol
+from archspec.graph import kept
 from archspec.graph.context import FAILED, BlockCall, Context, freeze
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.items import Item
@@ -167,17 +168,21 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
         return None
     block.built = True
     key = (block.name, *((name, freeze(each.value)) for name, each in given.items()))
-    if key not in ctx.memo:
+    if key not in ctx.resolved:
         params = bind_params(ctx, block.parameters(), given, ctx.env)
         if any(value is FAILED for value in params.values()):
             return None
         resolved = (block.name, *((name, freeze(value)) for name, value in params.items()))
         if resolved not in ctx.memo:
             ctx.calls.append(BlockCall(block.name, frozenset(params), item.key_span))
-            ctx.memo[resolved] = build(ctx, block, params, walk)
+            ctx.memo[resolved] = kept.graph_of(ctx, block, resolved, lambda: build(ctx, block, params, walk))
             ctx.calls.pop()
-        ctx.memo[key] = ctx.memo[resolved]
-    return ctx.memo[key]
+        else:
+            kept.used(ctx, resolved)
+        ctx.resolved[key] = resolved
+    else:
+        kept.used(ctx, ctx.resolved[key])
+    return ctx.memo[ctx.resolved[key]]
 
 
 def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -> dict[str, Given] | None:

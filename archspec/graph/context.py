@@ -15,6 +15,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef
+    from archspec.graph.kept import Built, Frame
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
@@ -41,16 +42,21 @@ class Context:
     __slots__ = (
         "_mentions",
         "_used",
+        "around",
         "blocks",
+        "built",
         "calls",
+        "deepest",
         "depth",
         "diagnostics",
         "env",
+        "frames",
         "inspecting",
         "items",
         "literals",
         "memo",
         "misnamed_blocks",
+        "resolved",
         "root",
         "work",
     )
@@ -61,13 +67,18 @@ class Context:
         self.env = env  # parameters and size symbols of the root: visible in every block
         self.blocks: dict[str, BlockDef] = {}
         self.misnamed_blocks: set[str] = set()  # refused by their names; what uses them stays silent
-        self.memo: dict[Any, Graph | None] = {}
+        self.memo: dict[Any, Graph | None] = {}  # graphs of blocks, by name and all parameters
+        self.resolved: dict[Any, Any] = {}  # by name and the parameters given: the key of the same in `memo`
         self.items: dict[int, Any] = {}  # what was read of each item, by `id` of its node
         self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
         self.depth = 0
+        self.deepest = 0  # structures within one another, of what is being built
+        self.frames: list[Frame] = []  # the blocks being built: see kept.py
+        self.built: dict[Any, Built | None] = {}  # by the same keys as `memo`, where the graph outlives the check
+        self.around: dict[str, tuple[Any, ...]] = {}
         self._mentions: dict[int, frozenset[str]] = {}
         self._used: frozenset[str] | None = None
 
@@ -103,7 +114,13 @@ class Context:
             return _NOTHING
         known = self._mentions.get(id(node))
         if known is None:
-            known = self._mentions[id(node)] = self._find_mentions(node)
+            kept = node.kept if type(node) is Mapping else None
+            known = kept.get("mentions") if kept is not None else None
+            if known is None:
+                known = self._find_mentions(node)
+                if kept is not None:
+                    kept["mentions"] = known
+            self._mentions[id(node)] = known
         return known
 
     def _find_mentions(self, node: Node) -> frozenset[str]:
@@ -120,9 +137,15 @@ class Context:
 
     def may_be_reused(self, name: str) -> bool:
         """Is there a `use` of an item of that name, anywhere?"""
+        used = self.used_names
+        return name in used or any("$" in each for each in used)
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """What `use` names, anywhere."""
         if self._used is None:
             self._used = frozenset(_used(self.root))
-        return name in self._used or any("$" in each for each in self._used)
+        return self._used
 
     def spend(self, span: Span, amount: int = 1) -> None:
         """Count steps built; stop where a spec expands without reasonable end."""
@@ -138,6 +161,7 @@ class Context:
 
     def enter(self, span: Span) -> None:
         self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
         if self.depth > MAX_DEPTH:
             self.error("AS215", span, f"structures and blocks are nested more than {MAX_DEPTH} deep")
             raise LimitReachedError
@@ -149,13 +173,22 @@ class Context:
 def _used(node: Node) -> Iterator[str]:
     """What stands behind every `use` key."""
     if isinstance(node, Mapping):
-        for key, value in node.entries.items():
-            if key == "use" and isinstance(value, Scalar) and isinstance(value.value, str):
-                yield value.value
-            yield from _used(value)
+        if node.kept is not None:
+            if "used" not in node.kept:
+                node.kept["used"] = tuple(_used_in(node))
+            yield from node.kept["used"]
+        else:
+            yield from _used_in(node)
     elif isinstance(node, Sequence):
         for item in node.items:
             yield from _used(item)
+
+
+def _used_in(node: Mapping) -> Iterator[str]:
+    for key, value in node.entries.items():
+        if key == "use" and isinstance(value, Scalar) and isinstance(value.value, str):
+            yield value.value
+        yield from _used(value)
 
 
 def has_local_size(value: Any) -> bool:

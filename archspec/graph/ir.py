@@ -128,6 +128,7 @@ class Graph:
     doc: str = ""
     local_symbols: tuple[str, ...] = ()
     output_spans: list[Span] = field(default_factory=list)
+    known: dict[Any, Any] | None = None  # of a block that outlives the check: what the shape stage has found, by types
     fed: int | None = None
 
     def to_networkx(self) -> nx.DiGraph[Any]:

@@ -41,7 +41,7 @@ class Require:
 
     def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
-        self.demands: list[Demand] = []  # asked by the rule at work
+        self.demands: list[Demand] = []  # in the order of asking, again where they were asked again
         self._held: set[Demand] = set()
 
     def holds(self, question: str, a: Size, b: Size) -> bool:

@@ -44,14 +44,18 @@ class Sequence(Node):
 
 
 class Mapping(Node):
-    """Keys are strings, each with a span of its own (`keys`); `entries` keeps the file's order."""
+    """Keys are strings, each with a span of its own (`keys`); `entries` keeps the file's order.
 
-    __slots__ = ("entries", "keys")
+    `kept`: of a block that the next reading of the text may give again (see kept.py), what stages remember of it.
+    """
+
+    __slots__ = ("entries", "kept", "keys")
 
     def __init__(self, entries: dict[str, Node], keys: dict[str, Span], span: Span) -> None:
         self.entries = entries
         self.keys = keys
         self.span = span
+        self.kept: dict[Any, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         return {key: value.data() for key, value in self.entries.items()}

@@ -22,6 +22,7 @@ from yaml.events import (
 )
 
 from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
+from archspec.reading.kept import keep_blocks
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.reading.scalars import TooLargeError, resolve
 from archspec.reading.text import decode, forbidden, invisible
@@ -50,10 +51,14 @@ def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
     decoded = decode(text, file, diagnostics)
     if decoded is None:
         return None
+    reader = _Reader(decoded, file, diagnostics)
     try:
-        return _Reader(decoded, file, diagnostics).document()
+        root = reader.document()
     except _StopError:
         return None
+    if isinstance(root, Mapping) and not reader.anchors:
+        keep_blocks(root, reader.lines)
+    return root
 
 
 def _parser(text: str) -> Any:

@@ -13,7 +13,7 @@ from archspec.graph.ir import Graph, OpCall
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import Known, remember
-from archspec.ops.require import Mismatch, Require
+from archspec.ops.require import Demand, Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
 from archspec.shapes.scans import infer_scan
@@ -22,6 +22,8 @@ from archspec.shapes.ties import check_ties
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 Bindings = dict[str, Any]
+Demands = tuple[Demand, ...]
+MAX_TYPES = 64  # for which the graph of one block is remembered
 
 
 class Inference:
@@ -31,9 +33,10 @@ class Inference:
         self.constraints = constraints
         self.diagnostics = diagnostics
         self.require = Require(constraints)
-        self._done: dict[tuple[int, tuple[Any, ...], frozenset[Any]], Typed] = {}
+        self._done: dict[tuple[int, tuple[Any, ...], frozenset[Any]], tuple[Typed, Demands, bool]] = {}
+        self._unclean = 0
         self._sizes_of: dict[int, frozenset[str]] = {}
-        self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...]]] = {}
+        self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...], Demands]] = {}
 
     def graph(
         self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None = None, around: Bindings | None = None
@@ -46,8 +49,35 @@ class Inference:
         key = (id(graph), inputs, frozenset(bound.items()))
         found = self._done.get(key)
         if found is not None:
-            return found
-        typed = self._done[key] = Typed(graph, inputs)
+            typed, demands, clean = found
+            self.require.demands += demands
+            self._unclean += not clean
+            return typed
+        outlived = self._outlived(graph, key[1:])
+        if outlived is not None:
+            self._done[key] = (*outlived, True)
+            return outlived[0]
+        asked, said = len(self.require.demands), self._said
+        typed = self._graph(graph, inputs, call, bound)
+        demands = tuple(dict.fromkeys(self.require.demands[asked:]))
+        clean = self._said == said and typed.complete
+        self._done[key] = typed, demands, clean
+        if graph.known is not None and clean and len(graph.known) < MAX_TYPES:
+            graph.known[key[1:]] = typed, demands
+        return typed
+
+    @property
+    def _said(self) -> tuple[int, int]:
+        """Changes where anything is reported, and where a graph is met again of which something was."""
+        return self.diagnostics.added, self._unclean
+
+    def _outlived(self, graph: Graph, key: tuple[Any, ...]) -> tuple[Typed, Demands] | None:
+        """What an earlier check found of the graph of a block, if it holds here too."""
+        found: tuple[Typed, Demands] | None = graph.known.get(key) if graph.known else None
+        return found if found is not None and all(self.require.holds(*demand) for demand in found[1]) else None
+
+    def _graph(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None, bound: Bindings) -> Typed:
+        typed = Typed(graph, inputs)
         bindings = self._bind(graph, inputs, call, bound)
         typed.params = _substitute(graph.params, bindings or {})
         for number, node in enumerate(graph.nodes):
@@ -119,15 +149,16 @@ class Inference:
         key = (id(call), inputs)
         found = self._ops.get(key)
         if found is not None:
-            return found
+            self.require.demands += found[2]
+            return found[:2]
         op = call.op
         if op is not None and (known := self._known(op, inputs)) is not None:
-            self._ops[key] = (op, known.outputs)
+            self._ops[key] = (op, known.outputs, known.demands)
             return op, known.outputs
+        asked = len(self.require.demands)
         try:
             if op is None:
                 op = call.cls.parse({k: _substitute(v, bindings) for k, v in call.values.items()})
-            self.require.demands = []
             result = op.infer(self.require, *inputs)
         except Mismatch as mismatch:
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)
@@ -142,9 +173,10 @@ class Inference:
         if not self._reachable(call, bindings, inputs, site):
             return None
         if call.op is not None:  # else the same call means another op under other bindings
-            self._ops[key] = (op, outputs)
+            demands = tuple(self.require.demands[asked:])
+            self._ops[key] = (op, outputs, demands)
             if not _sizes(call.values):
-                remember(op, inputs, Known(outputs, tuple(self.require.demands)))
+                remember(op, inputs, Known(outputs, demands))
         return op, outputs
 
     def _known(self, op: Op, inputs: tuple[Any, ...]) -> Known | None:
@@ -201,7 +233,7 @@ class Inference:
                     bindings[local] = size
                     continue
                 want = _substitute(want, bindings)
-                if want != size and not self.constraints.equal(size, want):
+                if want != size and not self.require.holds("equal", size, want):
                     report.declared(self.diagnostics, graph, number, given, call, axis)
                     return None
         return bindings

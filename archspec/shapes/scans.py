@@ -80,7 +80,9 @@ def _carried(
     for k in range(scan.carry):
         x, y = before[scan.over + k], after[scan.stack + k]
         same = x.dtype == y.dtype and x.rank == y.rank
-        if same and all(a == b or inference.constraints.equal(a, b) for a, b in zip(x.shape, y.shape, strict=True)):
+        if same and all(
+            a == b or inference.require.holds("equal", a, b) for a, b in zip(x.shape, y.shape, strict=True)
+        ):
             continue
         value = graph.outputs[scan.stack + k][1]
         at = graph.nodes[value.node].key_span if value.node >= 0 else graph.inputs[value.output].span

@@ -41,7 +41,7 @@ class TypedNode:
 class Typed:
     """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error). `params`: a block's, with their sizes known."""
 
-    __slots__ = ("graph", "inputs", "nodes", "outputs", "params")
+    __slots__ = ("cost", "graph", "inputs", "nodes", "outputs", "params")
 
     def __init__(self, graph: Graph, inputs: tuple[Any, ...]) -> None:
         self.graph = graph
@@ -49,6 +49,7 @@ class Typed:
         self.nodes: list[TypedNode] = []
         self.outputs: tuple[Any, ...] = ()
         self.params: dict[str, Any] = graph.params
+        self.cost: Any = None  # filled in by the cost stage
 
     def type_of(self, value: Value) -> TensorType | Any:
         """The type of a value of this graph, UNKNOWN after an error."""

@@ -2,25 +2,88 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from test_cases import ACCEPTED, REJECTED, printed
 
 from archspec import pipeline
+from archspec.diagnostics.text import render
 from archspec.ops import known
+from archspec.reading import kept
 
 ROOT = Path(__file__).parents[2]
 CASES = [*REJECTED, *ACCEPTED]
+SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
+BLOCKS = [path for path in [*SPECS, *CASES] if re.search("^(blocks|extends):", path.read_text(encoding="utf-8"), re.M)]
+
+
+def forget() -> None:
+    known.forget()
+    kept.forget()
+
+
+def found(spec: pipeline.Spec) -> str:
+    """Everything that a check says, and what it hands on to the other stages."""
+    report = pipeline.check(spec)
+    said = [render(d, report.sources) for d in report.diagnostics]
+    if not report.ok:
+        return "\n".join(said)
+    return "\n".join([*said, *report.requirements, *map(str, report.rows), str(report.flops), pipeline.source(spec)])
+
+
+def edits(text: str, random: Random, count: int) -> Iterator[str]:
+    """Small changes, one upon the other, as a person makes them, and now and then back to where it began."""
+    now = text
+    for _ in range(count):
+        lines = now.split("\n")
+        at = random.randrange(len(lines))
+        match random.randrange(6):
+            case 0:
+                lines.insert(at, "# a comment")
+            case 1:
+                lines[at] += "  # a comment"
+            case 2:
+                del lines[at]
+            case 3:
+                lines = text.split("\n")
+            case _:
+                numbers = [m for m in re.finditer(r"\b\d+\b", now) if m.group() != "1"]
+                if numbers:
+                    chosen = random.choice(numbers)
+                    changed = str(int(chosen.group()) * random.choice((1, 2, 3)) + random.choice((0, 1)))
+                    lines = (now[: chosen.start()] + changed + now[chosen.end() :]).split("\n")
+        now = "\n".join(lines)
+        yield now
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("path", BLOCKS, ids=lambda p: p.stem)
+def test_as_it_is_edited(path: Path, count: int) -> None:
+    """After every change, what is found is what a process finds that never saw the text before."""
+    text = path.read_text(encoding="utf-8")
+    random = Random(f"{path.stem} {count}")
+    forget()
+    for changed in edits(text, random, count):
+        spec = pipeline.Spec(changed, path.name, path.parent)
+        warm = [found(spec), found(spec)]
+        blocks = dict(kept._blocks), kept._size
+        forget()
+        assert warm == [found(spec)] * 2
+        kept._blocks.update(blocks[0])  # what was known before is known again
+        kept._size = blocks[1]
 
 
 def test_in_any_order() -> None:
-    known.forget()
+    forget()
     first = {path: printed(path) for path in CASES}
     again = {path: printed(path) for path in reversed(CASES)}
     assert again == first
     for path in CASES:
-        known.forget()
+        forget()
         assert printed(path) == first[path]
 
 
@@ -37,7 +100,7 @@ layers:
 @pytest.mark.parametrize("first", ["", "symbols: {T: {min: 64}}"])
 def test_what_is_demanded_of_sizes_is_demanded_each_time(first: str) -> None:
     """The rule is not worked out again; its question to what is promised is asked again."""
-    known.forget()
+    forget()
     assert pipeline.check(SIZED.format(symbols=first)).ok
     assert pipeline.check(SIZED.format(symbols="")).requirements == ["T >= 6"]
     assert pipeline.check(SIZED.format(symbols="symbols: {T: {min: 64}}")).requirements == []
@@ -59,7 +122,7 @@ def test_equal_values_of_other_types_are_other_values() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    known.forget()
+    forget()
     lines = [f"  - linear: {n}" for n in range(1, known.MAX_OPS + 100)]
     text = 'archspec: 1\ninputs: {x: "float32[B, 8]"}\nlayers:\n' + "\n".join(lines) + "\n"
     assert pipeline.check(text).ok
@@ -74,3 +137,75 @@ def _relu() -> tuple[type, dict[str, object]]:
     from archspec.ops.registry import all_ops
 
     return all_ops()["relu"], {}
+
+
+TWO = """\
+archspec: 1
+params: {{width: {width}, unused: 1}}
+inputs: {{x: "float32[B, 8]"}}
+blocks:
+  Inner:
+    layers:
+      - linear: {inner}
+  Outer:
+    params: {{wide: int}}
+    layers:
+      - {{name: inner, Inner: {{}}}}
+      - linear: $(wide + width)
+layers:
+  - {{name: a, Outer: {{wide: 2}}}}
+  - {{name: b, linear: $unused}}
+"""
+
+
+def test_a_block_is_built_again_where_what_it_reads_changes() -> None:
+    forget()
+    spec = TWO.format
+    assert pipeline.check(spec(width=3, inner=4)).parameters == (8 * 4 + 4) + (4 * 5 + 5) + (5 + 1)
+    assert pipeline.check(spec(width=6, inner=4)).parameters == (8 * 4 + 4) + (4 * 8 + 8) + (8 + 1)
+    assert pipeline.check(spec(width=6, inner=7)).parameters == (8 * 7 + 7) + (7 * 8 + 8) + (8 + 1)
+    assert pipeline.check(spec(width=6, inner=4), {"width": 3}).parameters == (8 * 4 + 4) + (4 * 5 + 5) + (5 + 1)
+
+
+def test_a_block_is_not_built_again_where_nothing_of_it_changes() -> None:
+    forget()
+    first = pipeline.check(TWO.format(width=3, inner=4).replace("unused: 1", "unused: 5"))
+    again = pipeline.check(TWO.format(width=3, inner=4))
+    assert first.elaboration is not None and again.elaboration is not None
+    assert first.elaboration.graph.nodes[0].calls[0] is again.elaboration.graph.nodes[0].calls[0]
+    assert first.elaboration.graph.nodes[1].calls[0] is not again.elaboration.graph.nodes[1].calls[0]
+    moved = pipeline.check("# a line more\n" + TWO.format(width=3, inner=4))
+    assert moved.elaboration is not None
+    assert moved.elaboration.graph.nodes[0].span.line == first.elaboration.graph.nodes[0].span.line + 1
+
+
+BROKEN = """\
+archspec: 1
+inputs: {{x: "float32[B, 8]"}}
+blocks:
+  Inner:
+    layers:
+      - {{name: lost, reshape: [3, 5]}}
+  Outer:
+    layers:
+      - {{name: inner, Inner: {{}}}}
+layers:
+{layers}
+"""
+
+
+def test_an_error_in_a_block_is_reported_in_every_check() -> None:
+    """Also where another block had it reported first."""
+    forget()
+    both = BROKEN.format(layers="  - {name: a, Inner: {}}\n  - {name: b, Outer: {}, from: x}")
+    one = BROKEN.format(layers="  - {name: b, Outer: {}}")
+    for text in (both, both, one, one):
+        assert not pipeline.check(text).ok
+
+
+def test_what_is_kept_of_texts_is_bounded() -> None:
+    forget()
+    for number in range(kept.MAX_BLOCKS + 10):
+        pipeline.check(TWO.format(width=3, inner=number + 1))
+    assert len(kept._blocks) <= kept.MAX_BLOCKS
+    assert kept._size == sum(len(text) for _, text in kept._blocks)
