@@ -27,11 +27,14 @@ class _Entry:
 
 
 class Attributes:
-    """`lines`: statements of `__init__`. `access`: text of each node's module(s) in forward."""
+    """`base`: what the class derives from; `lines`: statements of `__init__`; `access`: text of each node's module(s)
+    in
+    forward. A class whose modules have indices for names is a container of them: `self[0]`."""
 
     def __init__(self, plan: ClassPlan, construct: Construct) -> None:
         self.plan = plan
         self.construct = construct
+        self.base = "nn.Module"
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
         self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
@@ -40,8 +43,10 @@ class Attributes:
             if aligned.ctor is not None:
                 self._add(aligned, taken)
         self._reached: dict[str, str] = {}
-        for name, item in self._tree.items():
-            self._statement(name, item)
+        if all(map(is_attribute, self._tree)) or not self._as_container():
+            self.lines.append("super().__init__()")
+            for name, item in self._tree.items():
+                self._statement(name, item)
         self._ties()
 
     def inside(self, body: ClassPlan) -> Attributes:
@@ -49,6 +54,21 @@ class Attributes:
         out = copy(self)
         out.plan = body
         return out
+
+    def _as_container(self) -> bool:
+        """Make it an nn.ModuleList or nn.ModuleDict, if its own names allow that; True if all is said by that."""
+        odd = [name for name in self._tree if not is_attribute(name)]
+        if any(isinstance(self._tree[name], _Entry) and self._tree[name].kind != "module" for name in odd):
+            return False
+        reached: dict[str, str] = {}
+        made = self._expression(self._tree, "self", "", reached)
+        if made is None or any(map(is_attribute, self._tree)):
+            self.base = "nn.ModuleDict"
+            return False
+        self.base, _, inside = made[:-1].partition("(")
+        self._reached = {path[1:]: text for path, text in reached.items()}
+        self.lines.append(f"super().__init__({inside})")
+        return True
 
     def access(self, number: int) -> str:
         """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
@@ -106,7 +126,9 @@ class Attributes:
     # -- statements ----------------------------------------------------------------------------------------
 
     def _statement(self, name: str, item: Any) -> None:
-        target = f"self.{name}" if is_attribute(name) else f'getattr(self, "{name}")'
+        target = f"self.{name}"
+        if not is_attribute(name):
+            target = f"self[{quoted(name)}]" if self.base == "nn.ModuleDict" else f"getattr(self, {quoted(name)})"
         if isinstance(item, _Entry):
             self._reached[name] = target
             self._leaf("self", name, item)
@@ -119,6 +141,8 @@ class Attributes:
             made = [f"{owner}.register_buffer({quoted(name)}, {entry.text}{tail})"]
         elif is_attribute(name):
             made = [f"{owner}.{name} = {entry.text}"]
+        elif owner == "self" and self.base == "nn.ModuleDict":
+            made = [f"self[{quoted(name)}] = {entry.text}"]
         else:
             method = "register_parameter" if entry.kind == "parameter" else "add_module"
             made = [f"{owner}.{method}({quoted(name)}, {entry.text})"]
@@ -136,6 +160,8 @@ class Attributes:
             item = {}
         if is_attribute(name):
             self.lines.append(f"{owner}.{name} = {text}")
+        elif owner == "self" and self.base == "nn.ModuleDict":
+            self.lines.append(f"self[{quoted(name)}] = {text}")
         else:
             self.lines.append(f"{owner}.add_module({quoted(name)}, {text})")
         for key, inner in item.items():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import Any
 
 from archspec.codegen.names import Names, identifier
 from archspec.codegen.parameters import Parameters, default_matches
-from archspec.codegen.printer import number, print_expr, quoted
+from archspec.codegen.printer import print_expr, quoted
 from archspec.codegen.sizes import SizeText
-from archspec.codegen.tree import Chain, Child, Counted, Loop, New, Var, leaves
+from archspec.codegen.tree import Chain, Child, Counted, Either, First, Loop, New, Steps, Var, holds, leaves, parts
+from archspec.codegen.written import python
+from archspec.ops.expr import Call
 
 _NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]*)\Z")
 
@@ -21,6 +22,7 @@ class Construct:
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self._loop: dict[int, str] = {}
+        self._at: int | None = None  # the turn that is written, where each is on its own
 
     def text(self, expr: Any) -> str:
         return print_expr(expr, (), "", self._leaf)
@@ -28,8 +30,14 @@ class Construct:
     def _leaf(self, expr: Any) -> str | None:
         if isinstance(expr, Var):
             return self.parameters.text(expr)
-        if isinstance(expr, Loop):
+        if isinstance(expr, Loop) or (isinstance(expr, Steps) and id(expr) in self._loop):
             return self._loop[id(expr)]
+        if isinstance(expr, Steps):
+            return self._steps(expr)
+        if isinstance(expr, First):
+            return self._first(expr)
+        if isinstance(expr, Either):
+            return f"{self.text(expr.expr)} if {self.text(expr.present)} else nn.Identity()"
         if isinstance(expr, New):
             return self._new(expr)
         if isinstance(expr, Chain):
@@ -56,14 +64,15 @@ class Construct:
         return f"{new.plan.name}({', '.join(parts)})"
 
     def _chain(self, chain: Chain) -> str:
-        names = [name for child in chain.children for name in child.names]
+        children = _without_gaps(chain.children)
+        names = [name for child in children for name in child.names]
         numbered = names == [str(i) for i in range(len(names))]
-        open_count = any(isinstance(child.count, Var) for child in chain.children)
-        if numbered or (open_count and len(chain.children) == 1):
-            inside = ", ".join(self._child(child) for child in chain.children)
+        open_count = any(isinstance(child.count, Var) for child in children)
+        if numbered or (open_count and len(children) == 1 and names[0] == "0"):
+            inside = ", ".join(self._child(child) for child in children)
             if chain.fn == "nn.Sequential":
                 return f"nn.Sequential({inside})"
-            if len(chain.children) == 1 and inside.startswith("*["):
+            if len(children) == 1 and inside.startswith("*["):
                 return f"nn.ModuleList({inside[1:]})"
             return f"nn.ModuleList([{inside}])"
         pairs = ", ".join(self._named(child) for child in chain.children)
@@ -96,23 +105,74 @@ class Construct:
 
     def _turn(self, counted: Counted, turn: int) -> str:
         for loop in _loops(counted.expr):
-            self._loop[id(loop)] = self.text(loop.values[turn])
-        return self.text(counted.expr)
+            self._loop[id(loop)] = self._rule(loop, str(turn)) or self.text(loop.values[turn])
+        self._at = turn
+        text = self.text(counted.expr)
+        self._at = None
+        return text
+
+    def _first(self, found: First) -> str:
+        """`2 if i == 0 else 1`."""
+        if self._at is not None:
+            return self.text(found.rest if self._at else found.value)
+        written = self._rule(found.loop, "i") if found.loop is not None else None
+        if written is not None:
+            return written
+        if (found.value, found.rest) in ((True, False), (False, True)) and isinstance(found.rest, bool):
+            return "i > 0" if found.rest else "i == 0"
+        if found.two and type(found.value) is int and type(found.rest) is int:
+            return self._steps(Steps(found.value, found.rest - found.value))
+        first, rest = self.text(found.value), self.text(found.rest)
+        return first if first == rest else f"{first} if i == 0 else {rest}"
+
+    def _steps(self, steps: Steps) -> str:
+        """`64 + 32 * i`."""
+        if self._at is not None:
+            if isinstance(steps.start, int) and isinstance(steps.step, int):
+                return str(steps.start + self._at * steps.step)
+            return f"{self.text(steps.start)} + {self._at} * {self.text(steps.step)}"
+        if steps.step == 0:
+            return self.text(steps.start)
+        down = isinstance(steps.step, int) and steps.step < 0
+        step = self.text(-steps.step if down else steps.step)
+        times = "i" if step == "1" else f"{step} * i"
+        if steps.start == 0 and not down:
+            return times
+        return f"{self.text(steps.start)} {'-' if down else '+'} {times}"
+
+    def _rule(self, loop: Loop, turn: str) -> str | None:
+        """The expression that it is written as, for one turn or for `i`."""
+        if loop.source is None:
+            return None
+        texts = {name: self.parameters.text(value) for name, value in loop.env.items() if isinstance(value, Var)}
+        constants = {name: value for name, value in loop.env.items() if not isinstance(value, Var)}
+        return python(loop.source, {"i": turn, **texts}, constants, loop.values)
 
     def _looped(self, counted: Counted, name: str | None) -> str:
         """`Block(64 + 32 * i) for i in range(6)`, or over a table where no rule is seen."""
         names = Names("i", *(a.name for a in self.parameters.arguments()))
         tables: dict[tuple[Any, ...], str] = {}
-        uses_i = name is not None and "{i" in name
+        uses_i = (name is not None and "{i" in name) or holds(counted.expr, First)
+        unruled: list[Loop | Steps] = []
         for loop in _loops(counted.expr):
-            rule = _rule(loop.values)
-            if rule is not None:
+            rule = self._rule(loop, "i")
+            if rule is None:
+                unruled.append(loop)
+            else:
                 self._loop[id(loop)] = rule
                 uses_i = True
-                continue
-            if loop.values not in tables:
-                tables[loop.values] = names.new(identifier(loop.hint or "value"))
-            self._loop[id(loop)] = tables[loop.values]
+        steps = _steps(counted.expr)
+        tabled = [s for s in steps if unruled and isinstance(s.start, int) and isinstance(s.step, int)]
+        uses_i |= len(tabled) < len(steps)
+        for part in (*unruled, *tabled):  # where a table is needed, what merely happens to grow evenly goes into it
+            values = (
+                part.values
+                if isinstance(part, Loop)
+                else tuple(part.start + part.step * t for t in range(counted.count))
+            )
+            if values not in tables:
+                tables[values] = names.new(identifier(part.hint or "value"))
+            self._loop[id(part)] = tables[values]
         one = self.text(counted.expr)
         if name is not None:
             one = f"({name}, {one})"
@@ -130,31 +190,25 @@ class Construct:
         return f"{one} for {variables} in [{rows}]"
 
 
+def _without_gaps(children: list[Child]) -> list[Child]:
+    """Children that are numbered, with `nn.Identity()` where an item is left out."""
+    out: list[Child] = []
+    at = 0
+    for child in children:
+        if not child.names[0].isdecimal() or int(child.names[0]) < at:
+            return children
+        out += [Child([str(n)], Call("nn.Identity")) for n in range(at, int(child.names[0]))]
+        out.append(child)
+        at = int(child.names[-1]) + 1 if child.names[-1].isdecimal() else 0
+    return out
+
+
 def _loops(expr: Any) -> list[Loop]:
     return [leaf for leaf in leaves(expr) if isinstance(leaf, Loop)]
 
 
-def _rule(values: tuple[Any, ...]) -> str | None:
-    """A value as an expression of the turn `i`."""
-    if len(values) < 2:
-        return None
-    if all(isinstance(v, bool) for v in values):
-        if values == (True, *[False] * (len(values) - 1)):
-            return "i == 0"
-        if values == (False, *[True] * (len(values) - 1)):
-            return "i > 0"
-        return None
-    if any(type(v) is not int for v in values):
-        return None
-    step = values[1] - values[0]
-    if step == 0 or any(b - a != step for a, b in pairwise(values)):
-        return None
-    times = "i" if step == 1 else f"{number(step)} * i"
-    if values[0] == 0:
-        return times
-    if step < 0:
-        return f"{values[0]} - {'i' if step == -1 else f'{-step} * i'}"
-    return f"{values[0]} + {times}"
+def _steps(expr: Any) -> list[Steps]:
+    return [expr] if isinstance(expr, Steps) else [found for part in parts(expr) or () for found in _steps(part)]
 
 
 def _pattern(names: list[str]) -> str | None:

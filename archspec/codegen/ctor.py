@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.sizes import bind_sizes
-from archspec.codegen.tree import Chain, Child, Counted, Loop, Made, New, Var, rebuild
+from archspec.codegen.tree import (
+    MISSING,
+    Chain,
+    Child,
+    Counted,
+    First,
+    Loop,
+    Made,
+    New,
+    Steps,
+    Var,
+    holds,
+    leaves,
+    rebuild,
+)
 from archspec.codegen.unify import NotUnifiableError, same, unify
-from archspec.graph.ir import Node
+from archspec.codegen.written import Expression, expression, python, value_at, written
+from archspec.graph.ir import Node, OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Call
+from archspec.reading.nodes import Scalar
 from archspec.shapes.typed import Typed, TypedNode
 
 if TYPE_CHECKING:
@@ -40,7 +57,14 @@ def is_chain(typed: Typed) -> bool:
         return False
     if graph.kind == "sequence":
         return True
-    return components == [str(i) for i in range(len(components))]  # a class of its own keeps its attributes
+    alone = len(typed.nodes) == 1 and typed.nodes[0].node.repeated
+    return alone or _counts_up(components)  # else a class of its own keeps its attributes
+
+
+def _counts_up(names: list[str]) -> bool:
+    """Are these indices, maybe with gaps where an item is left out?"""
+    numbers = [int(name) for name in names if name.isdecimal()]
+    return len(numbers) == len(names) and numbers == sorted(numbers)
 
 
 def _chainable(callee: Op | Typed, types: tuple[Any, ...]) -> bool:
@@ -75,16 +99,21 @@ def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, in
     for done in callee.nodes:
         node = done.node
         if not node.repeated:
-            children.append(Child([node.paths[0]], constructor(done.calls[0], done.call_inputs[0], planner)))
+            when = node.when.value if isinstance(node.when, Scalar) else None
+            made = constructor(done.calls[0], done.call_inputs[0], planner)
+            children.append(Child([node.paths[0]], made, when=when))
         elif all("." not in path for path in node.paths):
-            children += turns("nn.Sequential", done, planner).children
+            children += turns("nn.Sequential", done, planner, callee).children
         else:
-            children.append(Child([node.paths[0].rpartition(".")[0]], turns("nn.Sequential", done, planner)))
+            children.append(Child([node.paths[0].rpartition(".")[0]], turns("nn.Sequential", done, planner, callee)))
     return Chain("nn.Sequential", children)
 
 
-def turns(fn: str, done: TypedNode, planner: Planner) -> Chain:
-    """The chain of a repeat's turns: equal neighbours as one counted child, regular differences as a loop."""
+def turns(fn: str, done: TypedNode, planner: Planner, around: Typed) -> Chain:
+    """The chain of a repeat's turns: equal neighbours as one counted child, regular differences as a loop.
+
+    `around`: the graph that the repeat is in.
+    """
     made: dict[int, Any] = {}
     names = [path.rpartition(".")[2] for path in done.node.paths]
     runs: list[Child] = []
@@ -98,20 +127,57 @@ def turns(fn: str, done: TypedNode, planner: Planner) -> Chain:
             runs[-1].names.append(name)
             runs[-1].count += 1
         else:
-            runs.append(Child([name], expr))
+            runs.append(Child([name], expr, turn=True))
         last = expr
-    if len(runs) <= _RUNS:
+    if any(holds(run.expr, Counted) for run in runs):  # a loop within a loop would read the wrong `i`
+        return Chain(fn, runs)
+    ruled = len(runs) == len(names) > 1  # all differ: a loop, if that needs no table
+    if len(runs) <= _RUNS and not ruled:
         return Chain(fn, runs)
     exprs = [run.expr for run in runs for _ in range(run.count)]
     try:
-        merged = _looped(unify(exprs))
+        merged = _looped(unify(exprs), _sources(done, planner, around))
     except NotUnifiableError:
         return Chain(fn, runs)
-    return Chain(fn, [Child(names, Counted(merged, len(exprs)), len(exprs))])
+    if len(runs) <= _RUNS and any(isinstance(leaf, Loop) and leaf.source is None for leaf in leaves(merged)):
+        return Chain(fn, runs)
+    return Chain(fn, [Child(names, Counted(merged, len(exprs)), len(exprs), turn=True)])
 
 
-def _looped(expr: Any) -> Any:
+def _looped(expr: Any, sources: list[tuple[tuple[Any, ...], Expression, dict[str, Any]]]) -> Any:
     """Vars over the turns become Loops."""
-    if isinstance(expr, Var):
-        return Loop(expr.values, expr.hint)
-    return rebuild(expr, _looped)
+    if not isinstance(expr, Var):
+        return rebuild(expr, lambda part: _looped(part, sources))
+    loop = Loop(expr.values, expr.hint)
+    for values, source, env in sources:
+        if all(v is MISSING or (v == w and type(v) is type(w)) for v, w in zip(expr.values, values, strict=True)):
+            loop = Loop(expr.values, expr.hint, source, env)
+            break
+    if len(set(map(type, expr.values))) == 1 and all(v == expr.values[1] for v in expr.values[2:]):
+        first, rest = expr.values[:2]
+        return First(first, rest, len(expr.values) == 2, loop if loop.source is not None else None)
+    if loop.source is None and all(type(v) is int for v in expr.values):
+        steps = {b - a for a, b in pairwise(expr.values)}
+        if len(steps) == 1:
+            return Steps(expr.values[0], steps.pop(), expr.hint)
+    return loop
+
+
+def _sources(
+    done: TypedNode, planner: Planner, around: Typed
+) -> list[tuple[tuple[Any, ...], Expression, dict[str, Any]]]:
+    """Arguments that are written as an expression of `i`: their values by turn, and what else the expression reads."""
+    call = done.node.calls[0]
+    found = []
+    for path, text in written(
+        done.node.raw, next(iter(call.cls.args if isinstance(call, OpCall) else call.params), "")
+    ):
+        source = expression(text)
+        if source is None or "i" not in source.names:
+            continue
+        env = {name: around.value(name, planner.root.params) for name in source.names if name != "i"}
+        values = tuple(value_at(callee, path) for callee in done.calls)
+        if MISSING in values or None in env.values() or python(source, {"i": "i"}, env, values) is None:
+            continue
+        found.append((values, source, env))
+    return found

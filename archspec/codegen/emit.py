@@ -85,8 +85,8 @@ def _class(plan: ClassPlan) -> str:
         attributes = Attributes(plan, construct)
         forward = Forward(plan, parameters, attributes)
         kept = [f"self.{name} = {name}" for name in parameters.stored]
-        init = ["super().__init__()", *kept, *attributes.lines]
-        base = "nn.Module"
+        init = [attributes.lines[0], *kept, *attributes.lines[1:]]
+        base = attributes.base
     plan.arguments = parameters.arguments()
     out.append(f"class {plan.name}({base}):")
     if doc:
@@ -96,14 +96,14 @@ def _class(plan: ClassPlan) -> str:
             out += [f'    """{clean}"""', ""]
         else:
             out += [f'    """{wrapped[0]}', *(f"    {line}" for line in wrapped[1:]), '    """', ""]
-    if len(init) > 1 or base == "nn.Sequential":
+    if init != ["super().__init__()"]:
         signature = ["self", *(a.name + (f"={a.default}" if a.default else "") for a in plan.arguments)]
         out += layout(f"def __init__({', '.join(signature)}):", 4)
         for line in init:
             stripped = line.lstrip(" ")
             out += layout(stripped, 8 + len(line) - len(stripped))
     if forward is not None:
-        if out[-1] and len(init) > 1:
+        if out[-1] and init != ["super().__init__()"]:
             out.append("")
         out += layout(f"def forward(self, {', '.join(forward.signature)}):", 4)
         for statement, comment in forward.lines:

@@ -23,10 +23,11 @@ def layout(text: str, indent: int) -> list[str]:
     head, body, tail = text[: start + 1], text[start + 1 : end], text[end:]
     lines = [pad + head]
     inner = indent + 4
-    if inner + len(body) <= WIDTH:
+    loop = _comprehension(body)
+    display = loop is None and "," in body and not (start and (text[start - 1].isalnum() or text[start - 1] in "_)]"))
+    if inner + len(body) <= WIDTH and not (display and len(_split(body)) > 1):  # a display has a line for each element
         lines.append(" " * inner + body)
     else:
-        loop = _comprehension(body)
         elements = loop or _split(body)
         for element in elements:
             lines += layout(element if loop else element + ",", inner)

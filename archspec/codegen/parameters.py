@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import copy
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from archspec.codegen.names import Names, identifier
 from archspec.codegen.plan import ClassPlan
-from archspec.codegen.printer import print_expr, quoted
+from archspec.codegen.printer import print_expr
+from archspec.codegen.rows import rows
 from archspec.codegen.tree import MISSING, Var
-from archspec.graph.ir import Node, OpCall
-from archspec.reading.expressions import ExpressionError, parse_template
-from archspec.reading.nodes import Mapping, Scalar
-from archspec.reading.nodes import Node as YamlNode
+from archspec.codegen.written import expression, python
+from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,11 +41,14 @@ class Parameters:
         self._names = Names("self", "i", "nn", "F", "torch", "math", "_", "range", "enumerate")
         self._used: dict[str, Argument] = {}
         self._block: dict[str, tuple[Any, ...]] = {}
+        self._own: dict[str, str] = {}  # parameters and sizes of the block that differ: what they are called here
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
+        self.constants: dict[str, Any] = dict(plan.constants)
         self._candidates: list[_Candidate] = []
+        self._written: dict[Any, _Candidate] = {}  # by the text of the condition in the spec
+        self._from_block()
+        self._from_symbols()
         if len(plan.instances) > 1:
-            self._from_block()
-            self._from_symbols()
             self._from_expressions()
 
     def arguments(self) -> list[Argument]:
@@ -60,9 +59,9 @@ class Parameters:
 
     def text(self, var: Var, forward: bool = False) -> str:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
-        found = self._find(var.values)
-        if found is None:
-            found = self._related(var.values)
+        found = self._written.get(var.source) or self._known(var.values) or self._elements(var.values)
+        if found is None and var.hint == "depth":  # what is left after the first turn
+            found = next((c._replace(text=f"{c.text} - 1") for c in self._candidates if _less(var.values, c)), None)
         if found is None:
             name = self._names.new(identifier(var.hint or "value"))
             self._used[name] = Argument(name, _filled(var.values), None, True)
@@ -72,7 +71,7 @@ class Parameters:
 
     def known(self, var: Var) -> str | None:
         """The same for a comment: nothing new is made for it."""
-        found = self._find(var.values) or self._related(var.values)
+        found = self._known(var.values)
         return found.text if found is not None and all(n in self._used for n in found.names) else None
 
     # -- candidates ----------------------------------------------------------------------------------------
@@ -88,8 +87,28 @@ class Parameters:
         self.stored.update(dict.fromkeys(found.names))
         return _WORD.sub(lambda m: f"self.{m[0]}" if m[0] in found.names else m[0], found.text)
 
-    def _find(self, values: tuple[Any, ...]) -> _Candidate | None:
-        return next((c for c in self._candidates if _fits(values, c.values)), None)
+    def _known(self, values: tuple[Any, ...]) -> _Candidate | None:
+        return next((c for c in self._candidates if _fits(values, c.values)), None) or self._related(values)
+
+    def _elements(self, values: tuple[Any, ...]) -> _Candidate | None:
+        """A tuple whose elements are constant, or known: `(0, 0, w % 2)`."""
+        known = [v for v in values if v is not MISSING]
+        if not all(isinstance(v, tuple) for v in known) or len({len(v) for v in known}) != 1:
+            return None
+        parts: list[_Candidate] = []
+        for at in range(len(known[0])):
+            each = tuple(MISSING if v is MISSING else v[at] for v in values)
+            some = next(v for v in each if v is not MISSING)
+            if isinstance(some, _SIMPLE) and all(v is MISSING or _key(v) == _key(some) for v in each):
+                parts.append(_Candidate(print_expr(some), each, ()))
+                continue
+            found = self._known(each) or self._elements(each)
+            if found is None:
+                return None
+            parts.append(found)
+        inside = ", ".join(part.text for part in parts)
+        names = dict.fromkeys(name for part in parts for name in part.names)
+        return _Candidate(f"({inside},)" if len(parts) == 1 else f"({inside})", values, tuple(names))
 
     def _related(self, values: tuple[Any, ...]) -> _Candidate | None:
         """A multiple of an argument that holds for two different values, or a part of one that holds for three."""
@@ -110,13 +129,17 @@ class Parameters:
         return None
 
     def _from_block(self) -> None:
-        instances = self.plan.instances
-        for name in instances[0].graph.params:
-            values = tuple(t.params.get(name, MISSING) for t in instances)
-            if all(isinstance(v, _SIMPLE) for v in values) and len(set(map(_key, values))) > 1:
-                own = self._names.new(identifier(name))
-                self._block[own] = values
-                self._candidates.append(_Candidate(own, values, (own,)))
+        """Parameters of the block; for a named sequence, those it reads of the block around it."""
+        graph = self.plan.graph
+        for name in graph.params:
+            values = tuple(_plain(t.params.get(name, MISSING)) for t in self.plan.instances)
+            if not all(_is_simple(v) for v in values):
+                self.constants.pop(name, None)
+            elif len(set(map(_key, values))) > 1:
+                own = self._names.new(identifier(name.lower() if name.isupper() and graph.kind == "sequence" else name))
+                self._add(name, own, values)
+            else:
+                self.constants[name] = self.plan.instances[0].params[name]
 
     def _from_symbols(self) -> None:
         """Sizes that the block names itself: `inputs: {x: "float32[B, T, D]"}`."""
@@ -125,80 +148,71 @@ class Parameters:
             for axis, size in enumerate(given.type.shape if given.type is not None else ()):
                 name = str(size).removeprefix(f"{graph.name}.")
                 values = tuple(t.inputs[number].shape[axis] for t in self.plan.instances)
-                if name in graph.local_symbols and all(type(v) is int for v in values) and len(set(values)) > 1:
+                if name not in graph.local_symbols or name in self._own:
+                    continue
+                if not all(type(v) is int for v in values):
+                    self.constants.pop(name, None)
+                elif len(set(values)) > 1:
                     own = self._names.new(identifier(name.lower()))
-                    self._block[own] = values
                     self._sizes.add(own)
-                    self._candidates.append(_Candidate(own, values, (own,)))
+                    self._add(name, own, values)
+                else:
+                    self.constants[name] = values[0]
+
+    def _add(self, name: str, own: str, values: tuple[Any, ...]) -> None:
+        self.constants.pop(name, None)
+        self._own[name] = own
+        self._block[own] = values
+        self._candidates.append(_Candidate(own, values, (own,)))
 
     def _from_expressions(self) -> None:
-        for node, done, present in self._rows():
-            calls: list[Any] = [MISSING if d is MISSING else d.node.calls[0] for d in done]
-            first = next(c for c in calls if c is not MISSING)
-            if isinstance(first, OpCall) and node.raw is not None:
-                for key, text in _written(first, node.raw):
-                    self._expression(text, [MISSING if c is MISSING else c.values.get(key, MISSING) for c in calls])
-            if present is not None and isinstance(node.when, Scalar):
-                self._expression(node.when.value, list(present.values))
+        for row in rows(self.plan):
+            for text, values in row.expressions():
+                self._expression(text, values)
+            if row.present is not None and isinstance(row.node.when, Scalar):
+                made = self._expression(row.node.when.value, row.present)
+                if made is not None:
+                    self._written[row.node.when.value] = made
 
-    def _rows(self) -> Iterator[tuple[Node, list[Any], Var | None]]:
-        """The nodes of all instances side by side: a node, what it is in each instance, in which it is present."""
-        if self.plan.chain is None:
-            for aligned in self.plan.every_node():
-                yield aligned.node, aligned.done, aligned.present
-        else:
-            for row in zip(*(typed.nodes for typed in self.plan.instances), strict=True):
-                yield row[0].node, list(row), None
-
-    def _expression(self, text: Any, values: list[Any]) -> None:
-        try:
-            template = parse_template(text)
-        except ExpressionError:
-            return
-        tree = template.tree
-        if tree is None or not template.names <= self._block.keys() or not template.names:
-            return
-        if all(isinstance(v, _SIMPLE) or v is MISSING for v in values) and _means_the_same(tree):
-            python = ast.unparse(_DoubleQuoted().visit(copy.deepcopy(tree)))
-            self._candidates.append(_Candidate(python, tuple(values), tuple(sorted(template.names))))
+    def _expression(self, text: Any, values: tuple[Any, ...]) -> _Candidate | None:
+        found = expression(text)
+        if found is None or not all(_is_simple(v) or v is MISSING for v in values):
+            return None
+        made = python(found, self._own, self.constants, values)
+        if made is None:
+            return None
+        own = tuple(sorted(self._own[name] for name in found.names if name in self._own))
+        self._candidates.append(_Candidate(made, values, own))
+        return self._candidates[-1]
 
 
-class _DoubleQuoted(ast.NodeTransformer):
-    """`ast.unparse` writes texts in single quotes and names as they are."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return ast.Name(quoted(node.value)) if isinstance(node.value, str) else node
+def _plain(value: Any) -> Any:
+    """Lists as tuples, as arguments of ops have them."""
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _means_the_same(tree: ast.expr) -> bool:
-    """Does the expression, read as Python, give what the language gives? (`/` and the rounding calls do not.)"""
-    odd = {"ceil", "floor", "round", "true", "false", "null"}
-    return not any(
-        isinstance(part, ast.Div) or (isinstance(part, ast.Name) and part.id in odd) for part in ast.walk(tree)
-    )
-
-
-def _written(call: OpCall, raw: YamlNode) -> list[tuple[str, str]]:
-    """(argument, text) of the arguments that are written as an expression."""
-    entries = raw.entries.items() if isinstance(raw, Mapping) else [(next(iter(call.cls.args), ""), raw)]
-    return [(k, v.value) for k, v in entries if isinstance(v, Scalar) and isinstance(v.value, str) and "$" in v.value]
+def _is_simple(value: Any) -> bool:
+    return isinstance(value, _SIMPLE) or (isinstance(value, tuple) and all(map(_is_simple, value)))
 
 
 def _key(value: Any) -> Any:
-    return (type(value) is bool, value)
+    """Equal for what is equal and of one kind: true is not 1."""
+    return tuple(map(_key, value)) if isinstance(value, tuple) else (type(value) is bool, value)
 
 
 def _fits(values: tuple[Any, ...], known: tuple[Any, ...]) -> bool:
-    return all(
-        v is MISSING or (v == k and isinstance(v, bool) == isinstance(k, bool))
-        for v, k in zip(values, known, strict=True)
-    )
+    return all(v is MISSING or _key(v) == _key(k) for v, k in zip(values, known, strict=True))
 
 
 def _filled(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """An instance that lacks the expression still has to pass something."""
     some = next(v for v in values if v is not MISSING)
     return tuple(some if v is MISSING else v for v in values)
+
+
+def _less(values: tuple[Any, ...], known: _Candidate) -> bool:
+    pairs = zip(values, known.values, strict=True)
+    return known.text.isidentifier() and all(v is MISSING or (type(k) is int and v == k - 1) for v, k in pairs)
 
 
 def _default(values: tuple[Any, ...]) -> str | None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import networkx as nx
-
 from archspec.codegen.ctor import constructor, is_chain, turns
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import MISSING, Made, Var, holds
-from archspec.codegen.unify import NotUnifiableError, unify
+from archspec.codegen.unify import NotUnifiableError, merged, unify
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Call, Method, Module, Own
+from archspec.reading.nodes import Scalar
 from archspec.shapes.typed import Typed, TypedNode
 
 Source = tuple[int, int]  # (aligned node, output), or (-1, graph input)
@@ -31,9 +30,10 @@ class NodePlan:
     `present`: None, or a Var of booleans. `sources`: merged inputs.
     """
 
-    def __init__(self, node: Node, done: list[Any]) -> None:
+    def __init__(self, node: Node, done: list[Any], instances: list[Typed]) -> None:
         self.node = node
         self.done: list[TypedNode | Any] = done
+        self.instances = instances
         self.sources: list[Source | None] = []
         self.ctor: Any = None
         self.forward: Any = None
@@ -56,9 +56,10 @@ class NodePlan:
 class ClassPlan:
     """One class to be written. `chain`: its children, if it is an `nn.Sequential`."""
 
-    def __init__(self, name: str, instances: list[Typed]) -> None:
+    def __init__(self, name: str, instances: list[Typed], planner: Planner) -> None:
         self.name = name
         self.instances = instances
+        self.planner = planner
         self.nodes: list[NodePlan] = []
         self.outputs: list[Source] = []
         self.chain: Any = None
@@ -75,6 +76,11 @@ class ClassPlan:
             yield aligned
             if aligned.body is not None:
                 yield from aligned.body.every_node()
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What its expressions can read that is the same everywhere: the parameters of the spec."""
+        return self.planner.root.graph.params
 
 
 class Planner:
@@ -103,38 +109,50 @@ class Planner:
         return self._plan_of.get(id(typed))
 
     def _partition(self, group: list[Typed]) -> list[ClassPlan]:
-        graph = group[0].graph
-        name = camel(graph.name)
-        try:
-            return [self._class(name, group)]
-        except NotUnifiableError:
-            pass
-        parts: dict[Any, list[Typed]] = {}
+        """One class for all; where that does not go, as few as there are kinds of instances."""
+        name = camel(group[0].graph.name)
+        whole = self._class(name, group)
+        if whole is not None:
+            return [self._named(whole)]
+        parts: list[list[Typed]] = []
         for typed in group:
-            parts.setdefault(_structure(typed), []).append(typed)
+            for part in parts:
+                if self._class(name, [part[0], typed]) is not None:
+                    part.append(typed)
+                    break
+            else:
+                parts.append([typed])
         out: list[ClassPlan] = []
-        for part in parts.values():
-            try:
-                out.append(self._class(name, part))
-            except NotUnifiableError:
-                out += [self._class(name, [typed]) for typed in part]
+        for part in parts:
+            made = self._class(name, part)
+            alone = [made] if made is not None else [self._class(name, [typed]) for typed in part]
+            out += [self._named(plan) for plan in alone if plan is not None]
         return out
 
-    def _class(self, name: str, instances: list[Typed]) -> ClassPlan:
-        plan = ClassPlan(name, instances)
-        if all(is_chain(t) for t in instances):
-            plan.chain = unify([constructor(t, (), self, inline=True) for t in instances])
-        else:
-            self._align(plan)
-            for aligned in plan.nodes:
-                self._merge(aligned)
-        plan.name = self._names.new(name)
+    def _named(self, plan: ClassPlan) -> ClassPlan:
+        plan.name = self._names.new(plan.name)
+        return plan
+
+    def _class(self, name: str, instances: list[Typed]) -> ClassPlan | None:
+        """The class of these instances; None where they are not of one."""
+        plan = ClassPlan(name, instances, self)
+        try:
+            if all(is_chain(t) for t in instances):
+                plan.chain = unify([constructor(t, (), self, inline=True) for t in instances])
+            else:
+                self._align(plan)
+                for aligned in plan.nodes:
+                    self._merge(aligned)
+        except NotUnifiableError:
+            return None
         return plan
 
     def _align(self, plan: ClassPlan) -> None:
         instances = plan.instances
         items = {id(typed): _items(typed) for typed in instances}
-        order = _merged(list(items.values()))
+        order = merged(list(items.values()))
+        if order is None:
+            raise NotUnifiableError
         number = {item: i for i, item in enumerate(order)}
         table: list[list[Any]] = [[MISSING] * len(instances) for _ in order]
         for j, typed in enumerate(instances):
@@ -147,7 +165,7 @@ class Planner:
                 last = here
         for row in table:
             first = next(d for d in row if d is not MISSING)
-            plan.nodes.append(NodePlan(first.node, row))
+            plan.nodes.append(NodePlan(first.node, row, instances))
 
         def aligned(typed: Typed, value: Any) -> Source:
             return (-1, value.output) if value.node < 0 else (number[items[id(typed)][value.node]], value.output)
@@ -191,7 +209,8 @@ class Planner:
                 node.sources.append(merge(read, here))
             if any(d is MISSING for d in node.done):
                 name = node.node.paths[0].rpartition(".")[2]
-                node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}")
+                when = node.node.when.value if isinstance(node.node.when, Scalar) else None
+                node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}", when)
         for slot in range(len(instances[0].graph.outputs)):
             source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances], len(plan.nodes))
             assert source is not None
@@ -214,7 +233,7 @@ class Planner:
         if isinstance(node.calls[0], OpCall):
             aligned.forward = self._forward(aligned, 0)
         if node.shared is None and (aligned.forward is None or needs_attribute(aligned.forward)):
-            aligned.ctor = self._each(aligned, lambda d: constructor(d.calls[0], d.call_inputs[0], self))
+            aligned.ctor = self._each(aligned, lambda d, _: constructor(d.calls[0], d.call_inputs[0], self))
 
     def _merge_repeat(self, aligned: NodePlan, present: list[TypedNode]) -> None:
         node, first = aligned.node, aligned.first
@@ -237,18 +256,20 @@ class Planner:
             if not stateful:
                 return
         if node.shared is None:
-            aligned.ctor = self._each(aligned, lambda d: turns(fn, d, self))
+            aligned.ctor = self._each(aligned, lambda d, around: turns(fn, d, self, around))
 
     def _merge_scan(self, aligned: NodePlan, present: list[TypedNode]) -> None:
         if aligned.present is not None or len({(d.node.scan, d.steps) for d in present}) > 1:
             raise NotUnifiableError
-        aligned.body = ClassPlan(aligned.node.label, [d.calls[0] for d in present])  # type: ignore[misc]
+        aligned.body = ClassPlan(aligned.node.label, [d.calls[0] for d in present], self)  # type: ignore[misc]
         self._align(aligned.body)
         for inner in aligned.body.nodes:
             self._merge(inner)
 
     def _each(self, aligned: NodePlan, make: Any) -> Any:
-        return unify([MISSING if d is MISSING else make(d) for d in aligned.done])
+        return unify(
+            [d if d is MISSING else make(d, typed) for d, typed in zip(aligned.done, aligned.instances, strict=True)]
+        )
 
     def _forward(self, aligned: NodePlan, turn: int) -> Any:
         return merge_forward([d if d is MISSING else (d.calls[turn], d.call_inputs[turn]) for d in aligned.done])
@@ -267,20 +288,6 @@ def _alike(calls: list[Any]) -> Any:
     except NotUnifiableError:
         return None
     return None if holds(merged, Var) else merged
-
-
-def _merged(sequences: list[list[Any]]) -> list[Any]:
-    """All that is in the sequences, in an order that keeps each one's."""
-    if len(sequences) == 1:
-        return sequences[0]
-    before: nx.DiGraph[Any] = nx.DiGraph()
-    for sequence in sequences:
-        nx.add_path(before, sequence)
-    seen = {item: at for at, item in enumerate(before)}
-    try:
-        return list(nx.lexicographical_topological_sort(before, key=seen.__getitem__))
-    except nx.NetworkXUnfeasible:
-        raise NotUnifiableError from None
 
 
 def _items(typed: Typed) -> list[Any]:
@@ -371,17 +378,3 @@ def _children(typed: Typed) -> list[Typed]:
         calls = [c for c in done.calls if isinstance(c, Typed)]
         out += calls if done.node.scan is None else [inner for body in calls for inner in _children(body)]
     return out
-
-
-def _structure(typed: Typed) -> Any:
-    """What two instances must share to be one class without left-out items."""
-    return tuple(
-        (
-            d.node.item,
-            tuple(d.node.inputs),
-            len(d.node.calls),
-            d.node.shared,
-            d.node.scan and (d.node.scan, d.steps, *(_structure(body) for body in d.calls if isinstance(body, Typed))),
-        )
-        for d in typed.nodes
-    )

@@ -17,14 +17,15 @@ MISSING: Any = _Missing()  # the instance lacks this expression altogether; anyt
 
 
 class Var:
-    """A leaf with another value in each instance (MISSING where the instance lacks it). `hint`: a name for it."""
+    """A leaf with another value in each instance (MISSING where the instance lacks it). `hint`: a name for it;
+    `source`: the text that it is written as in the spec, if known."""
 
-    __slots__ = ("hint", "origin", "values")
+    __slots__ = ("hint", "source", "values")
 
-    def __init__(self, values: tuple[Any, ...], hint: str = "", origin: Any = None) -> None:
+    def __init__(self, values: tuple[Any, ...], hint: str = "", source: Any = None) -> None:
         self.values = values
         self.hint = hint
-        self.origin = origin
+        self.source = source
 
 
 class Made(Call):
@@ -59,14 +60,17 @@ class Chain:
 
 
 class Child:
-    """One child of a Chain, or `count` equal ones. `names`: theirs, in order, of the first instance."""
+    """One child of a Chain, or `count` equal ones. `names`: theirs, in order, of the first instance. `turn`: of a
+    repeat. `when`: the condition that it is under, as written."""
 
-    __slots__ = ("count", "expr", "names")
+    __slots__ = ("count", "expr", "names", "turn", "when")
 
-    def __init__(self, names: list[str], expr: Any, count: Any = 1) -> None:
+    def __init__(self, names: list[str], expr: Any, count: Any = 1, turn: bool = False, when: Any = None) -> None:
         self.names = names
         self.expr = expr
         self.count = count
+        self.turn = turn
+        self.when = when
 
 
 class Counted:
@@ -80,13 +84,52 @@ class Counted:
 
 
 class Loop:
-    """A leaf that differs from turn to turn of a repeat."""
+    """A leaf that differs from turn to turn of a repeat. `source`: the expression of `i` that it is written as, if any;
+    `env`: what other names that reads stand for."""
 
-    __slots__ = ("hint", "values")
+    __slots__ = ("env", "hint", "source", "values")
 
-    def __init__(self, values: tuple[Any, ...], hint: str = "") -> None:
+    def __init__(
+        self, values: tuple[Any, ...], hint: str = "", source: Any = None, env: dict[str, Any] | None = None
+    ) -> None:
         self.values = values
         self.hint = hint
+        self.source = source
+        self.env = env or {}
+
+
+class Steps:
+    """A leaf of a repeat that grows by the same from turn to turn: `start + step * i`."""
+
+    __slots__ = ("hint", "start", "step")
+
+    def __init__(self, start: Any, step: Any, hint: str = "") -> None:
+        self.start = start
+        self.step = step
+        self.hint = hint
+
+
+class First:
+    """A leaf of a repeat that is one thing in the first turn and another in all others. `two`: there are two turns.
+    `loop`: the same as it is written in the spec, if it is."""
+
+    __slots__ = ("loop", "rest", "two", "value")
+
+    def __init__(self, value: Any, rest: Any, two: bool = False, loop: Any = None) -> None:
+        self.value = value
+        self.rest = rest
+        self.two = two
+        self.loop = loop
+
+
+class Either:
+    """A child of a chain that some instances lack; they have `nn.Identity()` in its place. `present`: a Var."""
+
+    __slots__ = ("expr", "present")
+
+    def __init__(self, present: Any, expr: Any) -> None:
+        self.present = present
+        self.expr = expr
 
 
 def parts(expr: Any) -> list[Any] | None:
@@ -101,6 +144,12 @@ def parts(expr: Any) -> list[Any] | None:
         return [part for child in expr.children for part in (child.expr, child.count)]
     if isinstance(expr, Counted):
         return [expr.expr, expr.count]
+    if isinstance(expr, Either):
+        return [expr.present, expr.expr]
+    if isinstance(expr, Steps):
+        return [expr.start, expr.step]
+    if isinstance(expr, First):
+        return [expr.value, expr.rest]
     if isinstance(expr, Index):
         return [expr.of, *expr.items]
     if isinstance(expr, (Binary, Unary, Attr, Slice, Training)):
@@ -124,9 +173,15 @@ def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(expr, New):
         return New(expr.plan, {k: change(v) for k, v in expr.values.items()})
     if isinstance(expr, Chain):
-        return Chain(expr.fn, [Child(c.names, change(c.expr), change(c.count)) for c in expr.children])
+        return Chain(expr.fn, [Child(c.names, change(c.expr), change(c.count), c.turn, c.when) for c in expr.children])
     if isinstance(expr, Counted):
         return Counted(change(expr.expr), change(expr.count))
+    if isinstance(expr, Either):
+        return Either(change(expr.present), change(expr.expr))
+    if isinstance(expr, Steps):
+        return Steps(change(expr.start), change(expr.step), expr.hint)
+    if isinstance(expr, First):
+        return First(change(expr.value), change(expr.rest), expr.two, expr.loop)
     if isinstance(expr, Index):
         return Index(change(expr.of), tuple(change(i) for i in expr.items))
     if isinstance(expr, (Binary, Unary, Attr, Slice, Training)):

@@ -6,12 +6,33 @@ numbers are left open, as `Var`s; a Var becomes a constructor argument, or an ex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import networkx as nx
+
 from archspec.codegen.sizes import SizeText
-from archspec.codegen.tree import MISSING, Chain, Child, Counted, Loop, Made, New, Var, holds, parts
+from archspec.codegen.tree import (
+    MISSING,
+    Chain,
+    Child,
+    Counted,
+    Either,
+    First,
+    Loop,
+    Made,
+    New,
+    Steps,
+    Var,
+    holds,
+    parts,
+    rebuild,
+)
+from archspec.codegen.written import python
 from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
+
+_NUMBER = re.compile(r"(0|[1-9][0-9]*)\Z")
 
 
 class NotUnifiableError(Exception):
@@ -28,11 +49,14 @@ def same(a: Any, b: Any) -> bool:
         return False
 
 
-def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
+def unify(instances: Sequence[Any], hint: str = "") -> Any:
     """One expression with Vars where the instances differ. Raises NotUnifiableError."""
     known = [e for e in instances if e is not MISSING]
     if not known:
         return MISSING
+    if any(isinstance(e, (First, Steps, Loop, Counted)) for e in known):
+        instances = _same_turns(instances)
+        known = [e for e in instances if e is not MISSING]
     first = known[0]
     if all(e is first for e in known):
         return first
@@ -40,10 +64,10 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
     if any(type(e) is not kind for e in known):
         if any(isinstance(e, SizeText) or (parts(e) is not None and type(e) not in (tuple, list)) for e in known):
             raise NotUnifiableError
-        return Var(tuple(instances), hint, origin)
+        return Var(tuple(instances), hint)
 
-    def across(get: Any, word: str = "", where: Any = None) -> Any:
-        return unify([MISSING if e is MISSING else get(e) for e in instances], word, where)
+    def across(get: Any, word: str = "") -> Any:
+        return unify([MISSING if e is MISSING else get(e) for e in instances], word)
 
     if isinstance(first, Made):
         _fill([e for e in known if isinstance(e, Made)])
@@ -52,8 +76,8 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         _agree([getattr(e, "name", None) for e in known])
         _agree([len(e.args) for e in known])
         _agree([set(e.kwargs) for e in known])
-        args = [across(lambda e, i=i: e.args[i], positional(first, i), i) for i in range(len(first.args))]
-        kwargs = {k: across(lambda e, k=k: e.kwargs[k], k, k) for k in first.kwargs}
+        args = [across(lambda e, i=i: e.args[i], positional(first, i)) for i in range(len(first.args))]
+        kwargs = {k: across(lambda e, k=k: e.kwargs[k], k) for k in first.kwargs}
         if isinstance(first, Made):
             return Made(first.op, first.fn, *args, **kwargs)
         if isinstance(first, Call):
@@ -66,21 +90,9 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         return New(first.plan, {k: across(lambda e, k=k: e.values[k], k) for k in first.values})
     if isinstance(first, Chain):
         _agree([e.fn for e in known])
-        _agree([len(e.children) for e in known])
-        children = []
-        for i, child in enumerate(first.children):
-            if len({e.children[i].count for e in known}) == 1:
-                _agree([e.children[i].names for e in known])
-            elif any(e.children[i].names != [str(k) for k in range(len(e.children[i].names))] for e in known):
-                raise NotUnifiableError  # only turns that are numbered may differ in number
-            children.append(
-                Child(
-                    child.names,
-                    across(lambda e, i=i: e.children[i].expr),
-                    across(lambda e, i=i: e.children[i].count, "depth"),
-                )
-            )
-        return Chain(first.fn, children)
+        if any(child.turn for e in known for child in e.children):
+            return Chain(first.fn, _runs(list(instances)))
+        return Chain(first.fn, _aligned(list(instances)))
     if isinstance(first, Counted):
         return Counted(across(lambda e: e.expr), across(lambda e: e.count, "depth"))
     if isinstance(first, (Binary, Unary, Attr, Training)):
@@ -93,14 +105,155 @@ def unify(instances: Sequence[Any], hint: str = "", origin: Any = None) -> Any:
         _agree([len(e.items) for e in known])
         items = tuple(across(lambda e, i=i: e.items[i]) for i in range(len(first.items)))
         return Index(across(lambda e: e.of), items)
+    if isinstance(first, Either):
+        return Either(across(lambda e: e.present), across(lambda e: e.expr))
+    if isinstance(first, Steps):
+        return Steps(across(lambda e: e.start, hint), across(lambda e: e.step, "step"), first.hint)
+    if isinstance(first, First):
+        loop = None
+        if all(e.loop is not None for e in known):
+            try:
+                loop = across(lambda e: e.loop)
+            except NotUnifiableError:
+                loop = None
+        return First(across(lambda e: e.value, hint), across(lambda e: e.rest, hint), all(e.two for e in known), loop)
+    if isinstance(first, Loop):
+        return _loops(list(instances), first)
     nested = type(first) in (tuple, list) and any(parts(p) is not None for p in first)
     if nested and len({len(e) for e in known}) == 1:
         return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
     if all(e == first and type(e) is type(first) for e in known):
         return first
-    if any(isinstance(e, (Var, Loop, SizeText)) for e in known):
+    if any(isinstance(e, (Var, SizeText)) for e in known):
         raise NotUnifiableError
-    return Var(tuple(instances), hint, origin)
+    return Var(tuple(instances), hint)
+
+
+def _same_turns(instances: Sequence[Any]) -> list[Any]:
+    """What is the same in all turns, or is said in another way of two, as the other instances have it."""
+    known = [e for e in instances if e is not MISSING]
+    kinds = {type(e) for e in known}
+    if len(kinds) == 1:
+        return list(instances)
+    if kinds <= {First, int, float, bool, str}:
+        return [e if e is MISSING or isinstance(e, First) else First(e, e) for e in instances]
+    if kinds <= {Steps, First, int}:
+        return [e if e is MISSING or isinstance(e, Steps) else _as_steps(e) for e in instances]
+    if Counted in kinds:
+        return [e if e is MISSING or isinstance(e, Counted) else Counted(_once(e), 1) for e in instances]
+    instances = [e.loop if isinstance(e, First) and e.loop is not None else e for e in instances]
+    loops = [e for e in instances if isinstance(e, Loop)]
+    if not loops or any(loop.source is None or loop.env for loop in loops):
+        raise NotUnifiableError
+    starts = [loop.values[0] for loop in loops]
+    return [MISSING if isinstance(e, First) and e.rest is MISSING and e.value in starts else e for e in instances]
+
+
+def _once(expr: Any) -> Any:
+    """What stands there in the only turn there is; in further turns it could be anything."""
+    if parts(expr) is None:
+        return First(expr, MISSING) if isinstance(expr, (int, float, str)) else expr
+    return rebuild(expr, _once)
+
+
+def _as_steps(expr: Any) -> Steps:
+    if not isinstance(expr, First):
+        return Steps(expr, 0)
+    if expr.rest is MISSING:
+        return Steps(expr.value, MISSING)
+    if not expr.two or type(expr.value) is not int or type(expr.rest) is not int:
+        raise NotUnifiableError
+    return Steps(expr.value, expr.rest - expr.value)
+
+
+def _runs(instances: list[Any]) -> list[Child]:
+    """Children of which some are the turns of a repeat; those at the end may differ in number, or be missing."""
+    known = [e for e in instances if e is not MISSING]
+    most = max(known, key=lambda e: len(e.children))
+    if len(most.children) > 2:
+        _agree([len(e.children) for e in known])
+    out = []
+    for at, child in enumerate(most.children):
+        row = [e if e is MISSING or at >= len(e.children) else e.children[at] for e in instances]
+        row = [c if isinstance(c, Child) else MISSING for c in row]
+        there = [c for c in row if c is not MISSING]
+        counts = [0 if c is MISSING else c.count for c in row]
+        if len(set(counts)) == 1:
+            _agree([c.names for c in there])
+        elif not all(c.turn and c.names[0] == child.names[0] and _numbered(c.names) for c in there):
+            raise NotUnifiableError  # only turns that are numbered may differ in number
+        count = unify([e if e is MISSING else n for e, n in zip(instances, counts, strict=True)], "depth")
+        out.append(Child(child.names, unify([c if c is MISSING else c.expr for c in row]), count, child.turn))
+    return out
+
+
+def _numbered(names: list[str]) -> bool:
+    """Do they count up: `layer1`, `layer2`, …?"""
+    found = [_NUMBER.search(name) for name in names]
+    heads = {name[: m.start()] for name, m in zip(names, found, strict=True) if m}
+    numbers = [int(m[0]) for m in found if m]
+    return len(heads) == 1 and numbers == list(range(numbers[0], numbers[0] + len(names)))
+
+
+def _aligned(instances: list[Any]) -> list[Child]:
+    """Children by name; some instances may lack some."""
+    by_name = [{} if e is MISSING else {child.names[0]: child for child in e.children} for e in instances]
+    every = {name for children in by_name for name in children}
+    numbered = all(name.isdecimal() for name in every)
+    order = sorted(every, key=int) if numbered else merged([list(children) for children in by_name if children])
+    if order is None:
+        raise NotUnifiableError
+    out = []
+    for name in order:
+        row = [MISSING if e is MISSING else children.get(name) for e, children in zip(instances, by_name, strict=True)]
+        expr = unify([MISSING if c is MISSING or c is None else c.expr for c in row])
+        if any(c is None for c in row):
+            when = next(c.when for c in row if isinstance(c, Child))
+            there = tuple(c if c is MISSING else c is not None for c in row)
+            expr = Either(Var(there, f"use_{_word(expr)}", when), expr)
+        out.append(Child([name], expr))
+    return out
+
+
+def merged(sequences: Sequence[list[Any]]) -> list[Any] | None:
+    """All that is in the sequences, in an order that keeps each one's; None if there is none."""
+    if len(sequences) == 1:
+        return sequences[0]
+    before: nx.DiGraph[Any] = nx.DiGraph()
+    for sequence in sequences:
+        nx.add_path(before, sequence)
+    seen = {item: at for at, item in enumerate(before)}
+    try:
+        return list(nx.lexicographical_topological_sort(before, key=seen.__getitem__))
+    except nx.NetworkXUnfeasible:
+        return None
+
+
+def _word(expr: Any) -> str:
+    """`relu` for `nn.ReLU()`."""
+    name = expr.plan.name if isinstance(expr, New) else getattr(expr, "fn", "module").rpartition(".")[2]
+    return str(name).lower()
+
+
+def _loops(instances: list[Any], first: Loop) -> Any:
+    """Turns that follow one rule, or where each turn has the same place in all instances."""
+    known = [e for e in instances if e is not MISSING]
+    if all(e.values == first.values for e in known):
+        return first
+    if first.source is not None and all(e.source == first.source and _written(e) for e in known):
+        env = {k: unify([e if e is MISSING else e.env[k] for e in instances], k) for k in first.env}
+        return Loop(first.values, first.hint, first.source, env)
+    _agree([len(e.values) for e in known])
+    values = [
+        unify([e if e is MISSING else e.values[t] for e in instances], first.hint) for t in range(len(first.values))
+    ]
+    return Loop(tuple(values), first.hint)
+
+
+def _written(loop: Loop) -> bool:
+    """Can the rule be written over whatever else it reads?"""
+    others = {name: "x" for name, value in loop.env.items() if not isinstance(value, (list, dict))}
+    return python(loop.source, {"i": "i", **others}, loop.env, loop.values) is not None
 
 
 def _fill(calls: list[Made]) -> None:

@@ -13,8 +13,9 @@ from archspec.graph import kept
 from archspec.graph.context import FAILED, BlockCall, Context, freeze
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.items import Item
+from archspec.graph.later import Later
 from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong_identifier
-from archspec.graph.outputs import read_outputs
+from archspec.graph.outputs import output_names, read_outputs
 from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
 from archspec.graph.scope import Absent, Binding, Builder, Scope
 from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
@@ -225,7 +226,24 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
 
 
 def build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> Graph | None:
-    """The block with these parameters."""
+    """The block with these parameters; a stand-in, where its structure depends on sizes (see later.py)."""
+    before, ctx.undecided = ctx.undecided, False
+    graph = _build(ctx, block, params, {}, walk)
+    undecided, ctx.undecided = ctx.undecided, before
+    if not undecided or ctx.inspecting:
+        return graph
+    later = Later(ctx, lambda params, sizes: _build(ctx, block, params, sizes, walk), params, ctx.calls[-1])
+    inputs = block.inputs()
+    local = _types(ctx, block, inputs, {**ctx.env, **params})
+    outputs = [(name, Value(-1, 0)) for name in output_names(block.node.get("outputs"))]
+    return Graph(
+        "block", block.name, ("block", block.name), params, inputs, [], outputs, block.span, block.doc, tuple(local),
+        later=later,
+    )  # fmt: skip
+
+
+def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[str, Any], walk: Walk) -> Graph | None:
+    """`sizes`: those of the inputs that are known."""
     assert block.layers is not None
     ctx.spend(block.span)
     ctx.enter(block.span)
@@ -233,15 +251,8 @@ def build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> 
     plan = Plan([((), block.layers)])
     builder = Builder("block", block.name, ("block", block.name), plan, block.span)
     builder.inputs = block.inputs()
-    local: dict[str, Any] = {}
-    unknown: dict[str, Any] = {}  # sizes of types in error
-    for given in builder.inputs:
-        if given.type_text is not None:
-            given.type = read_type(ctx, given.type_text, env, block.name)
-            if given.type is None:
-                unknown.update(dict.fromkeys(symbols_in_text(given.type_text), FAILED))
-            local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))
-    env = {**env, **unknown, **(dict.fromkeys(local, FAILED) if ctx.inspecting else local)}
+    local = _types(ctx, block, builder.inputs, env)
+    env = {**env, **(dict.fromkeys(local, FAILED) if ctx.inspecting else local), **sizes}
     scope = Scope(builder, block.layers, (), env)
     for number, given in enumerate(builder.inputs):
         scope.names[given.name] = Binding(Value(-1, number), given.span)
@@ -252,3 +263,15 @@ def build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> 
         return None
     named, spans = outputs
     return builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)
+
+
+def _types(ctx: Context, block: BlockDef, inputs: list[GraphInput], env: dict[str, Any]) -> dict[str, Any]:
+    """Read the declared types of a block's inputs; the sizes that they name, FAILED where a type is in error."""
+    local: dict[str, Any] = {}
+    for given in inputs:
+        if given.type_text is not None:
+            given.type = read_type(ctx, given.type_text, env, block.name)
+            if given.type is None:
+                local.update(dict.fromkeys(symbols_in_text(given.type_text), FAILED))
+            local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))
+    return local

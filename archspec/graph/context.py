@@ -56,8 +56,10 @@ class Context:
         "literals",
         "memo",
         "misnamed_blocks",
+        "open_sizes",
         "resolved",
         "root",
+        "undecided",
         "work",
     )
 
@@ -72,6 +74,8 @@ class Context:
         self.items: dict[int, Any] = {}  # what was read of each item, by `id` of its node
         self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
+        self.undecided = False  # something waits for the sizes of the block being built: see later.py
+        self.open_sizes: frozenset[str] = _NOTHING  # sizes of it that are known only when the model runs
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
         self.depth = 0
@@ -103,10 +107,26 @@ class Context:
         self.diagnostics.error(code, span, message, label=label, help=help, secondary=labels, fix=fix)
 
     def evaluate(self, node: Node, env: dict[str, Any]) -> Any:
-        """The node's plain data with its expressions replaced, or FAILED (the errors are reported)."""
+        """The node's plain data with its expressions replaced, or FAILED (the errors are reported).
+
+        What cannot be computed before the sizes of the block are known makes the block `undecided`.
+        """
         if type(node) is Scalar and not (isinstance(node.value, str) and "$" in node.value):
             return node.value
-        return evaluate(node, env, self.diagnostics)
+        if not any(self.waits(env[name]) for name in self.mentions(node) if name in env):
+            return evaluate(node, env, self.diagnostics)
+        found = Diagnostics()
+        value = evaluate(node, env, found)
+        for each in found:
+            if each.code == "AS208":
+                self.undecided = True
+            else:
+                self.diagnostics.add(each)
+        return value
+
+    def waits(self, value: Any) -> bool:
+        """Does a value hold a size of a block that is not known yet, but will be?"""
+        return has_local_size(value, self.open_sizes)
 
     def mentions(self, node: Node | None) -> frozenset[str]:
         """Every name that the expressions under a node could read (more is harmless: it costs sharing only)."""
@@ -191,14 +211,14 @@ def _used_in(node: Mapping) -> Iterator[str]:
         yield from _used(value)
 
 
-def has_local_size(value: Any) -> bool:
-    """Does a value hold a size that only the call of a block fixes (`Block.D`)?"""
+def has_local_size(value: Any, but: frozenset[str] = _NOTHING) -> bool:
+    """Does a value hold a size that only the call of a block fixes (`Block.D`), other than some?"""
     if isinstance(value, Dim):
-        return any("." in name for name in value.symbols)
+        return any("." in name and name not in but for name in value.symbols)
     if isinstance(value, (list, tuple)):
-        return any(map(has_local_size, value))
+        return any(has_local_size(each, but) for each in value)
     if isinstance(value, dict):
-        return any(map(has_local_size, value.values()))
+        return any(has_local_size(each, but) for each in value.values())
     return False
 
 

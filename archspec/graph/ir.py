@@ -19,6 +19,8 @@ from archspec.reading.nodes import Node as YamlNode
 if TYPE_CHECKING:
     import networkx as nx
 
+    from archspec.graph.later import Later
+
 
 class Value(NamedTuple):
     """One tensor in a graph: output `output` of node number `node`, or input number `output` when node is -1."""
@@ -111,10 +113,11 @@ class GraphInput:
 @dataclass(slots=True, eq=False)
 class Graph:
     """`kind`: "root", "block", "sequence", or "scan" for the body of one. `params`: a block's evaluated parameters, in
-    order of declaration. `fed`: how many inputs a call is given; the others are captured from the graph around.
+    order of declaration; for the others, what their expressions read. `fed`: how many inputs a call is given; the others
+    are captured from the graph around.
 
     `template` is equal for all instances of one block or named sequence, and different otherwise.
-    `positional` says that every module path is an index and the graph a plain chain: nn.Sequential.
+    `later`: makes the graph once the sizes are known on which the block's structure depends; it has no nodes till then.
     """
 
     kind: str
@@ -130,6 +133,7 @@ class Graph:
     output_spans: list[Span] = field(default_factory=list)
     known: dict[Any, Any] | None = None  # of a block that outlives the check: what the shape stage has found, by types
     fed: int | None = None
+    later: Later | None = None
 
     def to_networkx(self) -> nx.DiGraph[Any]:
         """Nodes are numbers (-1-k is input k) with the `Node` or `GraphInput` as `data`; edges carry `slots`."""

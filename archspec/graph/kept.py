@@ -1,7 +1,7 @@
 """Graphs of blocks outlive the check that built them: a block that is read again as it was is not built again.
 
 The graph of a block depends on its text and place (its node is the same: reading/kept.py), on its parameters, on what
-the names in it stand for around it, and on the blocks that it uses. Only what was built without a word is kept.
+the names in it stand for around it, and on the blocks that it uses. Only what was built without a word is kept, and nothing that waits for sizes (later.py).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _build(ctx: Context, make: Callable[[], Graph | None]) -> tuple[Graph | None
     spent = ctx.work - work
     if ctx.frames:
         ctx.frames[-1].work += spent
-    if graph is None or frame.uses is None or ctx.diagnostics.added > said:
+    if graph is None or graph.later is not None or frame.uses is None or ctx.diagnostics.added > said:
         return graph, None
     graph.known = {}
     return graph, Built(graph, spent - frame.work, depth, frame.uses)

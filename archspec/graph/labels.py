@@ -30,6 +30,8 @@ def evaluated_name(ctx: Context, scope: Scope, node: Node, env: dict[str, Any]) 
     if name is FAILED:
         return FAILED
     if isinstance(name, int) and not isinstance(name, bool) and name >= 0:
+        if text_of(node):  # an expression: `name: $i`
+            return str(name)
         ctx.error("AS205", node.span, "a name is text", help=f'quote it: "{name}"')
         return FAILED
     if not isinstance(name, str):

@@ -26,13 +26,7 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
             )
             return None
         return [("output", last)], [scope.items.items[-1].span if scope.items.items else span]
-    entries: list[tuple[str, Node, Span]] = []
-    if isinstance(node, Mapping):
-        entries = [(name, value, node.keys[name]) for name, value in node.entries.items()]
-    elif isinstance(node, Sequence):
-        entries = [(_own_name(value), value, value.span) for value in node.items]
-    else:
-        entries = [(_own_name(node), node, node.span)]
+    entries = _entries(node)
     named: list[tuple[str, Value]] = []
     seen: dict[str, Span] = {}
     healthy = bool(entries)  # that it is empty, the schema stage has reported
@@ -51,6 +45,19 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
         else:
             named.append((name, value))
     return (named, [value_node.span for _, value_node, _ in entries]) if healthy else None
+
+
+def output_names(node: Node | None) -> list[str]:
+    """The names alone."""
+    return ["output"] if node is None else [name for name, _, _ in _entries(node)]
+
+
+def _entries(node: Node) -> list[tuple[str, Node, Span]]:
+    if isinstance(node, Mapping):
+        return [(name, value, node.keys[name]) for name, value in node.entries.items()]
+    if isinstance(node, Sequence):
+        return [(_own_name(value), value, value.span) for value in node.items]
+    return [(_own_name(node), node, node.span)]
 
 
 def _own_name(node: Node) -> str:

@@ -61,6 +61,9 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
         return None
     if isinstance(value, bool):
         return value
+    if ctx.waits(value):
+        ctx.undecided = True
+        return None
     help = fix = None
     written = isinstance(value, str) and isinstance(when, Scalar) and when.value == value
     if isinstance(value, str) and value in env:
@@ -83,6 +86,9 @@ def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any
         return _each(ctx, repeat, env)
     count = ctx.evaluate(repeat, env)
     if count is FAILED:
+        return None
+    if ctx.waits(count):
+        ctx.undecided = True
         return None
     if isinstance(count, Dim):
         ctx.error("AS306", repeat.span, f"`repeat` is known when the model is built; {count} only when it runs")

@@ -91,7 +91,8 @@ def nested(
     builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known, fed)
     last = run(ctx, scope, item, (), env, Value(-1, 0) if fed else None, walk, builder)
     ctx.leave()
-    return None if last is None else _finish(ctx, builder, last, fed)
+    params = {name: env[name] for name in sorted(ctx.mentions(item.value)) if name in env}
+    return None if last is None else _finish(ctx, builder, last, params, fed)
 
 
 def reads_chain(item: Item) -> bool:
@@ -110,14 +111,14 @@ def _nested_builder(
     return builder
 
 
-def _finish(ctx: Context, builder: Builder, last: Value | Absent, fed: int = 1) -> Nested:
+def _finish(ctx: Context, builder: Builder, last: Value | Absent, params: dict[str, Any], fed: int = 1) -> Nested:
     if isinstance(last, Absent):
         ctx.error("AS206", last.span, "the last value of the list is left out, so the list has none")
         last = Value(builder.add(Node([], ["?"], (), ("",), ("end",), last.span, last.span)))
     captured = Captured(builder.captured_inputs(fed), tuple(builder.inputs[fed:]))
     outputs = results(builder, last)
     named = [("output" if len(outputs) == 1 else f"output_{k}", value) for k, value in enumerate(outputs)]
-    return Nested(builder.finish(named, fed=fed), captured, builder.ties)
+    return Nested(builder.finish(named, params=params, fed=fed), captured, builder.ties)
 
 
 def results(builder: Builder, last: Value) -> list[Value]:
@@ -305,7 +306,8 @@ def _named_branch(
     plan = Plan([((), scope.items)], indexed=True)
     inner = _nested_builder(outer, name, (builder.template, here), plan, span, start, Captured())
     last = walk(ctx, Scope(inner, scope.items, (), env, outer), Value(-1, 0))
-    nested_graph = _finish(ctx, inner, last)
+    params = {each: env[each] for each in sorted(ctx.mentions(scope.items)) if each in env}
+    nested_graph = _finish(ctx, inner, last, params)
     builder.claim(ctx, name, span)
     node = Node(
         [nested_graph.graph],

@@ -27,7 +27,9 @@ def check_ties(ctx: Context, root: Graph) -> None:
 
 
 def find_module(graph: Graph, path: str) -> OpCall | str | None:
-    """The op that owns the parameter at `path`; None if an item in error is on the way; else what to try instead."""
+    """The op that owns the parameter at `path`; None if what is on the way is not known; else what to try instead."""
+    if graph.later is not None:
+        return None
     for where, call in _modules(graph):
         if path.startswith(f"{where}."):
             if call is None:

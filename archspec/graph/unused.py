@@ -75,6 +75,9 @@ def _values(ctx: Context, root: Graph) -> None:
         if id(graph) in seen:
             continue
         seen.add(id(graph))
+        if graph.later is not None:  # what it reads is not known yet
+            unused.update(dict.fromkeys((graph.template, ("input", number)) for number in range(len(graph.inputs))))
+            continue
         read = {_key(value) for _, value in graph.outputs}
         read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
         again = {node.shared for node in graph.nodes if node.shared is not None}

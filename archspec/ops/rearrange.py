@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Dim, Size
+from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.expr import In, Method
 from archspec.ops.kinds import BadValue
@@ -101,7 +101,6 @@ class Rearrange(Op):
 
     def forward(self, x: TensorType) -> Any:
         left, right = self._spread(x, self.pattern.left), self._spread(x, self.pattern.right)
-        sizes = self._sizes(x)
         early = _merge_first(left, right)
         if early is not None:  # flatten and transpose, rather than permute and flatten
             start, group = early
@@ -112,9 +111,9 @@ class Rearrange(Op):
             return _permute(out, [left.index(names) for names in right])
         flat_left = [name for group in left for name in group]
         flat_right = [name for group in right for name in group]
-        out = _split(In(0), left, sizes)
+        out = _split(In(0), left, self.axes_lengths)
         out = _permute(out, [flat_left.index(name) for name in flat_right])
-        return _merge(out, right, sizes)
+        return _merge(out, right)
 
 
 def _merge_first(left: list[Group], right: list[Group]) -> tuple[int, Group] | None:
@@ -129,14 +128,14 @@ def _merge_first(left: list[Group], right: list[Group]) -> tuple[int, Group] | N
 
 def _split(x: Any, groups: list[Group], sizes: dict[str, Size]) -> Any:
     """Every name a dimension of its own."""
-    odd = [axis for axis, group in enumerate(groups) if len(group) != 1]
-    if not odd:
-        return x
-    if len(odd) == 1 and groups[odd[0]]:
-        return Method(x, "unflatten", odd[0], _inferred([sizes[name] for name in groups[odd[0]]]))
-    if all(not groups[axis] for axis in odd):
-        return Method(x, "squeeze", odd[0] if len(odd) == 1 else tuple(odd))
-    return Method(x, "reshape", *_inferred([sizes[name] for group in groups for name in group]))
+    for axis in reversed([axis for axis, group in enumerate(groups) if len(group) > 1]):
+        known = [sizes.get(name, -1) for name in groups[axis]]
+        x = Method(x, "unflatten", axis, tuple(known))
+    flat = [name for group in groups for name in group or ("",)]
+    empty = [axis for axis, name in enumerate(flat) if not name]
+    if empty:
+        x = Method(x, "squeeze", empty[0] if len(empty) == 1 else tuple(empty))
+    return x
 
 
 def _permute(x: Any, order: list[int]) -> Any:
@@ -146,26 +145,13 @@ def _permute(x: Any, order: list[int]) -> Any:
     return Method(x, "transpose", *moved) if len(moved) == 2 else Method(x, "permute", *order)
 
 
-def _merge(x: Any, groups: list[Group], sizes: dict[str, Size]) -> Any:
+def _merge(x: Any, groups: list[Group]) -> Any:
     """The dimensions of each group as one."""
-    odd = [axis for axis, group in enumerate(groups) if len(group) != 1]
-    if not odd:
-        return x
-    if len(odd) == 1:
-        axis = odd[0]
-        if not groups[axis]:
-            return Method(x, "unsqueeze", axis)
-        end = axis + len(groups[axis]) - 1
-        return Method(x, "flatten", axis, *([] if axis == len(groups) - 1 else [end]))
-    whole = [product(tuple(sizes[name] for name in group)) for group in groups]
-    return Method(x, "reshape", *(_inferred(whole) or ((),)))
-
-
-def _inferred(sizes: list[Size]) -> tuple[Size, ...]:
-    """Sizes with a -1 for the most involved symbolic one, which torch works out."""
-    symbolic = [size for size in sizes if isinstance(size, Dim)]
-    if not symbolic:
-        return tuple(sizes)
-    most = max(symbolic, key=lambda size: len(str(size)))
-    at = sizes.index(most)
-    return (*sizes[:at], -1, *sizes[at + 1 :])
+    for axis in reversed(range(len(groups))):
+        start, group = sum(map(len, groups[:axis])), groups[axis]
+        if not group:
+            x = Method(x, "unsqueeze", start)
+        elif len(group) > 1:
+            last = axis == len(groups) - 1
+            x = Method(x, "flatten", start, *([] if last else [start + len(group) - 1]))
+    return x

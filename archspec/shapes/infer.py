@@ -10,6 +10,7 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.graph.ir import Graph, OpCall
+from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import Known, remember
@@ -77,9 +78,16 @@ class Inference:
         return found if found is not None and all(self.require.holds(*demand) for demand in found[1]) else None
 
     def _graph(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None, bound: Bindings) -> Typed:
-        typed = Typed(graph, inputs)
         bindings = self._bind(graph, inputs, call, bound)
-        typed.params = _substitute(graph.params, bindings or {})
+        if graph.later is not None:
+            decided = graph.later(bindings) if bindings is not None and UNKNOWN not in inputs else None
+            if decided is None:
+                typed = Typed(graph, inputs)
+                typed.outputs = (UNKNOWN,) * len(graph.outputs)
+                return typed
+            graph = decided
+        typed = Typed(graph, inputs)
+        typed.params = substitute(graph.params, bindings or {})
         for number, node in enumerate(graph.nodes):
             read = tuple(None if v is None else typed.type_of(v) for v in node.inputs)
             done = TypedNode(node, read)
@@ -141,7 +149,7 @@ class Inference:
 
     def substitute(self, value: Any, bindings: Bindings) -> Any:
         """A value with the blocks' own symbols replaced by the sizes they stand for."""
-        return _substitute(value, bindings)
+        return substitute(value, bindings)
 
     def _op(
         self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite
@@ -158,7 +166,7 @@ class Inference:
         asked = len(self.require.demands)
         try:
             if op is None:
-                op = call.cls.parse({k: _substitute(v, bindings) for k, v in call.values.items()})
+                op = call.cls.parse({k: substitute(v, bindings) for k, v in call.values.items()})
             result = op.infer(self.require, *inputs)
         except Mismatch as mismatch:
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)
@@ -186,7 +194,7 @@ class Inference:
 
     def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
-        for size in _sizes(_substitute(call.values, bindings)):
+        for size in _sizes(substitute(call.values, bindings)):
             near = {axis for kind in inputs if kind is not None for axis in kind.shape}
             if size in near:
                 continue
@@ -232,7 +240,7 @@ class Inference:
                 if local is not None and local not in bindings:
                     bindings[local] = size
                     continue
-                want = _substitute(want, bindings)
+                want = substitute(want, bindings)
                 if want != size and not self.require.holds("equal", size, want):
                     report.declared(self.diagnostics, graph, number, given, call, axis)
                     return None
@@ -269,15 +277,3 @@ def _maker(typed: Typed, path: str) -> tuple[TypedNode, int]:
         if done.node.shared is None and path in done.node.paths:
             return done, done.node.paths.index(path)
     raise KeyError(path)
-
-
-def _substitute(value: Any, bindings: Bindings) -> Any:
-    if not bindings:
-        return value
-    if isinstance(value, Dim):
-        return value.subs(bindings) if not value.symbols.isdisjoint(bindings) else value
-    if isinstance(value, (list, tuple)):
-        return [_substitute(v, bindings) for v in value]
-    if isinstance(value, dict):
-        return {k: _substitute(v, bindings) for k, v in value.items()}
-    return value

@@ -56,6 +56,18 @@ class Typed:
         types = self.inputs if value.node < 0 else self.nodes[value.node].outputs
         return types[value.output] if value.output < len(types) else UNKNOWN
 
+    def value(self, name: str, around: dict[str, Any]) -> Any:
+        """What an expression of this graph reads by a name: a parameter, a size of its inputs, else of `around`; None
+        where that is not known."""
+        if name in self.params:
+            return self.params[name]
+        for number, given in enumerate(self.graph.inputs if name in self.graph.local_symbols else ()):
+            for axis, size in enumerate(given.type.shape if given.type is not None else ()):
+                if str(size) == f"{self.graph.name}.{name}":
+                    found = self.inputs[number].shape[axis]
+                    return found if isinstance(found, int) else None
+        return around.get(name)
+
     @property
     def complete(self) -> bool:
         """No value in it, nor in what it calls, is unknown."""

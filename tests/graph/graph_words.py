@@ -17,7 +17,8 @@ def describe(graph: Graph) -> list[str]:
 
 
 def _inputs(graph: Graph) -> str:
-    params = "".join(f", {key}={value}" for key, value in graph.params.items())
+    own = graph.params.items() if graph.kind == "block" else ()
+    params = "".join(f", {key}={value}" for key, value in own)
     return f"({', '.join(given.name for given in graph.inputs)}{params})"
 
 

@@ -1,0 +1,131 @@
+"""Expressions as a spec writes them, as Python over the names of a class: `$(4 * C)` as `4 * c`."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from archspec.codegen.printer import quoted
+from archspec.codegen.tree import MISSING
+from archspec.reading.evaluator import Evaluator
+from archspec.reading.expressions import ExpressionError, parse_template
+from archspec.reading.grammar import Part, names
+from archspec.reading.nodes import Mapping as YamlMapping
+from archspec.reading.nodes import Node as YamlNode
+from archspec.reading.nodes import Scalar
+from archspec.reading.nodes import Sequence as YamlSequence
+from archspec.shapes.typed import Typed
+
+_LITERALS = (int, float, bool, str, type(None))
+_ODD = frozenset({"ceil", "floor", "round"})  # whose meaning for sizes, or name in Python, is another
+
+
+class Expression(NamedTuple):
+    """One `$(…)`: its tree, the names it reads, and the part of the text it is."""
+
+    tree: ast.expr
+    names: frozenset[str]
+    part: Part
+
+
+def expression(text: Any) -> Expression | None:
+    """The expression that a text is; None for any other text."""
+    if not isinstance(text, str) or "$" not in text:
+        return None
+    try:
+        template = parse_template(text)
+    except ExpressionError:
+        return None
+    if template.tree is None or not isinstance(template.parts[0], Part):
+        return None
+    return Expression(template.tree, template.names, template.parts[0])
+
+
+def written(raw: YamlNode | None, first: str) -> list[tuple[tuple[str | int, ...], str]]:
+    """(path of an argument or of an element of one, text) of what is written as an expression. `first`: the argument
+    that a lone value stands for."""
+    if raw is None:
+        return []
+    if not isinstance(raw, YamlMapping):
+        return _texts(raw, (first,))
+    return [found for key, value in raw.entries.items() for found in _texts(value, (key,))]
+
+
+def _texts(node: YamlNode, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], str]]:
+    if isinstance(node, Scalar):
+        return [(path, node.value)] if isinstance(node.value, str) and "$" in node.value else []
+    if isinstance(node, YamlSequence):
+        return [found for at, item in enumerate(node.items) for found in _texts(item, (*path, at))]
+    entries = node.entries.items() if isinstance(node, YamlMapping) else ()
+    return [found for key, value in entries for found in _texts(value, (*path, key))]
+
+
+def value_at(callee: Any, path: tuple[str | int, ...]) -> Any:
+    """The value of an argument of an op or block, or of an element of one; MISSING where it has none there."""
+    name, rest = str(path[0]), path[1:]
+    value: Any = callee.params.get(name, MISSING) if isinstance(callee, Typed) else getattr(callee, name, MISSING)
+    for part in rest:
+        try:
+            value = value[part]
+        except (LookupError, TypeError):
+            return MISSING
+    return value[0] if isinstance(value, tuple) and value and len(set(value)) == 1 else value  # as `calls.lone` has it
+
+
+def python(
+    given: Expression, texts: Mapping[str, str], constants: Mapping[str, Any], values: Sequence[Any]
+) -> str | None:
+    """The expression over other texts for its names, what is constant worked out; None where Python reads it otherwise.
+
+    `values`: what it gives, in each instance or turn (MISSING where it gives nothing).
+    """
+    if not given.names <= texts.keys() | constants.keys() or given.names <= constants.keys():
+        return None
+    try:
+        tree = _Rewrite(given.part, texts, constants).visit(copy.deepcopy(given.tree))
+    except (ExpressionError, _UnwrittenError):
+        return None
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Div) and not all(v is MISSING or type(v) is float for v in values):
+            return None  # Python's quotient is a float, the language's an integer where it can be
+        if isinstance(part, ast.Name) and part.id in _ODD:
+            return None
+    return ast.unparse(tree)
+
+
+class _UnwrittenError(Exception):
+    """A constant that cannot be written as a literal."""
+
+
+class _Rewrite(ast.NodeTransformer):
+    def __init__(self, part: Part, texts: Mapping[str, str], constants: Mapping[str, Any]) -> None:
+        self.part = part
+        self.texts = texts
+        self.constants = constants
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.expr):
+            read = names(node)
+            if read <= self.constants.keys() and not isinstance(node, ast.Constant):
+                value = Evaluator(self.constants, self.part).value(node)
+                if isinstance(value, _LITERALS):
+                    return self.visit_Constant(ast.Constant(value))
+                if not read:  # a list of literals
+                    return self.generic_visit(node)
+                if isinstance(node, ast.Name):
+                    raise _UnwrittenError
+        return super().visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        text = self.texts.get(node.id)
+        return node if text is None else ast.parse(text, mode="eval").body
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """`ast.unparse` writes texts in single quotes and names as they are."""
+        if isinstance(node.value, str):
+            return ast.Name(quoted(node.value))
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and node.value < 0:
+            return ast.UnaryOp(ast.USub(), ast.Constant(-node.value))
+        return node
