@@ -84,6 +84,8 @@ class Construct:
 
     def _child(self, child: Child) -> str:
         if isinstance(child.expr, Counted):
+            if _is_pair(child.expr):
+                return f"{self._turn(child.expr, 0)}, {self._turn(child.expr, 1)}"
             return f"*[{self._looped(child.expr, None)}]"
         if child.count == 1 and not isinstance(child.count, Var):
             return self.text(child.expr)
@@ -92,7 +94,7 @@ class Construct:
     def _named(self, child: Child) -> str:
         if isinstance(child.expr, Counted):
             name = _pattern(child.names)
-            if name is not None:
+            if name is not None and not _is_pair(child.expr):
                 return f"*[{self._looped(child.expr, name)}]"
             return ", ".join(f"({quoted(n)}, {self._turn(child.expr, t)})" for t, n in enumerate(child.names))
         if child.count == 1:
@@ -188,6 +190,16 @@ class Construct:
             variables = f"i, ({variables})" if len(tables) > 1 else f"i, {variables}"
             return f"{one} for {variables} in enumerate([{rows}])"
         return f"{one} for {variables} in [{rows}]"
+
+
+def _is_pair(counted: Counted) -> bool:
+    """Two turns that differ in something which no rule is known for: better written one by one."""
+    return counted.count == 2 and _unruled(counted.expr)
+
+
+def _unruled(expr: Any) -> bool:
+    found = isinstance(expr, First) and expr.two and expr.loop is None
+    return found or any(_unruled(part) for part in parts(expr) or ())
 
 
 def _without_gaps(children: list[Child]) -> list[Child]:

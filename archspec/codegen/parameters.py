@@ -14,6 +14,7 @@ from archspec.codegen.written import expression, python
 from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
+_SPREADS = ("kernel_size", "stride", "padding", "dilation", "output_padding")  # of which one number is several
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -59,7 +60,7 @@ class Parameters:
 
     def text(self, var: Var, forward: bool = False) -> str:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
-        found = self._written.get(var.source) or self._known(var.values) or self._elements(var.values)
+        found = self._written.get(var.source) or self._known(var.values) or self._elements(_spread(var))
         if found is None and var.hint == "depth":  # what is left after the first turn
             found = next((c._replace(text=f"{c.text} - 1") for c in self._candidates if _less(var.values, c)), None)
         if found is None:
@@ -202,6 +203,15 @@ def _key(value: Any) -> Any:
 
 def _fits(values: tuple[Any, ...], known: tuple[Any, ...]) -> bool:
     return all(v is MISSING or _key(v) == _key(k) for v, k in zip(values, known, strict=True))
+
+
+def _spread(var: Var) -> tuple[Any, ...]:
+    """The values, where a number stands for a tuple of it: `stride=1` for `(1, 1)`."""
+    lengths = {len(v) for v in var.values if isinstance(v, tuple)}
+    if var.hint not in _SPREADS or len(lengths) != 1:
+        return var.values
+    length = lengths.pop()
+    return tuple((v,) * length if isinstance(v, int) else v for v in var.values)
 
 
 def _filled(values: tuple[Any, ...]) -> tuple[Any, ...]:
