@@ -113,8 +113,8 @@ class GraphInput:
 @dataclass(slots=True, eq=False)
 class Graph:
     """`kind`: "root", "block", "sequence", or "scan" for the body of one. `params`: a block's evaluated parameters, in
-    order of declaration; for the others, what their expressions read. `fed`: how many inputs a call is given; the others
-    are captured from the graph around.
+    order of declaration; for the others, what their expressions read. `fed`: how many inputs a call is given;
+    the others are captured from the graph around.
 
     `template` is equal for all instances of one block or named sequence, and different otherwise.
     `later`: makes the graph once the sizes are known on which the block's structure depends; it has no nodes till then.
