@@ -1,7 +1,8 @@
 """Graphs of blocks outlive the check that built them: a block that is read again as it was is not built again.
 
 The graph of a block depends on its text and place (its node is the same: reading/kept.py), on its parameters, on what
-the names in it stand for around it, and on the blocks that it uses. Only what was built without a word is kept, and nothing that waits for sizes (later.py).
+the names in it stand for around it, and on the blocks that it uses. Only what was built without a word is kept, and
+nothing that waits for sizes (later.py).
 """
 
 from __future__ import annotations
