@@ -47,7 +47,7 @@ def describe(op: type[Op], styles: Styles) -> str:
     lines = [f"{styles.bold(op.name)}  {doc(op)}", ""]
     if op.counterpart:
         lines.append(f"PyTorch: {op.counterpart}")
-    lines += [f"reads:   {reads(op)}", f"gives:   {gives(op)}"]
+    lines += [f"reads:   {reads(op)}", f"gives:   {gives(op)}", f"shape:   {op.rule}"]
     if op.args:
         width = max(map(len, op.args))
         lines += ["", "arguments:"]

@@ -27,6 +27,10 @@ _OPS = """\
 Every op a spec may name, with PyTorch's names and arguments. In a terminal: `archspec ops NAME`.
 An argument without a default is required; a lone value stands for the first argument (`linear: 10`).
 The comment behind an example says what goes in and what comes out.
+
+A shape rule has the inputs left of its arrow and the results right of it. `*` is any number of sizes (of several
+inputs, broadcast), `N?` one that may be missing, any other name an argument; `//` rounds down. `each S'` holds for every
+spatial axis, with the argument's entry for it. A part behind a semicolon is of the arguments that it names.
 """
 _TRAINING = """\
 # Training
@@ -95,7 +99,8 @@ def _joined(parts: list[str]) -> str:
 
 def _op(op: type[Op]) -> str:
     facts = [f"PyTorch: {_link(op.counterpart)}."] if op.counterpart else []
-    lines = [f"### {op.name}", "", doc(op), "", " ".join([*facts, f"Reads: {reads(op)}.", f"Gives: {gives(op)}."]), ""]
+    facts += [f"Reads: {reads(op)}.", f"Gives: {gives(op)}."]
+    lines = [f"### {op.name}", "", _escaped(doc(op)), "", " ".join(facts), "", f"Shape: {_rule(op.rule)}.", ""]
     lines += _arguments(op)
     if op.examples:
         lines += ["```yaml", *("  # ".join(example(op, e)) for e in op.examples), "```", ""]
@@ -126,6 +131,19 @@ def _value(key: str, given: Value) -> tuple[str, ...]:
 def _table(what: str, rows: list[tuple[str, ...]]) -> list[str]:
     lines = [f"| {what} | value | default | meaning |", "| --- | --- | --- | --- |"]
     return lines + [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+
+
+def _rule(rule: str) -> str:
+    """With what is a formula set as one."""
+    formula, semicolon, rest = rule.partition(";")
+    if "`" in formula or "[" not in formula:
+        return _escaped(rule)
+    return f"`{formula}`{semicolon}{_escaped(rest)}"
+
+
+def _escaped(text: str) -> str:
+    """Asterisks are no emphasis, except in code, where they are none anyway."""
+    return "`".join(part if i % 2 else part.replace("*", "\\*") for i, part in enumerate(text.split("`")))
 
 
 def _link(name: str) -> str:

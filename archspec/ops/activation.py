@@ -10,6 +10,7 @@ from archspec.ops.expr import Call, In, Module
 from archspec.ops.kinds import AnyInt, BadValue, Choice, NonNegativeFloat, Number, PositiveInt, Refined
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL, ITEMSIZE, TensorType
 
 NonZero = Refined(
@@ -20,6 +21,7 @@ NonZero = Refined(
 class _Activation(Op):
     """Applied to each element. The dtypes are those PyTorch has kernels for."""
 
+    rule: ClassVar[str] = SAME
     functional: ClassVar[str]
     leading: ClassVar[tuple[str, ...]] = ()  # arguments written without their name
     dtypes: ClassVar[tuple[str, ...]] = FLOATING
@@ -339,6 +341,7 @@ class Threshold(_Bounded):
 class GLU(_Activation):
     """Gated linear unit: the first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
 
+    rule = "the shape of x, with S//2 along `dim`"
     functional = "F.glu"
     dim = arg(AnyInt, -1, "the dimension that is halved")
     examples = (

@@ -15,6 +15,7 @@ from archspec.ops.tensor import FLOATING, TensorType
 
 
 class _AdaptivePool(Spatial):
+    rule: ClassVar[str] = "[N?, C, {S}] → [N?, C, {S'}], each S' = output_size or S"
     functional: ClassVar[str]
 
     output_size: Any = arg(PerAxis(Optional(PositiveInt)), doc="size of the output; null for an axis keeps its size")

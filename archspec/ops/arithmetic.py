@@ -10,12 +10,14 @@ from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, BadValue, Choice, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import BROADCAST, SAME
 from archspec.ops.tensor import TensorType
 
 
 class Arithmetic(Op):
     """Base: tensors, and perhaps a scalar as the last operand (argument `scalar_name`)."""
 
+    rule: ClassVar[str] = BROADCAST
     inputs: ClassVar[tuple[str, ...]] = ("x", "y?")
     scalar_name: ClassVar[str] = "other"
     infix: ClassVar[str] = ""
@@ -126,6 +128,7 @@ class Sub(Arithmetic):
 class Rsub(Arithmetic):
     """A number minus a tensor: `rsub: 1` is `1 - x` (torch.rsub)."""
 
+    rule = SAME
     inputs = ("x",)
     infix = "-"
     other = arg(AScalar, doc="the number to subtract from")
@@ -270,6 +273,7 @@ class Minimum(Extremum):
 class Clamp(Op):
     """Limit every element to the range from `min` to `max`."""
 
+    rule = SAME
     min = arg(Optional(AScalar), None, "lower bound")
     max = arg(Optional(AScalar), None, "upper bound")
     examples = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.dims import Size, maximum, minimum
 from archspec.ops.base import Example, Op, arg
@@ -12,6 +12,7 @@ from archspec.ops.expr import In, Method
 from archspec.ops.kinds import AnyInt, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.shaping import Dims, product
 from archspec.ops.tensor import TensorType
 
@@ -22,6 +23,7 @@ Shifts = ListOf(AnyInt, 1, lone=True, title="an integer or a list of them")
 class Roll(Op):
     """Shift elements along dimensions; what leaves at the end comes in at the start."""
 
+    rule = SAME
     shifts = arg(Shifts, doc="places to shift by, for each of `dims`")
     dims = arg(Optional(Dims), None, "dimension or dimensions; left out: the flattened tensor")
     examples = (
@@ -53,6 +55,7 @@ class Roll(Op):
 class Flip(Op):
     """Reverse the order along dimensions."""
 
+    rule = SAME
     dims = arg(Dims, doc="dimension or dimensions to reverse")
     examples = (
         Example({"dims": [-1, -2]}, "float32[B, 3, H, W]", "float32[B, 3, H, W]"),
@@ -71,6 +74,7 @@ class Flip(Op):
 class RepeatInterleave(Op):
     """Each slice of a dimension several times in a row."""
 
+    rule = "the shape of x, with S*repeats along `dim`; without one, all elements in one dimension"
     repeats = arg(NonNegativeInt, doc="how many times")
     dim = arg(Optional(AnyInt), None, "the dimension; left out: the flattened tensor")
     examples = (
@@ -82,9 +86,8 @@ class RepeatInterleave(Op):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         if self.dim is None:
             return x.with_shape((product(x.shape) * self.repeats,))
+        require.rank(x, least=1, what="with `dim`, the input of `repeat_interleave`", inputs=(0,), argument="dim")
         axis = require.axis(x, self.dim)
-        if not x.shape:
-            return x.with_shape((self.repeats,))
         return x.with_shape(s * self.repeats if a == axis else s for a, s in enumerate(x.shape))
 
     def forward(self, x: TensorType) -> Any:
@@ -95,6 +98,7 @@ class RepeatInterleave(Op):
 class Tile(Op):
     """The whole tensor several times along each dimension; missing leading ones count 1."""
 
+    rule = "the sizes of x times `dims`, the shorter of the two filled up with leading ones"
     dims = arg(
         ListOf(SizeKind(0), lone=True, title="a size or a list of sizes"), doc="how many times along each dimension"
     )
@@ -117,6 +121,7 @@ class Tile(Op):
 class Triangle(Op):
     """Base of the two triangles of matrices."""
 
+    rule: ClassVar[str] = SAME
     diagonal = arg(AnyInt, 0, "the diagonal that ends it; above the main one it is positive")
     examples = (
         Example({}, "float32[B, T, T]", "float32[B, T, T]"),
@@ -145,6 +150,7 @@ class Triu(Triangle):
 class Diagonal(Op):
     """The diagonal of matrices, as the last dimension."""
 
+    rule = "the shape of x without `dim1` and `dim2`, and at the end the length of the diagonal"
     offset = arg(AnyInt, 0, "which diagonal; above the main one it is positive")
     dim1 = arg(AnyInt, 0, "the rows")
     dim2 = arg(AnyInt, 1, "the columns")

@@ -23,6 +23,10 @@ class Attention(Op):
     merged again. Without it they are [..., T, features], split already.
     """
 
+    rule = (
+        "[*, T, E], [*, S, E], [*, S, V] → [*, T, V], where the [*] broadcast;"
+        " `num_kv_heads` and `enable_gqa` let heads of key and value serve several of query"
+    )
     inputs = ("query", "key", "value", "attn_mask?")
     defaults: ClassVar[dict[str, Any]] = {"is_causal": False}
     num_heads = arg(Optional(PositiveInt), None, "heads of the query; left out: the tensors are split already")

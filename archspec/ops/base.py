@@ -126,11 +126,13 @@ class Op(Declared):
     is a tensor. A call may have fewer than `result` has names (``max`` without ``dim``).
     `unpack` is how forward's value is taken apart, as a nested tuple of output numbers: LSTM's is ``(0, (1, 2))``;
     None is the flat tuple.
+    `rule` is the shape rule in words, or in the notation of rules.py, which the registry test evaluates.
     `defaults`: what torch takes for keywords that `forward` may leave out and that are not called as an argument is.
     `attribute` is what `module` constructs: "module" an nn.Module, "parameter" an nn.Parameter, "buffer" a tensor that
     codegen registers (`self.register_buffer(name, ..., persistent=op.persistent)`); `forward` then reads it by `Own`.
     """
 
+    rule: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     ref_inputs: ClassVar[tuple[str, ...]] = ()
     attribute: ClassVar[str] = "module"

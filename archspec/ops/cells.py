@@ -17,6 +17,7 @@ from archspec.ops.tensor import TensorType
 class Cell(Op):
     """Base. x is [N, features] or [features]; without a state it starts from zeros."""
 
+    rule: ClassVar[str] = "[N?, C] → [N?, hidden_size]"
     inputs: ClassVar[tuple[str, ...]] = ("x", "h_0?")
     gates: ClassVar[int] = 1
     torch_name: ClassVar[str] = ""
@@ -33,7 +34,7 @@ class Cell(Op):
         require.floating(x, inputs=(0,))
         require.rank(x, 1, 2, inputs=(0,))
         message = f"`{self.name}` has one weight for each feature of the last dimension"
-        require.known(x.shape[-1], message, inputs=(0,), axis=(x.rank - 1,))
+        require.features(x, -1, message, inputs=(0,))
         result = x.with_shape((*x.shape[:-1], self.hidden_size))
         if None in states and any(states):
             require.fail("AS210", f"`{self.name}` needs both of its states, or none", inputs=(0,))
@@ -70,6 +71,7 @@ class Cell(Op):
 class LSTMCell(Cell):
     """One step of long short-term memory."""
 
+    rule = "[N?, C] → [N?, hidden_size], [N?, hidden_size]"
     inputs = ("x", "h_0?", "c_0?")
     result = ("hidden", "cell")
     gates = 4

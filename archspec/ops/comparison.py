@@ -11,6 +11,7 @@ from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import BROADCAST
 from archspec.ops.tensor import TensorType
 
 
@@ -82,6 +83,7 @@ class Ge(Ordering):
 class Logic(Op):
     """Base of logic on two or more tensors; a number is true where it is not zero."""
 
+    rule: ClassVar[str] = BROADCAST
     inputs = ("*x",)
     infix: ClassVar[str] = ""
     examples = (
@@ -130,6 +132,7 @@ class LogicalXor(Logic):
 class Where(Op):
     """x where the condition is true, y elsewhere; numbers may stand for either."""
 
+    rule = BROADCAST
     inputs = ("condition", "x?", "y?")
     x = arg(Optional(AScalar), None, "a number instead of x")
     y = arg(Optional(AScalar), None, "a number instead of y")
@@ -168,6 +171,7 @@ class Where(Op):
 class MaskedFill(Op):
     """x with `value` where the mask is true."""
 
+    rule = BROADCAST
     inputs = ("x", "mask")
     value = arg(AScalar, doc="the number to write; `-.inf` before a softmax")
     examples = (

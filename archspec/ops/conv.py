@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, State, arg
@@ -60,6 +60,11 @@ class _Convolution(Spatial):
 
 
 class _Conv(_Convolution):
+    rule: ClassVar[str] = (
+        "[N?, C, {S}] → [N?, out_channels, {S'}],"
+        " each S' = (S + 2*padding - dilation*(kernel_size - 1) - 1)//stride + 1;"
+        " `padding: same` keeps the sizes, `padding: valid` is 0"
+    )
     padding = arg(
         OneOf(PerAxis(NonNegativeInt), Choice("same", "valid")),
         0,
@@ -114,6 +119,10 @@ class _Conv(_Convolution):
 
 
 class _ConvTranspose(_Convolution):
+    rule: ClassVar[str] = (
+        "[N?, C, {S}] → [N?, out_channels, {S'}],"
+        " each S' = (S - 1)*stride - 2*padding + dilation*(kernel_size - 1) + output_padding + 1"
+    )
     padding = arg(PerAxis(NonNegativeInt), 0, "cells taken off both ends of each axis of the output")
     output_padding = arg(PerAxis(NonNegativeInt), 0, "cells added at one end of each axis of the output")
     groups = arg(PositiveInt, 1, "groups of channels that are convolved separately")
@@ -154,7 +163,7 @@ class _ConvTranspose(_Convolution):
 
 @op("conv1d", "torch.nn.Conv1d")
 class Conv1d(_Conv, axes=1):
-    """One-dimensional convolution of [N, C, L]: L becomes (L + 2p - d(k-1) - 1)//s + 1."""
+    """One-dimensional convolution of [N, C, L]."""
 
     examples = (
         Example({"out_channels": 8, "kernel_size": 3, "padding": 1}, "float32[B, 4, T]", "float32[B, 8, T]"),
@@ -173,7 +182,7 @@ class Conv1d(_Conv, axes=1):
 
 @op("conv2d", "torch.nn.Conv2d")
 class Conv2d(_Conv, axes=2):
-    """Two-dimensional convolution of [N, C, H, W]: H becomes (H + 2p - d(k-1) - 1)//s + 1."""
+    """Two-dimensional convolution of [N, C, H, W]."""
 
     examples = (
         Example({"out_channels": 8, "kernel_size": 3}, "float32[B, 3, 32, 32]", "float32[B, 8, 30, 30]"),
@@ -202,7 +211,7 @@ class Conv2d(_Conv, axes=2):
 
 @op("conv3d", "torch.nn.Conv3d")
 class Conv3d(_Conv, axes=3):
-    """Three-dimensional convolution of [N, C, D, H, W]: D becomes (D + 2p - d(k-1) - 1)//s + 1."""
+    """Three-dimensional convolution of [N, C, D, H, W]."""
 
     examples = (
         Example(
@@ -223,7 +232,7 @@ class Conv3d(_Conv, axes=3):
 
 @op("conv_transpose1d", "torch.nn.ConvTranspose1d")
 class ConvTranspose1d(_ConvTranspose, axes=1):
-    """Transposed convolution of [N, C, L]: L becomes (L - 1)s - 2p + d(k-1) + output_padding + 1."""
+    """Transposed convolution of [N, C, L]."""
 
     examples = (
         Example({"out_channels": 8, "kernel_size": 2, "stride": 2}, "float32[B, 4, T]", "float32[B, 8, 2*T]"),
@@ -245,7 +254,7 @@ class ConvTranspose1d(_ConvTranspose, axes=1):
 
 @op("conv_transpose2d", "torch.nn.ConvTranspose2d")
 class ConvTranspose2d(_ConvTranspose, axes=2):
-    """Transposed convolution of [N, C, H, W]: H becomes (H - 1)s - 2p + d(k-1) + output_padding + 1."""
+    """Transposed convolution of [N, C, H, W]."""
 
     examples = (
         Example(
@@ -268,7 +277,7 @@ class ConvTranspose2d(_ConvTranspose, axes=2):
 
 @op("conv_transpose3d", "torch.nn.ConvTranspose3d")
 class ConvTranspose3d(_ConvTranspose, axes=3):
-    """Transposed convolution of [N, C, D, H, W]: D becomes (D - 1)s - 2p + d(k-1) + output_padding + 1."""
+    """Transposed convolution of [N, C, D, H, W]."""
 
     examples = (
         Example(

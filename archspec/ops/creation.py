@@ -6,7 +6,7 @@ only then. Without, it is a constant: a buffer of the module, made once and not 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.dims import Dim, Size, ceil_div
 from archspec.ops.base import Example, Op, State, arg
@@ -59,6 +59,7 @@ class Made(Op):
 class Arange(Made):
     """Evenly spaced numbers: 0 to the size of a dimension of `like`, or `start` to `end` (excluded)."""
 
+    rule = "[ceil((end - start) / step)]"
     like = arg(Optional(ValueRef()), None, "a value: with `dim`, its size is the end; it gives the device")
     dim = arg(Optional(AnyInt), None, "the dimension of `like` whose size is the end")
     start = arg(_AnySize, 0, "the first number")
@@ -132,6 +133,7 @@ class Arange(Made):
 class Filled(Made):
     """Base of tensors all of whose elements are one number."""
 
+    rule: ClassVar[str] = "`shape`, or that of `like`"
     shape = arg(
         Optional(ListOf(SizeKind(0), lone=True, title="a size or a list of sizes")), None, "left out: that of `like`"
     )
@@ -244,6 +246,7 @@ class Full(Filled):
 class OneHot(Op):
     """Class numbers as vectors of zeros with a single one, in a new last dimension."""
 
+    rule = "[*] → [*, num_classes]"
     num_classes = arg(Int(1), doc="number of classes")
     examples = (Example(10, "int64[B, T]", "int64[B, T, 10]"),)
 

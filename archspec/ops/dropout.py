@@ -10,10 +10,12 @@ from archspec.ops.expr import Call
 from archspec.ops.kinds import Probability
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import TensorType
 
 
 class _Dropout(Op):
+    rule: ClassVar[str] = SAME
     ranks: ClassVar[tuple[int, ...]] = ()
     least: ClassVar[int] = 0
 

@@ -47,6 +47,7 @@ class _Table(Op):
 class Embedding(_Table):
     """The row of each index: [*] of int32 or int64 becomes [*, embedding_dim]."""
 
+    rule = "[*] → [*, embedding_dim]"
     examples = (
         Example({"num_embeddings": 100, "embedding_dim": 16}, "int64[B, T]", "float32[B, T, 16]"),
         Example(
@@ -68,6 +69,10 @@ class Embedding(_Table):
 class EmbeddingBag(_Table):
     """Sum, mean or maximum over each bag: a row of [B, N], or a stretch of [N] that begins at one of `offsets`."""
 
+    rule = (
+        "[N, L] → [N, embedding_dim], or [L], [N] → [N, embedding_dim];"
+        " with `include_last_offset` one bag fewer than offsets"
+    )
     inputs = ("x", "offsets?", "per_sample_weights?")
     mode = arg(Choice("sum", "mean", "max"), "mean", "how a bag is reduced")
     include_last_offset = arg(Bool, False, "the last offset is the number of indices")

@@ -30,6 +30,7 @@ def short(rank: int, axis: int, item: Any) -> tuple[Any, ...]:
 class Select(Op):
     """One slice of a dimension, without that dimension: `x[:, index]` for `dim` 1."""
 
+    rule = "the shape of x without `dim`"
     dim = arg(AnyInt, doc="the dimension to read from")
     index = arg(AnyInt, doc="position; negative counts from the end")
     examples = (
@@ -53,6 +54,7 @@ class Select(Op):
 class SliceOp(Op):
     """A stretch of a dimension, as Python's `start:stop:step` (a stop beyond the end is the end); never empty."""
 
+    rule = "the shape of x, along `dim` as many as are taken: ceil((stop - start) / step)"
     dim = arg(AnyInt, doc="the dimension to cut")
     start = arg(Optional(SizeKind(_ANY)), None, "first position; negative counts from the end")
     stop = arg(Optional(SizeKind(_ANY)), None, "position after the last; negative counts from the end")
@@ -94,6 +96,7 @@ class SliceOp(Op):
 class Narrow(Op):
     """`length` positions of a dimension from `start` on; they must all be there."""
 
+    rule = "the shape of x, with length along `dim`"
     dim = arg(AnyInt, doc="the dimension to cut")
     start = arg(AnyInt, doc="first position; negative counts from the end")
     length = arg(SizeKind(0), doc="number of positions")
@@ -123,10 +126,18 @@ def _positions(require: Require, index: TensorType, number: int = 1, *, narrow: 
     require.dtype(index, *allowed, what="the index", inputs=(number,))
 
 
+def not_empty(require: Require, x: TensorType, axis: int, index: TensorType) -> None:
+    """There must be something to point at, unless nothing is asked for."""
+    if x.shape and index.numel() != 0:
+        message = "there is nothing in the dimension that the index points into"
+        require.at_least(x.shape[axis], 1, message, inputs=(0,), axis=(axis,))
+
+
 @op("index_select", "torch.index_select")
 class IndexSelect(Op):
     """The slices of a dimension at the positions in `index`, a tensor of one dimension."""
 
+    rule = "the shape of x, with the size of index along `dim`"
     inputs = ("x", "index")
     dim = arg(AnyInt, doc="the dimension to read from")
     examples = (
@@ -139,6 +150,7 @@ class IndexSelect(Op):
         _positions(require, index)
         require.rank(index, 0, 1, what="the index", inputs=(1,))
         count = index.shape[0] if index.shape else 1
+        not_empty(require, x, axis, index)
         if not x.shape:
             if count != 1:
                 require.fail("AS301", "`index_select` reads one position of a tensor without dimensions", inputs=(1,))
@@ -153,6 +165,7 @@ class IndexSelect(Op):
 class Gather(Op):
     """For each element of `index`, the element of x that has its position except along `dim`, where `index` says it."""
 
+    rule = "the shape of index"
     inputs = ("x", "index")
     dim = arg(AnyInt, doc="the dimension that `index` points into")
     examples = (
@@ -166,6 +179,7 @@ class Gather(Op):
         if index.numel() == 0:
             return x.with_shape(index.shape)
         require.rank(index, *((0, 1) if x.rank <= 1 else (x.rank,)), what="the index", inputs=(1,))
+        not_empty(require, x, axis, index)
         if index.rank == x.rank:
             for other, (size, wanted) in enumerate(zip(x.shape, index.shape, strict=True)):
                 if other != axis and size != wanted:
@@ -181,6 +195,7 @@ class Gather(Op):
 class TakeAlongDim(Op):
     """As `gather`, with the other dimensions broadcast (as argsort's and topk's indices are used)."""
 
+    rule = "the shape x and index broadcast to but for `dim`, with the size of index along `dim`"
     inputs = ("x", "index")
     dim = arg(AnyInt, doc="the dimension that `index` points into")
     examples = (
@@ -195,6 +210,7 @@ class TakeAlongDim(Op):
         axis = require.axis(x, self.dim)
         shapes = [t.shape[:axis] + t.shape[axis + 1 :] for t in (x, index)]
         rest = broadcast(require, shapes, self.name, (0, 1))
+        not_empty(require, x, axis, index)
         return x.with_shape((*rest[:axis], index.shape[axis], *rest[axis:]))
 
     def forward(self, x: TensorType, index: TensorType) -> Any:

@@ -20,6 +20,7 @@ MOST_PIECES = 10_000  # outputs of one op
 class Concat(Op):
     """Join tensors along an existing dimension; all their other sizes agree."""
 
+    rule = "the shape of the inputs, which agree but along `dim`, where their sizes are added up"
     inputs = ("*x",)
     dim = arg(AnyInt, 0, "the dimension that grows")
     examples = (
@@ -58,6 +59,7 @@ class Concat(Op):
 class Stack(Op):
     """Join tensors of one shape along a new dimension."""
 
+    rule = "the shape of the inputs, which agree, with a new dimension `dim` of as many as there are"
     inputs = ("*x",)
     dim = arg(AnyInt, 0, "where the new dimension stands in the result")
     examples = (
@@ -127,6 +129,7 @@ class Pieces(Op):
 class Chunk(Pieces):
     """Take a dimension apart into `chunks` pieces of equal size (the last may be smaller)."""
 
+    rule = "the shape of x, along `dim` ceil(S / chunks) for each piece, the last the rest"
     chunks = arg(PositiveInt, doc="number of pieces")
     dim = arg(AnyInt, 0, "the dimension to take apart")
     examples = (
@@ -165,6 +168,7 @@ class Chunk(Pieces):
 class Split(Pieces):
     """Take a dimension apart into pieces of a size (the last may be smaller), or of the sizes in a list."""
 
+    rule = "the shape of x, along `dim` a `split_size` for each piece; of a lone one, the last has the rest"
     split_size = arg(
         OneOf(PositiveInt, ListOf(NonNegativeInt, 1), title="a positive integer, or a list of sizes"),
         doc="size of a piece, or the sizes of all pieces",
@@ -207,6 +211,7 @@ class Split(Pieces):
 class Unbind(Pieces):
     """Take a dimension apart into its single slices, without that dimension."""
 
+    rule = "the shape of x without `dim`"
     dim = arg(AnyInt, 0, "the dimension to take apart")
     examples = (
         Example({}, "float32[3, B, 4]", ("float32[B, 4]",) * 3),

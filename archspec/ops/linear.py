@@ -11,6 +11,7 @@ from archspec.ops.expr import Call, In
 from archspec.ops.kinds import Bool, PositiveInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import TensorType
 
 
@@ -18,6 +19,7 @@ from archspec.ops.tensor import TensorType
 class Linear(Op):
     """Affine map of the last dimension: `x @ weight.T + bias`."""
 
+    rule = "[*, C] → [*, out_features]"
     out_features = arg(PositiveInt, doc="size of the last dimension of the output")
     bias = arg(Bool, True, "add a learned bias")
     examples = (
@@ -48,6 +50,7 @@ class Linear(Op):
 class Bilinear(Op):
     """Bilinear map of the last dimensions of two inputs: `x1 @ weight[k] @ x2 + bias[k]` for each feature k."""
 
+    rule = "[*, C], [*, D] → [*, out_features]"
     inputs = ("x1", "x2")
     out_features = arg(PositiveInt, doc="size of the last dimension of the output")
     bias = arg(Bool, True, "add a learned bias")
@@ -67,12 +70,7 @@ class Bilinear(Op):
                 require.equal(a, b, "`bilinear` reads two sizes that differ", inputs=(0, 1), axis=(axis, axis))
             )
         for number, x in enumerate((x1, x2)):
-            require.known(
-                x.shape[-1],
-                "the last dimension of an input of `bilinear` must be known",
-                inputs=(number,),
-                axis=(x.rank - 1,),
-            )
+            require.features(x, -1, "the last dimension of an input of `bilinear` must be known", inputs=(number,))
         return x1.with_shape((*shape, self.out_features))
 
     def state(self, x1: TensorType, x2: TensorType) -> tuple[State, ...]:
@@ -88,6 +86,7 @@ class Bilinear(Op):
 class Identity(Op):
     """The input itself."""
 
+    rule = SAME
     examples = (Example({}, "float32[B, T]", "float32[B, T]"), Example({}, "bool[]", "bool[]"))
 
     def infer(self, require: Require, x: TensorType) -> TensorType:

@@ -22,6 +22,7 @@ class MultiheadAttention(Op):
     in torch, the attention weights are a second result only if asked for (`need_weights`), as they cost time.
     """
 
+    rule = "the shape of query; with `need_weights` also [N?, T, S], or one for each head, [N?, num_heads, T, S]"
     inputs = ("query", "key?", "value?", "key_padding_mask?", "attn_mask?")
     result = ("output", "weights")
     num_heads = arg(PositiveInt, doc="parallel heads, each of embed_dim / num_heads features")

@@ -12,6 +12,7 @@ from archspec.ops.expr import Call, In
 from archspec.ops.kinds import BadValue, Bool, ListOf, Number, Optional, PositiveFloat, PositiveInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.spatial import Spatial
 from archspec.ops.tensor import COMPLEX, FLOATING, TensorType
 
@@ -19,6 +20,7 @@ from archspec.ops.tensor import COMPLEX, FLOATING, TensorType
 class _Tracked(Spatial):
     """Batch and instance normalisation: optional affine parameters, optional running statistics."""
 
+    rule: ClassVar[str] = SAME
     affine: bool
     track_running_stats: bool
 
@@ -61,9 +63,7 @@ class _BatchNorm(_Tracked):
         what = f"the input of `{self.name}`"
         require.floating(x, what, inputs=(0,))
         require.rank(x, *self.ranks, what=what, inputs=(0,))
-        require.known(
-            x.shape[1], f"the channel dimension of the input of `{self.name}` must be known", inputs=(0,), axis=(1,)
-        )
+        require.features(x, 1, f"the channel dimension of the input of `{self.name}` must be known", inputs=(0,))
         if not self.track_running_stats:  # also normalises by the batch in evaluation
             values = prod((x.shape[0], *x.shape[2:]))
             require.at_least(values, 2, f"`{self.name}` has too few values for each channel", inputs=(0,))
@@ -153,6 +153,7 @@ class InstanceNorm3d(_InstanceNorm, axes=3):
 class _LastDims(Op):
     """Normalisation over the last dimensions, with parameters of their shape."""
 
+    rule: ClassVar[str] = SAME
     bias: bool
     dtypes: ClassVar[tuple[str, ...]] = FLOATING
 
@@ -242,6 +243,7 @@ class RMSNorm(_LastDims):
 class GroupNorm(Op):
     """Group normalisation of [N, C, *] (Wu and He, 2018)."""
 
+    rule = SAME
     num_groups = arg(PositiveInt, doc="groups the channels are divided into")
     eps = arg(Number, 1e-5, "added to the variance")
     affine = arg(Bool, True, "learn a scale and a shift for each channel")
@@ -283,6 +285,7 @@ class GroupNorm(Op):
 class LocalResponseNorm(Op):
     """Normalisation across `size` neighbouring channels of [N, C, *] (Krizhevsky et al., 2012)."""
 
+    rule = SAME
     size = arg(PositiveInt, doc="number of neighbouring channels")
     alpha = arg(Number, 1e-4, "factor of the sum")
     beta = arg(Number, 0.75, "exponent")

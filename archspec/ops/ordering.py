@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.expr import In, Method, Name
@@ -10,12 +10,14 @@ from archspec.ops.kinds import AnyDType, AnyInt, Bool, NonNegativeInt, Optional
 from archspec.ops.reduction import ordered, whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import TensorType
 
 
 class Running(Op):
     """Base of running sums and products."""
 
+    rule: ClassVar[str] = SAME
     dim = arg(AnyInt, doc="the dimension to run along")
     dtype = arg(Optional(AnyDType), None, "dtype to compute in")
     examples = (
@@ -49,6 +51,7 @@ class Cumprod(Running):
 class Topk(Op):
     """The k largest (or smallest) elements along a dimension, and their positions."""
 
+    rule = "the shape of x, with k along `dim`"
     result = ("values", "indices")
     k = arg(NonNegativeInt, doc="how many")
     dim = arg(AnyInt, -1, "the dimension to search")
@@ -78,6 +81,7 @@ class Topk(Op):
 class Sorting(Op):
     """Base of sorting."""
 
+    rule: ClassVar[str] = SAME
     dim = arg(AnyInt, -1, "the dimension to sort along")
     descending = arg(Bool, False, "largest first")
     stable = arg(Bool, False, "keep the order of equal elements")

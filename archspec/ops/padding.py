@@ -18,6 +18,7 @@ from archspec.ops.tensor import COMPLEX, FLOATING, INTEGRAL, TensorType
 class Pad(Op):
     """Adds cells before and after the last dimensions, or takes them off (negative numbers)."""
 
+    rule = "the sizes of x, each padded one larger by its two numbers of `pad`"
     pad = arg(
         ListOf(AnyInt, title="a list of integers, two for each dimension"),
         doc="[before, after] of the last dimension, then of the one before it, and so on",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, State, arg
@@ -17,6 +17,7 @@ from archspec.ops.tensor import FLOATING, TensorType
 class OwnTensor(Op):
     """Base: reads nothing; its value is an attribute of the module."""
 
+    rule: ClassVar[str] = "`shape`"
     inputs = ()
     dtype: Any
     init: Any

@@ -10,12 +10,14 @@ from archspec.ops.expr import In, Method, Name, Unary
 from archspec.ops.kinds import AnyDType, AnyInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import COMPLEX, TensorType
 
 
 class Pointwise(Op):
     """Base: the shape of x; `refused` are categories of dtypes it does not take (0 bool, 3 complex)."""
 
+    rule: ClassVar[str] = SAME
     refused: ClassVar[tuple[int, ...]] = ()
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "float32[B, 4]"),
@@ -258,6 +260,7 @@ class LogicalNot(Test):
 class To(Op):
     """The same numbers in another dtype."""
 
+    rule = SAME
     dtype = arg(AnyDType, doc="the new dtype")
     examples = (
         Example("float32", "int64[B, T]", "float32[B, T]"),

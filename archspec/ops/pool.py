@@ -77,6 +77,10 @@ class _Pool(Spatial):
 
 
 class _MaxPool(_Pool):
+    rule: ClassVar[str] = (
+        "[N?, C, {S}] → [N?, C, {S'}], each S' = (S + 2*padding - dilation*(kernel_size - 1) - 1)//stride + 1;"
+        " `ceil_mode` also keeps a last window that hangs over the end, if it begins before it"
+    )
     kernel_size = arg(PerAxis(PositiveInt), doc="size of the window")
     stride = arg(Optional(PerAxis(PositiveInt)), None, "step between windows; the window's size when left out")
     padding = arg(PerAxis(NonNegativeInt), 0, "cells of minus infinity added to both ends of each axis")
@@ -89,6 +93,10 @@ class _MaxPool(_Pool):
 
 
 class _AvgPool(_Pool):
+    rule: ClassVar[str] = (
+        "[N?, C, {S}] → [N?, C, {S'}], each S' = (S + 2*padding - kernel_size)//stride + 1;"
+        " `ceil_mode` also keeps a last window that hangs over the end, if it begins before it"
+    )
     kernel_size = arg(PerAxis(PositiveInt), doc="size of the window")
     stride = arg(Optional(PerAxis(PositiveInt)), None, "step between windows; the window's size when left out")
     padding = arg(PerAxis(NonNegativeInt), 0, "cells of zero added to both ends of each axis")
@@ -101,6 +109,10 @@ class _AvgPool(_Pool):
 
 
 class _LPPool(_Pool):
+    rule: ClassVar[str] = (
+        "[N?, C, {S}] → [N?, C, {S'}], each S' = (S - kernel_size)//stride + 1;"
+        " `ceil_mode` also keeps a last window that hangs over the end"
+    )
     dtypes = (*FLOATING, *INTEGRAL, "bool")
     norm_type = arg(Number, doc="the power p: (sum of x**p)**(1/p)")
     kernel_size = arg(PerAxis(PositiveInt), doc="size of the window")

@@ -29,6 +29,7 @@ def multipliable(require: Require, op_name: str, *tensors: TensorType) -> None:
 class Matmul(Op):
     """Matrix product over the last two dimensions, the others broadcast; a tensor of one dimension is a vector."""
 
+    rule = "[*, M, K], [*, K, N] → [*, M, N], where [*] broadcast; a vector is [K], and has no M or N"
     inputs = ("x", "y")
     examples = (
         Example({}, ("float32[B, T, 8]", "float32[B, 8, 5]"), "float32[B, T, 5]"),
@@ -75,6 +76,7 @@ class Step(NamedTuple):
 class Einsum(Op):
     """Sum of products by Einstein's convention: `bhqd,bhkd->bhqk`."""
 
+    rule = "the sizes that the equation gives to the letters of the result"
     inputs = ("*x",)
     equation = arg(EquationKind(), doc="for each input a letter per dimension, and those of the result: `bij,bjk->bik`")
     examples = (

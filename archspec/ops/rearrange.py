@@ -19,6 +19,7 @@ from archspec.ops.tensor import TensorType
 class Rearrange(Op):
     """Split, permute and merge dimensions by a pattern, `b (h d) t -> b h t d`, as einops does; runs on torch alone."""
 
+    rule = "what the right side of the pattern says of the sizes that the left side names"
     pattern = arg(PatternKind(), doc="names of the dimensions before and after; brackets join names in one dimension")
     axes_lengths = arg(LengthsKind(), {}, "sizes of names that cannot be worked out: `{h: 8}`")
     examples = (

@@ -17,6 +17,10 @@ from archspec.ops.tensor import TensorType
 class Recurrent(Op):
     """Base. x is [T, N, features], [N, T, features] with `batch_first`, or [T, features]."""
 
+    rule: ClassVar[str] = (
+        "[T, N?, C] → [T, N?, D*hidden_size], [D*num_layers, N?, hidden_size], where D = 2 if bidirectional else 1;"
+        " `batch_first` puts N before T"
+    )
     inputs: ClassVar[tuple[str, ...]] = ("x", "h_0?")
     result: ClassVar[tuple[str, ...]] = ("sequence", "hidden")
     unpack: ClassVar[tuple[Any, ...] | None] = (0, 1)
@@ -43,7 +47,7 @@ class Recurrent(Op):
         require.floating(x, inputs=(0,))
         require.rank(x, 2, 3, inputs=(0,))
         message = f"`{self.name}` has one weight for each feature of the last dimension"
-        require.known(x.shape[-1], message, inputs=(0,), axis=(x.rank - 1,))
+        require.features(x, -1, message, inputs=(0,))
         time = 1 if self.batch_first and x.rank == 3 else 0
         require.at_least(x.shape[time], 1, f"`{self.name}` needs a time step", inputs=(0,), axis=(time,))
         batch = () if x.rank == 2 else (x.shape[1 - time],)
@@ -102,6 +106,10 @@ class Recurrent(Op):
 class LSTM(Recurrent):
     """Long short-term memory over a sequence (Hochreiter and Schmidhuber, 1997)."""
 
+    rule = (
+        "[T, N?, C] → [T, N?, D*(proj_size or hidden_size)], [D*num_layers, N?, proj_size or hidden_size],"
+        " [D*num_layers, N?, hidden_size], where D = 2 if bidirectional else 1; `batch_first` puts N before T"
+    )
     inputs = ("x", "h_0?", "c_0?")
     result = ("sequence", "hidden", "cell")
     unpack = (0, (1, 2))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archspec.dims import Size
+from archspec.dims import Dim, Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, floating_result, normalize_dims
 from archspec.ops.expr import Call, In, Method, Name
 from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, ListOf, Number, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import REDUCED
 from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
 
@@ -26,7 +27,8 @@ def whole_sum(dtype: str) -> str:
 class Reduction(Op):
     """Base: over the dimensions `dim`, or all."""
 
-    empty: ClassVar[bool] = True  # does it have a value for no elements?
+    rule: ClassVar[str] = REDUCED
+    empty: bool = True  # does it have a value for no elements?
 
     dim: Any = arg(Optional(SomeDims), None, "dimension or dimensions to reduce; left out: all")
     keepdim = arg(Bool, False, "keep the reduced dimensions, with size 1")
@@ -265,6 +267,9 @@ class Norm(Reduction):
         Example({"ord": 1, "dim": -1}, "float32[B, T, 8]", "float32[B, T]"),
         Example({"ord": float("inf"), "dim": 1}, "float32[B, 8]", "float32[B]"),
     )
+
+    def validate(self) -> None:
+        self.empty = isinstance(self.ord, Dim) or not (self.ord < 0 or self.ord == float("inf"))
 
     def dtype_of(self, require: Require, x: TensorType) -> str:
         if category(x.dtype) < 2:

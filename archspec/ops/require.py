@@ -90,6 +90,13 @@ class Require:
         where.setdefault("help", "give the sizes as numbers in `inputs`, or pool to a fixed size first")
         raise Mismatch("AS306", f"{message}, but its size is {a}, known only when the model runs", **where)
 
+    def features(self, x: TensorType, axis: int, message: str, **where: Any) -> int:
+        """The size of this axis, which must be known, and not 0."""
+        axis %= x.rank
+        found = self.known(x.shape[axis], message, axis=(axis,), **where)
+        self.at_least(found, 1, f"dimension {axis} has nothing in it", axis=(axis,), **where)
+        return found
+
     def rank(self, x: TensorType, *allowed: int, least: int | None = None, what: str = "input", **where: Any) -> None:
         """x has one of the allowed numbers of dimensions, or at least `least`."""
         if (allowed and x.rank in allowed) or (least is not None and x.rank >= least):

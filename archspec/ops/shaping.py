@@ -11,6 +11,7 @@ from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import AnyInt, BadValue, ListOf, Optional, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import TensorType
 
 Dims = ListOf(AnyInt, lone=True, title="an axis or a list of axes")
@@ -69,6 +70,7 @@ def _show(shape: tuple[Size, ...]) -> str:
 class Flatten(Op):
     """Make one dimension of those from `start_dim` to `end_dim`; the default keeps the batch, as torch.nn.Flatten."""
 
+    rule = "the shape of x, the sizes from `start_dim` to `end_dim` multiplied"
     start_dim = arg(AnyInt, 1, "first dimension to flatten")
     end_dim = arg(AnyInt, -1, "last dimension to flatten")
     examples = (
@@ -108,6 +110,7 @@ class Flatten(Op):
 class Unflatten(Op):
     """Take one dimension apart into several; one of `sizes` may be -1."""
 
+    rule = "the shape of x, with `sizes` in the place of `dim`"
     dim = arg(AnyInt, doc="the dimension to take apart")
     sizes = arg(ListOf(SizeKind(0, infer=True), 1), doc="sizes of the new dimensions")
     examples = (
@@ -138,6 +141,7 @@ class Unflatten(Op):
 class Reshape(Op):
     """The same elements, in order, in another shape; one size may be -1."""
 
+    rule = "`shape`; a -1 is what the others leave of the elements of x"
     shape = arg(AShape, doc="the whole new shape, batch included")
     examples = (
         Example({"shape": [-1, 12]}, "float32[B, 3, 4]", "float32[B, 12]"),
@@ -160,6 +164,7 @@ class Reshape(Op):
 class Permute(Op):
     """Put the dimensions in another order."""
 
+    rule = "the sizes of x in the order of `dims`"
     dims = arg(ListOf(AnyInt), doc="for each dimension of the result, which of x it is")
     examples = (
         Example({"dims": [0, 2, 3, 1]}, "float32[B, 3, H, W]", "float32[B, H, W, 3]"),
@@ -181,6 +186,8 @@ class Permute(Op):
 @op("transpose", "torch.transpose")
 class Transpose(Op):
     """Exchange two dimensions."""
+
+    rule = "the shape of x, with `dim0` and `dim1` exchanged"
 
     dim0 = arg(AnyInt, doc="one dimension")
     dim1 = arg(AnyInt, doc="the other")
@@ -204,6 +211,7 @@ class Transpose(Op):
 class Movedim(Op):
     """Move dimensions to other places, the rest keeping their order."""
 
+    rule = "the sizes of x, with each `source` at its `destination`"
     source = arg(Dims, doc="dimension or dimensions to move")
     destination = arg(Dims, doc="where they go")
     examples = (
@@ -233,6 +241,7 @@ class Movedim(Op):
 class Squeeze(Op):
     """Leave out dimensions of size 1: those in `dim` (which stay where their size is not 1), or all."""
 
+    rule = "the shape of x without sizes of 1: those in `dim`, or all"
     dim = arg(Optional(Dims), None, "dimension or dimensions to leave out")
     examples = (
         Example({"dim": 1}, "float32[B, 1, 8]", "float32[B, 8]"),
@@ -258,6 +267,7 @@ class Squeeze(Op):
 class Unsqueeze(Op):
     """Insert a dimension of size 1."""
 
+    rule = "the shape of x, with a 1 inserted at `dim`"
     dim = arg(AnyInt, doc="where it stands in the result")
     examples = (
         Example(1, "float32[B, 8]", "float32[B, 1, 8]"),
@@ -276,6 +286,7 @@ class Unsqueeze(Op):
 class Expand(Op):
     """Stretch dimensions of size 1, and add ones in front; -1 keeps a size."""
 
+    rule = "`shape`; a -1 is the size x has there"
     shape = arg(AShape, doc="the whole new shape")
     examples = (
         Example({"shape": [8, -1, 4]}, "float32[1, 3, 4]", "float32[8, 3, 4]"),
@@ -318,6 +329,7 @@ class Expand(Op):
 class Contiguous(Op):
     """The same tensor, its elements next to one another in memory."""
 
+    rule = SAME
     examples = (Example({}, "float32[B, 8]", "float32[B, 8]"),)
 
     def infer(self, require: Require, x: TensorType) -> TensorType:

@@ -11,6 +11,7 @@ from archspec.ops.expr import Call, In
 from archspec.ops.kinds import AnyInt, Bool, NonNegativeFloat, Number
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import TensorType
 
 
@@ -18,6 +19,7 @@ from archspec.ops.tensor import TensorType
 class Normalize(Op):
     """Divide by the p-norm along a dimension."""
 
+    rule = SAME
     p = arg(Number, 2.0, "exponent of the norm")
     dim = arg(AnyInt, 1, "the dimension of the vectors")
     eps = arg(Number, 1e-12, "least divisor")
@@ -40,6 +42,7 @@ class Normalize(Op):
 class CosineSimilarity(Op):
     """Cosine of the angle between two vectors, along a dimension of the broadcast inputs."""
 
+    rule = "the shape the inputs broadcast to without `dim`"
     inputs = ("x1", "x2")
     dim = arg(AnyInt, 1, "the dimension of the vectors")
     eps = arg(NonNegativeFloat, 1e-8, "least divisor")
@@ -68,6 +71,7 @@ class CosineSimilarity(Op):
 class PairwiseDistance(Op):
     """The p-norm of the difference of two vectors, along the last dimension."""
 
+    rule = "the shape the inputs broadcast to without its last dimension; `keepdim` leaves a 1"
     inputs = ("x1", "x2")
     p = arg(Number, 2.0, "exponent of the norm")
     eps = arg(Number, 1e-6, "added to the difference")

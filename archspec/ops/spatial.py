@@ -13,6 +13,7 @@ from archspec.ops.tensor import TensorType
 T = TypeVar("T")
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+LETTERS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
 class PerAxis(Kind["tuple[T, ...]"], Generic[T]):
@@ -33,7 +34,10 @@ def _at_rank(kind: Kind[Any], axes: int) -> Kind[Any]:
 
 
 class Spatial(Op):
-    """Base of ops over `[N, C, *spatial]` or, unbatched, `[C, *spatial]`. A subclass with ``axes=2`` fixes the rank."""
+    """Base of ops over `[N, C, *spatial]` or, unbatched, `[C, *spatial]`. A subclass with ``axes=2`` fixes the rank.
+
+    In a `rule`, `{S}` and `{S'}` become the letters of the spatial axes: `H, W` and `H', W'`.
+    """
 
     axes: ClassVar[int] = 0
 
@@ -42,6 +46,8 @@ class Spatial(Op):
         if axes:
             cls.axes = axes
             cls.args = {key: _ranked(declared, axes) for key, declared in cls.args.items()}
+            letters = LETTERS[axes]
+            cls.rule = cls.rule.replace("{S}", ", ".join(letters)).replace("{S'}", "', ".join(letters) + "'")
 
     def axis_name(self, index: int) -> str:
         """`height` for the first spatial axis of a two-dimensional op."""
@@ -50,12 +56,14 @@ class Spatial(Op):
     def spatial(self, require: Require, x: TensorType) -> tuple[Size, ...]:
         """The spatial sizes of x, which must be [N, C, *spatial] or [C, *spatial]."""
         require.rank(x, self.axes + 1, self.axes + 2, what=f"the input of `{self.name}`", inputs=(0,))
+        axis = x.rank - self.axes - 1
+        require.at_least(x.shape[axis], 1, f"`{self.name}` reads no channels", inputs=(0,), axis=(axis,))
         return x.shape[-self.axes :]
 
     def channels(self, require: Require, x: TensorType) -> int:
         """The number of channels of x, which must be known."""
         message = f"the channel dimension of the input of `{self.name}` must be known"
-        return require.known(x.shape[-self.axes - 1], message, inputs=(0,), axis=(x.rank - self.axes - 1,))
+        return require.features(x, -self.axes - 1, message, inputs=(0,))
 
 
 def _ranked(declared: Arg[Any], axes: int) -> Arg[Any]:

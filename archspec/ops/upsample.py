@@ -22,6 +22,7 @@ from archspec.ops.kinds import (
 )
 from archspec.ops.registry import op
 from archspec.ops.require import Require
+from archspec.ops.rules import SAME
 from archspec.ops.tensor import FLOATING, TensorType
 
 _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
@@ -31,6 +32,7 @@ _RANKS = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 class Interpolate(Op):
     """Resamples the spatial axes of [N, C, *spatial] to a size, by a factor, or to the size of another value."""
 
+    rule = "x is [N, C, *]; each spatial size S becomes `size`, floor(S * `scale_factor`), or that of `like`"
     ref_inputs = ("like",)
     size = arg(
         Optional(OneOf(SizeKind(1), ListOf(SizeKind(1), 1, 3))), None, "size of the output: one for all axes, or a list"
@@ -157,6 +159,7 @@ class _Shuffle(Op):
 class PixelShuffle(_Shuffle):
     """[*, C*r*r, H, W] becomes [*, C, H*r, W*r] (Shi et al., 2016)."""
 
+    rule = "[*, C, H, W] → [*, C//upscale_factor**2, H*upscale_factor, W*upscale_factor]"
     upscale_factor = arg(PositiveInt, doc="the factor r")
     examples = (
         Example(2, "float32[B, 12, H, W]", "float32[B, 3, 2*H, 2*W]"),
@@ -175,6 +178,7 @@ class PixelShuffle(_Shuffle):
 class PixelUnshuffle(_Shuffle):
     """[*, C, H*r, W*r] becomes [*, C*r*r, H, W]."""
 
+    rule = "[*, C, H, W] → [*, C*downscale_factor**2, H//downscale_factor, W//downscale_factor]"
     downscale_factor = arg(PositiveInt, doc="the factor r")
     examples = (
         Example(2, "float32[B, 3, 8, 8]", "float32[B, 12, 4, 4]"),
@@ -184,6 +188,8 @@ class PixelUnshuffle(_Shuffle):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         super().infer(require, x)
+        if x.numel() == 0:
+            require.fail("AS304", "`pixel_unshuffle` reads a tensor without elements", inputs=(0,))
         r = self.downscale_factor
         for axis, name in ((x.rank - 2, "height"), (x.rank - 1, "width")):
             message = f"the {name} of the input of `pixel_unshuffle` does not divide by `downscale_factor`"
@@ -195,6 +201,7 @@ class PixelUnshuffle(_Shuffle):
 class ChannelShuffle(_Shuffle):
     """Interleaves `groups` groups of the channels of [N, C, *] (Zhang et al., 2018)."""
 
+    rule = SAME
     groups = arg(PositiveInt, doc="number of groups")
     examples = (
         Example(2, "float32[B, 4, H, W]", "float32[B, 4, H, W]"),

@@ -262,7 +262,7 @@ def _run(text: str, op: Op, inputs: tuple[TensorType | None, ...], device: str) 
         result = flattened(net(*given), op.unpack)
     outputs = tuple(TensorType(str(y.dtype)[6:], tuple(y.shape)) for y in result)
     state = states(net)
-    empty = any(y.numel() == 0 for y in result) or any(0 in s.shape for s in state)
+    empty = not result or any(y.numel() == 0 for y in result) or any(0 in s.shape for s in state)
     if device == "cpu":
         try:
             trained = _train(net, op, inputs)

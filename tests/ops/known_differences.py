@@ -38,7 +38,7 @@ def _undocumented(op: Any, inputs: Inputs) -> bool:
         return False
     last = x.shape[len(x.shape) - op.axes :]
     sizes = {own if size is None else size for size, own in zip(op.output_size, last, strict=False)}
-    return sizes == {1} and not (x.is_floating and op.axes < x.rank < op.axes + 3)
+    return sizes == {1} and not (x.is_floating and op.axes < x.rank < op.axes + 3 and 0 not in last)
 
 
 def _no_axes(op: Any, inputs: Inputs) -> bool:

@@ -26,8 +26,12 @@ from archspec.ops.kinds import (
 )
 from archspec.ops.tensor import TensorType
 
-DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool", "complex64")
+DTYPES = (
+    "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
+    "complex128",
+)  # fmt: skip
 SYMBOLS = st.integers(1, 6)
+SIZES = st.one_of(st.integers(1, 9), st.integers(0, 9))  # an empty dimension now and then
 Draw = Any
 
 
@@ -99,19 +103,22 @@ def cases(draw: Draw, cls: type[Op]) -> Case:
 
 
 def _vary(draw: Draw, cls: type[Op], inputs: list[TensorType | None]) -> None:
-    """Change one thing about the input types."""
+    """Change one thing about the input types: of one input, or of all that have it in common."""
     present = [i for i, t in enumerate(inputs) if t is not None]
     if not present:
         return
     where = draw(st.sampled_from(present))
     t = inputs[where]
     assert t is not None
-    what = draw(st.sampled_from(("size", "size", "size", "drop", "add", "dtype", "absent")))
+    what = draw(st.sampled_from(("size", "size", "sizes", "drop", "add", "dtype", "dtypes", "absent")))
     shape = list(t.shape)
     if what == "size" and shape:
-        axis = draw(st.integers(0, len(shape) - 1))
-        shape[axis] = draw(st.integers(1, 9))
+        shape[draw(st.integers(0, len(shape) - 1))] = draw(SIZES)
         inputs[where] = t.with_shape(shape)
+    elif what == "sizes" and shape:
+        old, new = draw(st.sampled_from(shape)), draw(SIZES)
+        for i, x in enumerate(inputs):
+            inputs[i] = x and x.with_shape(new if size == old else size for size in x.shape)
     elif what == "drop" and shape:
         del shape[draw(st.integers(0, len(shape) - 1))]
         inputs[where] = t.with_shape(shape)
@@ -120,6 +127,10 @@ def _vary(draw: Draw, cls: type[Op], inputs: list[TensorType | None]) -> None:
         inputs[where] = t.with_shape(shape)
     elif what == "dtype":
         inputs[where] = t.with_dtype(draw(st.sampled_from(DTYPES)))
+    elif what == "dtypes":
+        new = draw(st.sampled_from(DTYPES))
+        for i, x in enumerate(inputs):
+            inputs[i] = x.with_dtype(new) if x and x.dtype == t.dtype else x
     elif what == "absent" and where < len(cls.inputs) and cls.inputs[where].endswith("?"):
         inputs[where] = None
 
@@ -130,7 +141,7 @@ def partly_symbolic(draw: Draw, case: Case) -> tuple[Case, dict[str, int]]:
     values: dict[str, int] = {}
 
     def symbolic(size: Any) -> Any:
-        if not draw(st.booleans()):
+        if size == 0 or not draw(st.booleans()):  # a symbol is at least 1
             return size
         same = [name for name, value in values.items() if value == size]
         name = same[0] if same and draw(st.booleans()) else f"S{len(values)}"

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from known_differences import BROADCASTING, OWN_NOTATION
 from op_cases import cases, concrete, partly_symbolic
+from rule_reader import Silent, evaluate, formal
 
 from archspec.dims import Constraints, Dim, Facts, Size
 from archspec.ops.registry import all_ops
@@ -101,15 +102,31 @@ def symbolic_agrees(case: Case, values: dict[str, int]) -> str:
     return "accepted"
 
 
+def rule_agrees(case: Case) -> str:
+    """The rule that the documentation shows gives the shapes that `infer` gives, where its form can tell."""
+    verdict, op = declared(case)
+    if op is None or not verdict.accepted or not formal(op.rule):
+        return "not asked"
+    try:
+        found = evaluate(op, case, len(verdict.outputs))
+    except Silent:
+        return "silent"
+    for said, output in zip(found, verdict.outputs, strict=False):
+        assert said == output.shape, f"{case!r}\n{op.rule}\nsays {said}, is {output.shape}"
+    return "agrees"
+
+
 def check_op(name: str, count: int) -> None:
     cls = all_ops()[name]
     seen: Counter[str] = Counter()
+    told: Counter[str] = Counter()
 
     @many(count)
     @given(st.data())
     def run(data: st.DataObject) -> None:
         case = data.draw(cases(cls))
         seen[compare(case)] += 1
+        told[rule_agrees(case)] += 1
         general, values = data.draw(partly_symbolic(case))
         symbolic_agrees(general, values)
         other = {n: data.draw(st.integers(1, 12)) for n in values}
@@ -119,6 +136,7 @@ def check_op(name: str, count: int) -> None:
     if os.environ.get("REGISTRY_COUNTS"):
         print(f"\n{name}: {dict(seen)}")
     assert seen["accepted"] >= count // 10, f"too few calls that both accept: {dict(seen)}"
+    assert told["agrees"] >= count // 20 or not formal(cls.rule), f"the rule says too little: {dict(told)}"
     assert seen["undecided"] <= seen.total() // 3 or name in OWN_NOTATION, (
         f"too many calls that cannot be judged: {dict(seen)}"
     )
@@ -136,11 +154,16 @@ def test_near_examples_at_length(name: str) -> None:
     check_op(name, 400)
 
 
+def test_most_rules_can_be_checked() -> None:
+    assert sum(formal(cls.rule) for cls in all_ops().values()) > 0.75 * len(OPS)
+
+
 @pytest.mark.parametrize("name", OPS)
 def test_declaration(name: str) -> None:
     """Every op and argument is documented, and the examples fit the declaration."""
     cls = all_ops()[name]
     assert (cls.__doc__ or "").strip()
+    assert cls.rule
     assert cls.examples
     assert all(declared_arg.doc for declared_arg in cls.args.values())
     for example in cls.examples:
