@@ -29,7 +29,7 @@ An argument without a default is required; a lone value stands for the first arg
 The comment behind an example says what goes in and what comes out.
 
 A shape rule has the inputs left of its arrow and the results right of it. `*` is any number of sizes (of several
-inputs, broadcast), `N?` one that may be missing, any other name an argument; `//` rounds down. `each S'` holds for every
+inputs, broadcast), `N?` one that may be missing, any other name an argument; `//` rounds down. `each S'` holds for each
 spatial axis, with the argument's entry for it. A part behind a semicolon is of the arguments that it names.
 """
 _TRAINING = """\
