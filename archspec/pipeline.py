@@ -216,7 +216,7 @@ def _stages(
     if typed.complete and not found.has_errors and (weights or elaboration.root.get("weights") is not None):
         _weights(report, weights, folders, found)
     base = folders.get(_named_in(elaboration.root, "train", "data"), spec.base)
-    report.recipe = check_training(elaboration, typed, constraints, base, found, spec.data)
+    report.recipe = check_training(elaboration, typed, constraints, base, found, spec.data, lambda: report.table)
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
         report.parameters, report.flops = total.parameters, total.flops

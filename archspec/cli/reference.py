@@ -18,6 +18,7 @@ from archspec.recipe.parts import Family
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.tuning import OPTIMIZER_VALUES
 
 _PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"
 _NOTICE = "<!-- Generated from the declarations in archspec/{}/ by `make docs`; edit those. -->"
@@ -57,6 +58,27 @@ folder of the file in which `data` stands.
 """
 
 
+_BESIDE = """\
+Beside the optimizer stand keys that say which parameters it moves how:
+
+```yaml
+optimizer:
+  adamw: {lr: 1e-3, weight_decay: 0.05}
+  layer_decay: 0.75
+  norm_weight_decay: 0
+  bias_weight_decay: 0
+  groups:
+    - {match: head, lr: 1e-2}
+    - {match: ["*.pos_embedding", class_token], weight_decay: 0}
+```
+
+`match` takes [patterns](weights.md#patterns) of names of parameters. An entry of `groups` may have any argument of the optimizer; where several match, each says what it has,
+and the later counts more. `layer_decay` counts from the output: the last layer has the whole rate, and a group's `lr` is
+scaled alike. The layers are the turns of repeats; what stands before the first, between two or after the last is one layer
+each. A tied parameter is one, and matches by any of its names. `archspec train -n` shows the groups.
+"""
+
+
 def ops() -> str:
     """docs/ops.md"""
     parts = [_NOTICE.format("ops"), _OPS]
@@ -89,6 +111,8 @@ def training() -> str:
     }  # fmt: skip
     for head, family in sections.items():
         parts.append(f"## {head}\n")
+        if family is OPTIMIZERS:
+            parts += [_BESIDE, *_table("key", [_value(key, given) for key, given in OPTIMIZER_VALUES.items()]), ""]
         parts += [_part(part) for part in family.parts.values()]
     return _joined(parts)
 

@@ -107,7 +107,8 @@ def planned(given: Plan) -> str:
     table = {"parameters": number(given.report.parameters), **data_summary(given), **settings(given)}
     lines = [name_of(given.report)]
     for key, value in table.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+        parts = [str(part) for part in value] if isinstance(value, list) else ["none" if value is None else str(value)]
+        text = (f"\n{'':20}" if any(", " in part for part in parts) else ", ").join(parts)
         lines.append(f"  {key.replace('_', ' '):<17} {text}")
     return "\n".join(lines)
 

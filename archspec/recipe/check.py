@@ -34,6 +34,7 @@ from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
+from archspec.recipe.tuning import OPTIMIZER_KEYS, Model, read_tuning
 
 
 def check_recipe(
@@ -50,18 +51,21 @@ def check_recipe(
     embeddings: MappingType[str, int] | None = None,
     input_spans: MappingType[str, Span] | None = None,
     facts: DataFacts | None = None,
+    model: Model | None = None,
 ) -> Recipe | None:
     """The recipe of a spec, or None with every root cause reported (AS2xx for its language, AS50x for what it says).
 
     `inputs`, `outputs`: the root graph's types. `env`: values of the spec's parameters. `base_dir`: what paths in the
     spec are relative to. `requirements`: what shape inference found the architecture to demand of its symbols;
     `promises`: the spec's `symbols`. `embeddings`: {input: rows of the embedding that reads it}, where that is plain.
-    `facts`: the data's, where they are known from a finished run: no data file is then looked at.
+    `facts`: the data's, where they are known from a finished run: no data file is then looked at. `model`: the model
+    and its parameters by name, for what chooses among them.
     """
     before = _errors(diagnostics)
     section = _Section(env, diagnostics)
     settings = section.runtime(runtime)
     section.train(train)
+    tuning = read_tuning(*section.tuning, section.optimizer, env, model, diagnostics)
     data = section.data
     if data is None or section.feeds is None:
         return None
@@ -92,6 +96,7 @@ def check_recipe(
     metrics = fit.metrics(section.metrics, losses)
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
+    assert tuning is not None
     path_span = data.at("path")
     return Recipe(
         data=DataSource(data.part, facts, base_dir, path_span),
@@ -107,6 +112,7 @@ def check_recipe(
         clip_grad_norm=section.values["clip_grad_norm"],
         runtime=settings,
         batch=binding.batch if isinstance(binding.batch, int) else None,
+        tuning=tuning,
     )
 
 
@@ -132,6 +138,7 @@ class _Section:
         self.losses: list[Written[Loss]] = []
         self.metrics: list[Written[Metric]] = []
         self.optimizer: Written[Any] | None = None
+        self.tuning: tuple[Node | None, Node | None] = (None, None)  # `freeze`, and what stands under `optimizer`
         self.schedule: Written[Any] | None = None
         self.feeds: dict[str, tuple[str, Span, Span]] | None = {}  # None where they are in error
         self.values: dict[str, Any] = {}
@@ -173,10 +180,11 @@ class _Section:
             if (given := node.get(key)) is not None:
                 self.spans[key] = given.span
                 self.values[key] = read_value(given, entry.kind, self.env, self.diagnostics, key)
+        self.tuning = (node.get("freeze"), node.get("optimizer"))
         if (given := node.get("data")) is not None:
             self.data = read_part(given, DATA, self.env, self.diagnostics)
         if (given := node.get("optimizer")) is not None:
-            self.optimizer = read_part(given, OPTIMIZERS, self.env, self.diagnostics)
+            self.optimizer = read_part(given, OPTIMIZERS, self.env, self.diagnostics, OPTIMIZER_KEYS)
         if (given := node.get("schedule")) is not None:
             self.schedule = read_part(given, SCHEDULES, self.env, self.diagnostics)
         if (given := node.get("loss")) is not None:

@@ -176,6 +176,39 @@ class Optimizer(Part):
     lr: float
 
 
+class ParamGroup(NamedTuple):
+    """Parameters by their first names, and the optimizer's arguments in which they differ from it.
+
+    `elements`: how many numbers they are together.
+    """
+
+    names: tuple[str, ...]
+    elements: int
+    options: dict[str, Any]
+    sizes: tuple[int, ...] = ()
+
+    def plus(self, name: str, elements: int) -> ParamGroup:
+        return ParamGroup((*self.names, name), self.elements + elements, self.options, (*self.sizes, elements))
+
+    def without(self, names: frozenset[str]) -> ParamGroup:
+        kept = [(name, size) for name, size in zip(self.names, self.sizes, strict=True) if name not in names]
+        sizes = tuple(size for _, size in kept)
+        return ParamGroup(tuple(name for name, _ in kept), sum(sizes), self.options, sizes)
+
+
+class Tuning(NamedTuple):
+    """Which parameters learn, and how fast.
+
+    `frozen`: names of parameters and buffers that stay as they are. `groups`: every other parameter, in groups of equal
+    options, those at the optimizer's own rate first; empty where all are alike. `trained`: numbers that are learned,
+    where some are frozen.
+    """
+
+    frozen: frozenset[str] = frozenset()
+    groups: tuple[ParamGroup, ...] = ()
+    trained: int | None = None
+
+
 class Schedule(Part):
     """A learning-rate schedule."""
 
@@ -189,12 +222,12 @@ class Recipe:
 
     `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
     keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
-    `batch_size` equals it and a last, smaller batch must be dropped.
+    `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
     """
 
     __slots__ = (
         "batch", "batch_size", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics", "optimizer",
-        "runtime", "schedule", "seed",
+        "runtime", "schedule", "seed", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -213,6 +246,7 @@ class Recipe:
         clip_grad_norm: float | None,
         runtime: Runtime,
         batch: int | None = None,
+        tuning: Tuning = Tuning(),  # noqa: B008 - immutable
     ) -> None:
         self.data = data
         self.feeds = feeds
@@ -227,3 +261,4 @@ class Recipe:
         self.clip_grad_norm = clip_grad_norm
         self.runtime = runtime
         self.batch = batch
+        self.tuning = tuning

@@ -13,6 +13,7 @@ from archspec.recipe.parts import Family
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.tuning import OPTIMIZER_KEYS
 from archspec.schema.arguments import arguments_schema
 
 
@@ -25,7 +26,8 @@ def train_schema() -> dict[str, Any]:
         "inputs": {"type": "object", "additionalProperties": {"type": "string"}},
         "loss": {"anyOf": [*loss["anyOf"], {"type": "array", "minItems": 1, "items": loss}]},
         "metrics": {"anyOf": [*metric["anyOf"], {"type": "array", "items": metric}]},
-        "optimizer": family_schema(OPTIMIZERS),
+        "freeze": {"anyOf": [_PATTERN, {"type": "array", "items": _PATTERN}]},
+        "optimizer": family_schema(OPTIMIZERS, OPTIMIZER_KEYS),
         "schedule": family_schema(SCHEDULES),
         **{key: _value(value) for key, value in TRAIN_VALUES.items()},
     }
@@ -36,6 +38,9 @@ def train_schema() -> dict[str, Any]:
         "required": list(REQUIRED),
         "additionalProperties": False,
     }
+
+
+_PATTERN: dict[str, Any] = {"type": "string", "minLength": 1}
 
 
 def runtime_schema() -> dict[str, Any]:

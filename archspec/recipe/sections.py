@@ -31,6 +31,7 @@ TRAIN_KEYS: dict[str, str] = {
     "loss": "what is minimised: one loss, or a list of losses, each with its `weight`",
     "metrics": "what is measured on the held-out data",
     "optimizer": "how the weights are moved",
+    "freeze": "patterns of parameters that stay as they are, and of batch norms that stay in evaluation mode",
     "schedule": "how the learning rate changes; left out: not at all",
     **{key: value.doc for key, value in TRAIN_VALUES.items()},
 }

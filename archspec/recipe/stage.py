@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from archspec.graph.ir import Elaboration
 from archspec.shapes.typed import UNKNOWN, Typed
 
 if TYPE_CHECKING:
+    from archspec.parameters.table import Table
     from archspec.recipe.model import DataFacts, Recipe
 
 
@@ -21,8 +23,12 @@ def check_training(
     base: Path,
     diagnostics: Diagnostics,
     facts: DataFacts | None = None,
+    table: Callable[[], Table] | None = None,
 ) -> Recipe | None:
-    """The checked recipe; None where the spec has no `train:`, or it is in error. `facts`: see check_recipe."""
+    """The checked recipe; None where the spec has no `train:`, or it is in error. `facts`: see check_recipe.
+
+    `table`: gives the model's parameters by name, where something asks for them.
+    """
     train = elaboration.root.get("train")
     if train is None or diagnostics.has_errors or UNKNOWN in typed.outputs:
         return None
@@ -44,6 +50,7 @@ def check_training(
         embeddings=_embeddings(typed),
         input_spans={g.name: g.span for g in graph.inputs},
         facts=facts,
+        model=None if table is None else lambda: (typed, table()),
     )
 
 

@@ -25,6 +25,7 @@ from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Part, Recipe
 from archspec.runtime.checkpoints.store import Checkpoint
+from archspec.runtime.freeze import freeze
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.precision import restored_matmul
 from archspec.runtime.progress import display
@@ -128,6 +129,7 @@ def _execute(
     recipe = given.recipe
     torch.manual_seed(recipe.seed)
     module = from_source(given.source)  # the same on every process
+    freeze(module, recipe.tuning.frozen)
     # What is wrong with the weights or the precision is told before a folder is made.
     again = world.tell({"again": run is not None and (Path(run) / FACTS).is_file()})["again"]
     transferred = None if again else start_from(given.report, module)
@@ -362,6 +364,7 @@ def settings(given: Plan) -> dict[str, Any]:
     out: dict[str, Any] = {
         "loss": losses,
         "optimizer": words(recipe.optimizer),
+        **tuned(recipe),
         "schedule": words(recipe.schedule),
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
@@ -372,6 +375,21 @@ def settings(given: Plan) -> dict[str, Any]:
     }
     if given.overrides:
         out["overrides"] = [f"{key}={value}" for key, value in given.overrides.items()]
+    return out
+
+
+def tuned(recipe: Recipe) -> dict[str, Any]:
+    """What is frozen, and which parameters have options of their own."""
+    tuning = recipe.tuning
+    out: dict[str, Any] = {}
+    if tuning.frozen:
+        out["trained"] = f"{tuning.trained:,} parameters; {len(tuning.frozen):,} tensors are frozen"
+    if tuning.groups:
+        out["groups"] = [
+            f"{', '.join(f'{key} {_shown(value)}' for key, value in group.options.items()) or 'the rest'}: "
+            f"{len(group.names):,} tensors, {group.elements:,} parameters"
+            for group in tuning.groups
+        ]
     return out
 
 

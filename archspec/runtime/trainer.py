@@ -70,7 +70,7 @@ class Trainer:
         self.samples_per_epoch = whole if recipe.batch is not None else len(data.train)
         self.total = self.per_epoch * recipe.epochs
         self.log_every = min(100, max(1, self.total // 50))
-        optimizer = build_optimizer(recipe.optimizer, prepared.bare)
+        optimizer = build_optimizer(recipe.optimizer, prepared.bare, recipe.tuning.groups)
         schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch)
         grad_scaler = scaler(recipe.runtime.precision, prepared.device)
         self.state = TrainState(prepared.bare, optimizer, schedule, grad_scaler)
