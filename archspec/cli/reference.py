@@ -72,10 +72,11 @@ optimizer:
     - {match: ["*.pos_embedding", class_token], weight_decay: 0}
 ```
 
-`match` takes [patterns](weights.md#patterns) of names of parameters. An entry of `groups` may have any argument of the optimizer; where several match, each says what it has,
-and the later counts more. `layer_decay` counts from the output: the last layer has the whole rate, and a group's `lr` is
-scaled alike. The layers are the turns of repeats; what stands before the first, between two or after the last is one layer
-each. A tied parameter is one, and matches by any of its names. `archspec train -n` shows the groups.
+`match` takes [patterns](weights.md#patterns) of names of parameters. An entry of `groups` may have any argument of the
+optimizer; where several match, each says what it has, and the later counts more. `layer_decay` counts from the output:
+the last layer has the whole rate, and a group's `lr` is scaled alike. The layers are the turns of repeats; what stands
+before the first, between two or after the last is one layer each. A tied parameter is one, and matches by any of its
+names. `archspec train -n` shows the groups.
 """
 
 
