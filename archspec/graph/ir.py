@@ -135,6 +135,23 @@ class Graph:
     fed: int | None = None
     later: Later | None = None
 
+    _inner: tuple[Graph, ...] | None = field(default=None, init=False)
+    _has_ties: bool | None = field(default=None, init=False)
+
+    @property
+    def has_ties(self) -> bool:
+        if self._has_ties is None:
+            self._has_ties = any(node.tie for node in self.nodes)
+        return self._has_ties
+
+    @property
+    def inner(self) -> tuple[Graph, ...]:
+        """The graphs that it calls, each once."""
+        if self._inner is None:
+            found = dict.fromkeys(call for node in self.nodes for call in node.calls if isinstance(call, Graph))
+            self._inner = tuple(found)
+        return self._inner
+
     def to_networkx(self) -> nx.DiGraph[Any]:
         """Nodes are numbers (-1-k is input k) with the `Node` or `GraphInput` as `data`; edges carry `slots`."""
         import networkx as nx

@@ -18,12 +18,12 @@ def check_ties(ctx: Context, root: Graph) -> None:
         if id(graph) in seen:
             continue
         seen.add(id(graph))
-        for node in graph.nodes:
+        for node in graph.nodes if graph.has_ties else ():
             for target, span in [(node.tie[own], node.tie_spans[own]) for own in node.tie]:
                 found = find_module(graph, target)
                 if isinstance(found, str):
                     ctx.error("AS206", span, f"there is no parameter `{target}`", help=found)
-            todo += [call for call in node.calls if isinstance(call, Graph)]
+        todo += graph.inner
 
 
 def find_module(graph: Graph, path: str) -> OpCall | str | None:

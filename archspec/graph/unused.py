@@ -78,26 +78,15 @@ def _values(ctx: Context, root: Graph) -> None:
         if graph.later is not None:  # what it reads is not known yet
             unused.update(dict.fromkeys((graph.template, ("input", number)) for number in range(len(graph.inputs))))
             continue
-        read = {_key(value) for _, value in graph.outputs}
-        read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
-        again = {node.shared for node in graph.nodes if node.shared is not None}
-        tied = [target for node in graph.nodes for target in node.tie.values()]
-        for number, node in enumerate(graph.nodes):
-            for_modules = number in again or any(
-                t == path or t.startswith(f"{path}.") for t in tied for path in node.paths
-            )
-            key = (graph.template, node.item)
-            if number in read or for_modules:
+        todo += graph.inner
+        outlives: dict[Any, Any] = graph.known if graph.known is not None else {}
+        here: _Found = outlives.get("unused") or outlives.setdefault("unused", _unused_in(ctx, graph))
+        for position, found in here.items():
+            key = (graph.template, position)
+            if found is None:
                 unused[key] = None
             else:
-                unused.setdefault(key, (node.key_span, node.label, "value"))
-            todo += [call for call in node.calls if isinstance(call, Graph)]
-        for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
-            key = (graph.template, ("input", number))
-            if -1 - number in read or _gives_a_size(ctx, graph, given):
-                unused[key] = None
-            else:
-                unused.setdefault(key, (given.span, given.name, "input"))
+                unused.setdefault(key, found)
     for found in unused.values():
         if found is not None:
             span, label, what = found
@@ -110,6 +99,30 @@ def _values(ctx: Context, root: Graph) -> None:
                     f"the value `{label}` is used nowhere",
                     help="leave the item out, or name its value in `outputs`",
                 )
+
+
+_Found = dict[Position, tuple[Span, str, str] | None]
+
+
+def _unused_in(ctx: Context, graph: Graph) -> _Found:
+    """Of each item and input of a graph: where it stands, what it is called and what it is; None if it is used."""
+    out: _Found = {}
+    read = {_key(value) for _, value in graph.outputs}
+    read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
+    again = {node.shared for node in graph.nodes if node.shared is not None}
+    tied = [target for node in graph.nodes for target in node.tie.values()] if graph.has_ties else []
+    for number, node in enumerate(graph.nodes):
+        used = number in read or number in again
+        if not used and tied:
+            used = any(t == path or t.startswith(f"{path}.") for t in tied for path in node.paths)
+        if used:
+            out[node.item] = None
+        else:
+            out.setdefault(node.item, (node.key_span, node.label, "value"))
+    for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
+        used = -1 - number in read or _gives_a_size(ctx, graph, given)
+        out["input", number] = None if used else (given.span, given.name, "input")
+    return out
 
 
 def _key(value: Value) -> int:

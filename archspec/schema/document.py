@@ -27,10 +27,22 @@ def _validator() -> Draft7Validator:
     return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {}))
 
 
+MAX_KEPT = 1 << 12  # outlines, and characters of each
+_clean: set[str] = set()  # outlines in which nothing was found
+
+
 def validate(root: Node, diagnostics: Diagnostics) -> bool:
     """Report what is wrong with the document (AS201, AS204, AS205, AS216); False if there is nothing to elaborate."""
-    for error in _validator().iter_errors(_outline(root)):
-        _report(error, root, diagnostics)
+    outline = _outline(root)
+    text = repr(outline)
+    if text not in _clean:
+        errors = list(_validator().iter_errors(outline))
+        for error in errors:
+            _report(error, root, diagnostics)
+        if not errors and len(text) <= MAX_KEPT:
+            if len(_clean) >= MAX_KEPT:
+                _clean.clear()
+            _clean.add(text)
     if not isinstance(root, Mapping):
         return False
     return isinstance(root.get("inputs"), Mapping) and isinstance(root.get("layers"), Sequence)
