@@ -170,8 +170,10 @@ class _Assembly:
 
     def merged(self, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
+        if "layers" in own and isinstance(own.get("outputs"), Mapping):  # all outputs are of these layers
+            entries.pop("outputs", None)
         for key, node in own.entries.items():
-            inherited = base.get(key)
+            inherited = base.get(key) if key in entries else None
             if key in REMOVABLE and _is_null(node):
                 self.remove(key, entries, own, base)
                 continue
