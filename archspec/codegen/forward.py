@@ -20,6 +20,7 @@ from archspec.shapes.typed import Typed
 _INLINE = 52  # characters of a nested expression beyond which it gets a line of its own
 _DEPTH = 3
 _LINE = 72  # characters of an expression beyond which a call and what is done with its result part
+_ARGUMENT = 40  # characters of a computed keyword argument beyond which it gets a line of its own
 _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth its line
 
 
@@ -97,6 +98,7 @@ class Forward:
             return
         texts = ["None" if s is None else variables.text(s) for s in aligned.sources]
         depth = max((variables.depth(s) for s in aligned.sources if s is not None), default=0)
+        expr, texts = self._hoisted(number, expr, texts, own)
         if isinstance(expr, Binary) and expr[:2] == ("+", In(0)) and "(" in texts[0] and texts[-1].isidentifier():
             expr = Binary("+", expr.right, expr.left)  # `x + self.attn(…)`: the shorter first; addition commutes
         text = self._text(number, expr, texts, own)
@@ -114,6 +116,23 @@ class Forward:
             *before, last = self._parted(number, target, expr, texts, own)
             self.lines += [(line, "") for line in before]
             self._write(number, aligned, last)
+
+    def _hoisted(self, number: int, expr: Any, texts: list[str], own: str) -> tuple[Any, list[str]]:
+        """The expression with a long keyword argument of its call, that is itself computed, in a statement before."""
+        if isinstance(expr, Method):
+            inner, texts = self._hoisted(number, expr.of, texts, own)
+            return Method(inner, expr.name, *expr.args, **expr.kwargs), texts
+        if not isinstance(expr, Call) or self.plan.nodes[number].present is not None:
+            return expr, texts
+        kwargs = dict(expr.kwargs)
+        for key, value in kwargs.items():
+            text = self._text(number, value, texts, own) if isinstance(value, (Call, Method)) else ""
+            if len(text) > _ARGUMENT:
+                name = self.variables.fresh(key)
+                self.lines.append((f"{name} = {text}", ""))
+                kwargs[key] = In(len(texts))
+                texts = [*texts, name]
+        return (Call(expr.fn, *expr.args, **kwargs) if kwargs != expr.kwargs else expr), texts
 
     def _parted(self, number: int, target: str, expr: Any, texts: list[str], own: str) -> list[str]:
         """The assignment; in two statements, where a long call is followed by what is done with its result."""

@@ -35,13 +35,15 @@ def layout(text: str, indent: int) -> list[str]:
 
 
 _STATEMENT = re.compile(r"(?:[\w., ]+ = |return )(?=\S)")
+_KEYWORD = re.compile(r"\w+=(?![= ])")
 _CALLED = re.compile(r"\.\w+\(")
 
 
 def _fluent(text: str, indent: int) -> list[str] | None:
     """`a.b().c().d()`, each call on a line of its own, where two or more follow a call or a bracket; else None."""
     statement = _STATEMENT.match(text)
-    start = statement.end() if statement else 0
+    keyword = _KEYWORD.match(text)
+    start = statement.end() if statement else keyword.end() if keyword else 0
     ended = text.endswith(",")
     body = text[start : len(text) - ended]
     if any(depth == 0 and char in ", " for _, depth, char in _scan(body)) or "=" in body.partition("(")[0]:
@@ -56,6 +58,7 @@ def _fluent(text: str, indent: int) -> list[str] | None:
     else:
         ends = [*breaks[1:], len(body)]
         parts = [body[: breaks[0]], *(body[a:b] for a, b in zip(breaks, ends, strict=True))]
+        parts[0] = f"{keyword[0] if keyword else ''}{parts[0]}"
         lines = [line for part in parts for line in layout(part, inner)]
     if not statement:
         return [*lines[:-1], lines[-1] + "," * ended]

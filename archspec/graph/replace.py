@@ -27,14 +27,16 @@ class _Target(NamedTuple):
 def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> Mapping:
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
-    A replacement without a name keeps the one of what it replaces. All paths are those of `base`. Reports AS206 for a
+    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. All paths are those of `base`. Reports AS206 for a
     path that leads to nothing and AS207 for one inside another that is replaced.
     """
     targets = _targets(base)
     chosen: dict[Address, tuple[str, Node]] = {}
     for path, new in changes.entries.items():
         target = targets.get(path)
-        if target is None:
+        if isinstance(new, Sequence) and not new.items:
+            diagnostics.error("AS205", new.span, f"nothing is put in the place of `{path}`", help="null removes an item")
+        elif target is None:
             _unknown(path, changes, base, targets, diagnostics)
         else:
             chosen[target.address] = (path, new)
@@ -122,7 +124,9 @@ def _steps(item: Node, where: Position) -> Address:
 
 
 def _named(old: Node, new: Node) -> Node:
-    """The new item with the name of the old one, unless it has its own."""
+    """The new item with the name of the old one, unless it has its own; of several items, the last."""
+    if isinstance(new, Sequence) and new.items:
+        return Sequence([*new.items[:-1], _named(old, new.items[-1])], new.span)
     if not isinstance(old, Mapping) or not is_named(old):
         return new
     name, span = old.entries["name"], old.keys["name"]
@@ -146,7 +150,9 @@ def _edited(node: Node, edits: dict[Address, Node | None]) -> Node:
         for index, item in enumerate(node.items):
             inside = below.get(index, {})
             changed = inside[()] if () in inside else _edited(item, inside)
-            if changed is not None:
+            if () in inside and isinstance(changed, Sequence):
+                items += changed.items
+            elif changed is not None:
                 items.append(changed)
         return Sequence(items, node.span)
     assert isinstance(node, Mapping)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
-from archspec.ops.expr import Call, In, Method, Training
+from archspec.ops.expr import Call, In, Method, Name, Training
 from archspec.ops.kinds import BadValue, Bool, Number, Optional, PositiveInt, Probability
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -32,6 +32,11 @@ class Attention(Op):
     num_heads = arg(Optional(PositiveInt), None, "heads of the query; left out: the tensors are split already")
     num_kv_heads = arg(Optional(PositiveInt), None, "heads of key and value, each shared by several of the query")
     causal = arg(Bool, False, "position t attends only to positions up to t")
+    window = arg(
+        Optional(PositiveInt),
+        None,
+        "each position attends to so many: with `causal` itself and those before it, else also as many behind it",
+    )
     dropout_p = arg(Probability, 0.0, "dropout of the attention weights in training")
     scale = arg(Optional(Number), None, "factor on the scores; left out: 1/sqrt(features of a head)")
     enable_gqa = arg(
@@ -50,6 +55,8 @@ class Attention(Op):
             "float32[B, T, 12]",
         ),
         Example({}, ("float32[B, 4, T, 8]",) * 3, "float32[B, 4, T, 8]"),
+        Example({"num_heads": 2, "causal": True, "window": 3}, ("float32[B, T, 8]",) * 3, "float32[B, T, 8]"),
+        Example({"window": 2}, ("float32[B, 4, T, 8]",) * 3, "float32[B, 4, T, 8]"),
         Example(
             {"enable_gqa": True},
             ("float32[B, 4, T, 8]", "float32[B, 2, S, 8]", "float32[B, 2, S, 8]", "float32[T, S]"),
@@ -139,8 +146,9 @@ class Attention(Op):
         return (*broadcast(require, [s[:-1] for s in shapes], self.name, (0, 1, 2)), q.shape[-3])
 
     def check_mask(self, require: Require, query: TensorType, mask: TensorType, scores: tuple[Size, ...]) -> None:
-        if self.causal:
-            require.fail("AS210", "`attention` takes `causal` or a mask, not both", inputs=(3,), argument="causal")
+        if self.causal or self.window is not None:
+            own = "causal" if self.causal else "window"
+            require.fail("AS210", f"`attention` takes `{own}` or a mask, not both", inputs=(3,), argument=own)
         require.dtype(mask, "bool", query.dtype, what="`attn_mask`", inputs=(3,))
         require.rank(mask, *range(2, len(scores) + 1), what="`attn_mask`", inputs=(3,))
         for back in range(1, mask.rank + 1):
@@ -165,9 +173,12 @@ class Attention(Op):
         options: dict[str, Any] = {}
         if attn_mask is not None:
             options["attn_mask"] = In(3)
+        if self.window is not None:
+            time = -2 if self.num_heads is None else 1
+            options["attn_mask"] = self._near(query.shape[time], key.shape[time])
         if self.dropout_p:
             options["dropout_p"] = Training(self.dropout_p, 0.0)
-        if self.causal:
+        if self.causal and self.window is None:
             options["is_causal"] = True
         if self.scale is not None:
             options["scale"] = self.scale
@@ -175,6 +186,13 @@ class Attention(Op):
             options["enable_gqa"] = True
         out = Call("F.scaled_dot_product_attention", q, k, v, **options)
         return out if self.num_heads is None else Method(Method(out, "transpose", 1, 2), "flatten", 2)
+
+    def _near(self, queries: Size, keys: Size) -> Any:
+        """The mask of a window: a band of the scores, up to the diagonal if causal."""
+        assert self.window is not None
+        pairs = Method(In(0), "new_ones", queries, keys, dtype=Name("torch.bool"))
+        past = Method(pairs, "tril") if self.causal else Method(pairs, "tril", self.window - 1)
+        return Method(past, "triu", 1 - self.window)
 
     def _split_expr(self, number: int, x: TensorType) -> Any:
         heads = self.heads(number)

@@ -54,9 +54,11 @@ def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Sch
             "replace": {
                 "title": "a mapping of paths to items",
                 "description": "Items instead of those of the spec that `extends` names, by their path: "
-                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block. null removes.",
+                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block; a list puts in several. null removes.",
                 "type": "object",
-                "additionalProperties": {"anyOf": [replacement, {"type": "null"}]},
+                "additionalProperties": {
+                    "anyOf": [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
+                },
             },
             "params": params(
                 "What a user may change: a default, or a type word if required (int, float, bool, str, list, any)."
