@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archspec import pipeline
+from archspec.cli.specs import expand
 from benchmarks.pairs import line, paired, timed
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +29,7 @@ def main() -> None:
     for spec in COLD:
         print(line(spec, paired(process("-m", "archspec", "check", spec), process(*BASELINE), 20), "<= 1.3"))
     print("\nwithin one process, median")
-    for path in sorted((ROOT / "specs").rglob("*.yaml")):
+    for path in map(Path, expand([str(ROOT / "specs")])):
         times = [timed(lambda path=path: pipeline.check(path)) for _ in range(10)]  # type: ignore[misc]
         print(f"{'check ' + path.stem:56}{statistics.median(times) * 1e3:10.2f} ms")
     for depth in (12, 96, 768):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspec import pipeline
+from archspec.cli.specs import expand
 from archspec.dims import Dim
 from benchmarks import lines
 from benchmarks.lines import Lines
@@ -72,7 +73,7 @@ class Row(NamedTuple):
 def rows() -> list[Row]:
     """One for each spec, by folder and name."""
     references = json.loads(REFERENCES.read_text(encoding="utf-8"))
-    paths = sorted(SPECS.rglob("*.yaml"), key=lambda path: (path.parent, path.name))
+    paths = sorted(map(Path, expand([str(SPECS)])), key=lambda path: (path.parent, path.name))
     return [_row(path, references.get(path.stem)) for path in paths]
 
 

@@ -27,15 +27,18 @@ class _Target(NamedTuple):
 def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> Mapping:
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
-    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. All paths are those of `base`. Reports AS206 for a
-    path that leads to nothing and AS207 for one inside another that is replaced.
+    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. All
+    paths are those of `base`. Reports AS206 for a path that leads to nothing, AS207 for one inside another that is
+    replaced, and AS205 for an empty list.
     """
     targets = _targets(base)
     chosen: dict[Address, tuple[str, Node]] = {}
     for path, new in changes.entries.items():
         target = targets.get(path)
         if isinstance(new, Sequence) and not new.items:
-            diagnostics.error("AS205", new.span, f"nothing is put in the place of `{path}`", help="null removes an item")
+            diagnostics.error(
+                "AS205", new.span, f"nothing is put in the place of `{path}`", help="null removes an item"
+            )
         elif target is None:
             _unknown(path, changes, base, targets, diagnostics)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import spec_files
 from archspec import pipeline
 from archspec.cli.main import main
 from archspec.cost.amounts import BadAmountError, count, size
@@ -18,7 +19,7 @@ from archspec.dims import Dim
 
 ROOT = Path(__file__).parents[2]
 DATA = {path.stem: path for path in sorted((ROOT / "tests" / "golden" / "data").glob("*.json"))}
-SPECS = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
+SPECS = {path.stem: path for path in spec_files.SPECS}
 ITEMSIZE = {"float32": 4, "float64": 8, "int64": 8, "bool": 1}
 NET = """\
 archspec: 1

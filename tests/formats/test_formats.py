@@ -19,6 +19,7 @@ from archspec.diagnostics.formats import FORMATS, render
 from archspec.diagnostics.model import Diagnostic, Label, Severity, Span
 from archspec.diagnostics.outcome import Outcome
 from archspec.diagnostics.select import DEFAULT
+from spec_files import SPECS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -145,7 +146,7 @@ def test_json_of_strict(outcomes: list[Outcome]) -> None:
 
 def test_json_of_every_spec_of_the_project() -> None:
     """Also with all sizes known, and with requirements."""
-    files = sorted((ROOT / "specs").rglob("*.yaml"))[::6]
+    files = SPECS[::6]
     text = render("json", [check_one(str(file), {}) for file in files], version="1.2.3", root=str(ROOT))
     data = valid(text, ROOT / "schemas" / "archspec-check-1.schema.json")
     assert [spec["file"] for spec in data["specs"]] == [file.relative_to(ROOT).as_posix() for file in files]

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import archspec
+import spec_files
 
 ROOT = Path(__file__).parents[2]
-SPECS = {path.stem: path for path in sorted((ROOT / "specs").rglob("*.yaml"))}
+SPECS = {path.stem: path for path in spec_files.SPECS}
 GOLDEN = {path.stem: path for path in sorted((ROOT / "tests" / "golden" / "data").glob("*.json"))}
 
 # Runs a model file where archspec cannot be imported, and compares it with a reference.
