@@ -29,6 +29,7 @@ from archspec.reading.text import MAX_BYTES
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
 from archspec.schema.document import validate
+from archspec.schema.skeleton import SECTIONS
 from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # `check` runs without these
     from archspec.codegen.emit import Source
     from archspec.cost.budget import Budget
     from archspec.parameters.table import Table
+    from archspec.reading.files import FileSource
     from archspec.recipe.model import Recipe
     from archspec.transfer.stage import Weights
 
@@ -47,6 +49,7 @@ class Spec(NamedTuple):
 
     `data`: the facts of its data where a finished run knows them; no file of data or weights is then looked at.
     `texts`: what files that it names hold, by their real paths, where that is not what is on the disk.
+    `files`: where these are taken from; the disk if None.
     """
 
     text: str | bytes
@@ -54,6 +57,7 @@ class Spec(NamedTuple):
     base: Path
     data: DataFacts | None = None
     texts: MappingOf[str, bytes] = MappingProxyType({})
+    files: FileSource | None = None
 
 
 class Report:
@@ -142,12 +146,14 @@ def check(
     budget: Budget | None = None,
     *,
     weights: Sequence[str] | None = (),
+    architecture_only: bool = False,
 ) -> Report:
     """Check a spec, given as a path or as YAML text. `params` are parameters (or `train.epochs`) to override; `weights`
     files to start from instead of those that the spec names.
 
     `selection` says which warnings are given; those that a comment of the spec says are meant never are.
-    `budget`: what the model may cost; it counts more than the spec's own.
+    `budget`: what the model may cost; it counts more than the spec's own. `architecture_only`: what the spec says
+    of weights, training and budgets is not looked at.
 
     Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
     Raises OSError where the file cannot be read.
@@ -156,7 +162,7 @@ def check(
     report = Report(spec)
     found = Diagnostics()
     with _collector_paused():
-        _stages(spec, params or {}, budget, weights, found, report)
+        _stages(spec, params or {}, budget, weights, architecture_only, found, report)
     report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
     return report
 
@@ -179,6 +185,7 @@ def _stages(
     params: dict[str, Any],
     budget: Budget | None,
     weights: Sequence[str] | None,
+    architecture_only: bool,
     found: Diagnostics,
     report: Report,
 ) -> None:
@@ -189,14 +196,17 @@ def _stages(
     folders: dict[str, Path] = {}
     if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
         from archspec.graph.assemble import assemble
+        from archspec.reading.files import Disk
 
-        whole = assemble(root, spec.file, spec.base, found, spec.texts)
+        whole = assemble(root, spec.file, spec.base, found, spec.files or Disk(spec.texts))
         report.sources.update(whole.sources)
         report.folders.update(whole.folders)
         if whole.root is None:
             return
         root = report.assembled = whole.root
         folders = whole.folders
+    if architecture_only and isinstance(root, Mapping):
+        root = root.without(*SECTIONS, "budget")
     if not isinstance(root, Mapping) or not validate(root, found):
         if root is not None and not found.has_errors:
             found.error("AS205", root.span, "a spec is a mapping: `archspec: 1`, `inputs:`, `layers:`, …")

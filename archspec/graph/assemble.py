@@ -5,14 +5,13 @@ It stands between reading and the schema stage, which then sees a spec like any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label
 from archspec.diagnostics.suggest import did_you_mean, rename, surround
 from archspec.graph.replace import replace_items
-from archspec.reading.files import File, Files
+from archspec.reading.files import DISK, File, Files, FileSource
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, SECTIONS, VERSION
 
@@ -29,16 +28,13 @@ class Assembled(NamedTuple):
     folders: dict[str, Path]
 
 
-def assemble(
-    root: Mapping, name: str, folder: Path, diagnostics: Diagnostics, texts: MappingOf[str, bytes] | None = None
-) -> Assembled:
+def assemble(root: Mapping, name: str, folder: Path, diagnostics: Diagnostics, source: FileSource = DISK) -> Assembled:
     """The spec `root`, read from the file `name`, with what it includes and what it starts from.
 
-    `texts`: what other files hold, by their real paths, where that is not what is on the disk.
-    Relative paths start from `folder`, and in each further file from where that lies. Reports AS104, AS107, AS108,
-    AS201, AS204 to AS207 and AS216, at the line that names a file or in the file itself.
+    Relative paths start from `folder`, and in each further file from where that lies; all are taken from `source`.
+    Reports AS104, AS107, AS108, AS201, AS204 to AS207 and AS216, at the line that names a file or in the file itself.
     """
-    files = Files(diagnostics, texts)
+    files = Files(diagnostics, source)
     first = files.first(root, name, folder)
     whole = _Assembly(files, diagnostics).whole(first, (first,))
     return Assembled(whole, files.sources, files.folders)

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.reading.nodes import Mapping, Node, Scalar
@@ -28,15 +28,49 @@ class File(NamedTuple):
     root: Mapping
 
 
-class Files:
-    """The files of one spec. `sources`: the text of each that was read, by name; `folders`: where they lie.
+class FileSource(Protocol):
+    """Where files are taken from: the disk, or a revision of a repository. Paths are normal ones."""
+
+    def join(self, by: str, written: str) -> str:
+        """The name, in messages, of a file that the file called `by` names."""
+
+    def identity(self, path: str) -> str:
+        """Which file a path leads to."""
+
+    def content(self, path: str) -> bytes:
+        """What the file of this identity holds, or more than a spec may have of it. Raises OSError."""
+
+
+class Disk:
+    """The files of this machine. A link is followed if it leads to a spec.
 
     `texts`: what files hold that are not read from the disk, by their real paths.
     """
 
-    def __init__(self, diagnostics: Diagnostics, texts: MappingOf[str, bytes] | None = None) -> None:
-        self.diagnostics = diagnostics
+    def __init__(self, texts: MappingOf[str, bytes] | None = None) -> None:
         self.texts = texts or {}
+
+    def join(self, by: str, written: str) -> str:
+        return os.path.normpath(os.path.join(os.path.dirname(by), written))  # noqa: PTH118, PTH120
+
+    def identity(self, path: str) -> str:
+        return os.path.realpath(path)
+
+    def content(self, path: str) -> bytes:
+        if not path.endswith(SUFFIXES):
+            raise OSError(None, "it is a link to a file that is no .yaml file")
+        return self.texts[path] if path in self.texts else _content(path)
+
+
+DISK = Disk()
+
+
+class Files:
+    """The files of one spec. `sources`: the text of each that was read, by name; `folders`: where they lie."""
+
+    def __init__(self, diagnostics: Diagnostics, source: FileSource = DISK) -> None:
+        self.diagnostics = diagnostics
+        self.source = source
         self.sources: dict[str, str] = {}
         self.folders: dict[str, Path] = {}
         self._known: dict[str, File | None] = {}
@@ -44,7 +78,7 @@ class Files:
 
     def first(self, root: Mapping, name: str, folder: Path) -> File:
         """The spec that everything starts from, which is read already."""
-        return File(name, str(folder), os.path.realpath(folder / Path(name).name), root)
+        return File(name, str(folder), self.source.identity(str(folder / Path(name).name)), root)
 
     def named(self, node: Node, key: str, by: File, chain: tuple[File, ...] = ()) -> File | None:
         """The file at a path that `by` gives under `key`; None where it cannot be had (reported).
@@ -61,9 +95,9 @@ class Files:
             self.diagnostics.error("AS205", node.span, f"`{written}` cannot be read: {wrong[0]}", help=wrong[1])
             return None
         # `..` goes by the words of the path, not through links: so the name shown is the file read.
-        name = os.path.normpath(os.path.join(os.path.dirname(by.name), written))  # noqa: PTH118, PTH120
+        name = self.source.join(by.name, written)
         path = os.path.normpath(os.path.join(by.folder, written))  # noqa: PTH118
-        identity = os.path.realpath(path)
+        identity = self.source.identity(path)
         for place, above in enumerate(chain):
             if above.identity == identity:
                 names = [file.name for file in chain[place:]] + [above.name]
@@ -88,9 +122,7 @@ class Files:
             self.diagnostics.error("AS104", span, f"a spec is made of more than {MAX_FILES + 1} files")
             return None
         try:
-            if not identity.endswith(SUFFIXES):
-                raise OSError(None, "it is a link to a file that is no .yaml file")
-            text = self.texts[identity] if identity in self.texts else _content(identity)
+            text = self.source.content(identity)
         except (OSError, ValueError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             seen = f"looked for at {name}: a path starts from the file that names it" if name != written else None

@@ -66,6 +66,11 @@ class Mapping(Node):
     def __contains__(self, key: str) -> bool:
         return key in self.entries
 
+    def without(self, *keys: str) -> Mapping:
+        """The same without some of its entries."""
+        entries = {key: value for key, value in self.entries.items() if key not in keys}
+        return Mapping(entries, {key: self.keys[key] for key in entries}, self.span)
+
 
 def entry_span(node: Mapping, key: str) -> Span | None:
     """From a key to the end of its value; None where the value stands elsewhere (an alias)."""
