@@ -41,6 +41,7 @@ def command(*args: str) -> str:
         command("check", "specs/vision/resnet50.yaml"),
         command("check", "specs"),
         command("show", "specs/vision/unet.yaml"),
+        command("diff", "specs/vision/unet.yaml", "specs/vision/unet_valid.yaml"),
         command("compile", "specs/tutorial/tutorial_mlp.yaml"),
         command("ops", "conv2d"),
         command("explain", "AS302"),

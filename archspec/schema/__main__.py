@@ -9,7 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from archspec.diagnostics.formats import json_schema
+from archspec.compare.formats.json_schema import schema as diff_schema
+from archspec.diagnostics.formats.json_schema import schema as check_schema
 from archspec.recipe.schema import runtime_schema, train_schema
 from archspec.schema.build import build, text
 from archspec.transfer.schema import weights_schema
@@ -21,7 +22,8 @@ def schemas() -> dict[str, str]:
     """{name of the file: what it holds}"""
     return {
         "archspec-1.schema.json": text(build(train=train_schema(), runtime=runtime_schema(), weights=weights_schema())),
-        "archspec-check-1.schema.json": text(json_schema.schema()),
+        "archspec-check-1.schema.json": text(check_schema()),
+        "archspec-diff-1.schema.json": text(diff_schema()),
     }
 
 

@@ -18,24 +18,24 @@ def schema() -> Schema:
         "$id": URL,
         "title": "archspec check, version 1",
         "description": "What `archspec check --format json` found.",
-        **_object(
+        **record(
             {
                 "$schema": {"type": "string"},
                 "version": {"description": "Version of this format.", "const": 1},
-                "archspec": _text("Version of archspec."),
-                "summary": _object(
+                "archspec": described("Version of archspec."),
+                "summary": record(
                     {
-                        "specs": _count("Specs that were named."),
-                        "ok": _count("Specs without findings; with --strict, without warnings too."),
-                        "errors": _count("Errors in all specs together."),
-                        "warnings": _count("Warnings in all specs together."),
+                        "specs": count("Specs that were named."),
+                        "ok": count("Specs without findings; with --strict, without warnings too."),
+                        "errors": count("Errors in all specs together."),
+                        "warnings": count("Warnings in all specs together."),
                     }
                 ),
                 "specs": {"type": "array", "items": {"$ref": "#/definitions/spec"}},
             }
         ),
         "definitions": {
-            "spec": _object(
+            "spec": record(
                 {
                     "file": _path(),
                     "ok": {"description": "No errors; with --strict, no warnings either.", "type": "boolean"},
@@ -55,10 +55,10 @@ def schema() -> Schema:
 
 
 def _model() -> Schema:
-    return _object(
+    return record(
         {
-            "name": _text("The spec's `name`."),
-            "parameters": _count("Elements of all parameters, shared ones once."),
+            "name": described("The spec's `name`."),
+            "parameters": count("Elements of all parameters, shared ones once."),
             "flops": {
                 "description": "FLOPs of one forward pass (a multiply-add is 2); null where sizes are not known.",
                 "type": ["integer", "null"],
@@ -85,10 +85,10 @@ def _model() -> Schema:
 
 
 def _tensor() -> Schema:
-    return _object(
+    return record(
         {
             "name": {"type": "string"},
-            "dtype": _text("As PyTorch calls it: `float32`."),
+            "dtype": described("As PyTorch calls it: `float32`."),
             "shape": {
                 "description": "Sizes; a symbolic one is a formula: `H//32`.",
                 "type": "array",
@@ -100,8 +100,8 @@ def _tensor() -> Schema:
 
 def _diagnostic() -> Schema:
     span = {"$ref": "#/definitions/span"}
-    related = {"type": "array", "items": _object({"span": span, "text": {"type": "string"}})}
-    return _object(
+    related = {"type": "array", "items": record({"span": span, "text": {"type": "string"}})}
+    return record(
         {
             "code": {"description": "`archspec explain CODE` says more.", "type": "string", "pattern": "^AS[0-9]{3}$"},
             "severity": {"enum": ["error", "warning"]},
@@ -130,10 +130,10 @@ def _diagnostic() -> Schema:
 
 
 def _fix() -> Schema:
-    edit = _object({"span": {"$ref": "#/definitions/span"}, "text": _text("What stands at the span instead.")})
-    return _object(
+    edit = record({"span": {"$ref": "#/definitions/span"}, "text": described("What stands at the span instead.")})
+    return record(
         {
-            "title": _text("What it does."),
+            "title": described("What it does."),
             "safe": {"description": "Is it surely what was meant?", "type": "boolean"},
             "edits": {"description": "All are made, or none.", "type": "array", "minItems": 1, "items": edit},
         }
@@ -144,21 +144,21 @@ def _span() -> Schema:
     number = {"type": "integer", "minimum": 1}
     return {
         "description": "Lines and columns (Unicode characters) count from 1; the end is exclusive.",
-        **_object({"file": _path(), "line": number, "column": number, "end_line": number, "end_column": number}),
+        **record({"file": _path(), "line": number, "column": number, "end_line": number, "end_column": number}),
     }
 
 
 def _path() -> Schema:
-    return _text("From the root of the repository; absolute for a file outside; `<stdin>` for standard input.")
+    return described("From the root of the repository; absolute for a file outside; `<stdin>` for standard input.")
 
 
-def _text(description: str) -> Schema:
+def described(description: str) -> Schema:
     return {"description": description, "type": "string"}
 
 
-def _count(description: str) -> Schema:
+def count(description: str) -> Schema:
     return {"description": description, "type": "integer", "minimum": 0}
 
 
-def _object(properties: Schema) -> Schema:
+def record(properties: Schema) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
