@@ -42,6 +42,9 @@ class Cost(NamedTuple):
         return Cost(flops=self.flops)
 
 
+NOTHING = Cost()
+
+
 class Counted(NamedTuple):
     """FLOPs at sizes, {symbol: value}; `flops` is None where they are not known."""
 
@@ -56,13 +59,18 @@ class Costs:
         if typed.cost is None:
             total = Cost()
             for done in typed.nodes:
-                total = total.plus(self.of_node(done))
+                cost = self.of_node(done)
+                if cost != NOTHING:
+                    total = total.plus(cost)
             typed.cost = total
-        cost: Cost = typed.cost
-        return cost
+        found: Cost = typed.cost
+        return found
 
     def of_node(self, done: TypedNode) -> Cost:
         """Of one node, all its turns together. A node that calls shared modules again adds FLOPs only."""
+        if len(done.calls) == 1 and done.node.shared is None:
+            outputs = done.calls[0].outputs if isinstance(done.calls[0], Typed) else done.outputs
+            return self.of_call(done, done.calls[0], done.call_inputs[0], outputs)
         total = Cost()
         for callee, inputs, outputs in each_call(done):
             total = total.plus(self.of_call(done, callee, inputs, outputs))

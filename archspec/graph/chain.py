@@ -11,7 +11,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.inspect import inspect_item
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
-from archspec.graph.labels import item_name, output_names, text_of, ties_of
+from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, is_named, snake_case
 from archspec.graph.repeats import Turn, turns_of
 from archspec.graph.results import bind, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
@@ -31,32 +31,31 @@ def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:
 
 
 def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before: Chain) -> Chain:
+    again = id(node) in ctx.items
     item = read_item(ctx, node, position)
     if item is None:
         return unknown_value(ctx, scope, node, position)
-    ctx.spend(item.key_span)
+    if again:
+        ctx.spend(item.key_span)
+    if item.plain:
+        return _op(ctx, scope, item, before)
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
     if item.is_structure and scope.builder.plan.spliced and not is_named(node) and item.get("repeat") is None:
         return _spliced(ctx, scope, item, before)
-    if item.op is not None and not _SPECIAL & item.common.keys():
-        return _op(ctx, scope, item, before)
     return _step(ctx, scope, item, before)
-
-
-_SPECIAL = frozenset({"outputs", "repeat", "tie", "when"})
 
 
 def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     """An op with nothing but a name and inputs: what `_step` comes to, for what most items are."""
     assert item.op is not None
-    name = item_name(ctx, scope, item)
+    written = item.common.get("name")
+    name = None if written is None else evaluated_name(ctx, scope, written, scope.env)
     inputs = read_inputs(ctx, scope, item, item.op.inputs, before)
     call = op_call(ctx, item, scope.env)
     if call is None or inputs is None or name is FAILED:
         return unknown_value(ctx, scope, item.node, item.position)
-    ctx.spend(item.key_span)
-    span = label_span(item)
+    span = item.key_span if written is None else written.span
     path = name if name is not None else scope.builder.plan.auto.get(item.position, item.key)
     unique = scope.builder.claim(ctx, path, span, bare=item.op.bare())
     node = Node(
@@ -164,7 +163,8 @@ def _calls(ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Val
                 ties.update(inner.ties)
         if call is None:
             return None
-        ctx.spend(item.key_span)
+        if len(turns) > 1:
+            ctx.spend(item.key_span)
         calls.append(call)
     for call in calls:  # turns that read less than a later one get its inputs too: all are called alike
         if isinstance(call, Graph) and call.kind == "sequence":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
-MAX_WORK = 100_000  # steps built: what is elaborated once counts once
+MAX_WORK = 100_000  # steps built besides those that are written: what is elaborated once counts once
 MAX_DEPTH = 60  # structures within one another
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -130,7 +130,7 @@ class Context:
 
     def mentions(self, node: Node | None) -> frozenset[str]:
         """Every name that the expressions under a node could read (more is harmless: it costs sharing only)."""
-        if node is None:
+        if node is None or (type(node) is Scalar and not (isinstance(node.value, str) and "$" in node.value)):
             return _NOTHING
         known = self._mentions.get(id(node))
         if known is None:

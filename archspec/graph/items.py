@@ -14,6 +14,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 LOOP = frozenset({"i"})
 _COMMON = frozenset(COMMON)
+_PLAIN = frozenset({"name", "from", "doc"})
 
 
 class Item(NamedTuple):
@@ -27,6 +28,7 @@ class Item(NamedTuple):
     value: Node | None
     common: dict[str, Node]
     op: type[Op] | None = None
+    plain: bool = False  # an op with no other words than a name and what it reads
 
     def get(self, key: str) -> Node | None:
         return self.common.get(key)
@@ -150,7 +152,9 @@ def _of_key(
         want = "the name of an earlier item" if kind == "use" else "items"
         ctx.error("AS204", span, f"`{key}` needs {want}", help=_FORMS[kind])
         return None
-    return Item(node, position, kind, key, span, value, common, find(key) if kind == "op" else None)
+    if kind == "op":
+        return Item(node, position, kind, key, span, value, common, find(key), common.keys() <= _PLAIN)
+    return Item(node, position, kind, key, span, value, common)
 
 
 _FORMS = {

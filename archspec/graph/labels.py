@@ -44,7 +44,7 @@ def evaluated_name(ctx: Context, scope: Scope, node: Node, env: dict[str, Any]) 
             help = f"`{name.replace('-', '_')}`, for one"
         ctx.error("AS205", node.span, f"an item cannot be called `{name}`: {wrong}", help=help)
         return FAILED
-    if scope.parent is None and any(given.name == name for given in scope.builder.inputs):
+    if scope.parent is None and name in [given.name for given in scope.builder.inputs]:
         ctx.error("AS207", node.span, f"`{name}` is already the name of an input")
         return FAILED
     return name

@@ -11,7 +11,6 @@ import re
 import sys
 from typing import Any
 
-import yaml
 from yaml.events import (
     AliasEvent,
     MappingEndEvent,
@@ -22,25 +21,21 @@ from yaml.events import (
 )
 
 from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
+from archspec.reading.events import CORE_TAGS, Events, StopError, new, span_of
 from archspec.reading.kept import keep_blocks
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.reading.scalars import TooLargeError, resolve
 from archspec.reading.text import decode, forbidden, invisible
 
 MAX_DEPTH = 100
-MAX_NODES = 100_000  # with aliases expanded
+MAX_NODES = 1_500_000
+MAX_ALIASED = 100_000  # of them where aliases stand
 MAX_SCALAR = 65_536
 MAX_KEY = 256
 MAX_FINDINGS = 100  # of the kind after which reading goes on
 
-_CORE_TAGS = {f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "str", "seq", "map")}
-
 
 _GLUED = re.compile(r"[A-Za-z_]\w*:\S.*")
-
-
-class _StopError(Exception):
-    """Reading ends here; the reason is in the diagnostics."""
 
 
 def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
@@ -54,29 +49,11 @@ def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
     reader = _Reader(decoded, file, diagnostics)
     try:
         root = reader.document()
-    except _StopError:
+    except StopError:
         return None
     if isinstance(root, Mapping) and not reader.anchors:
         keep_blocks(root, reader.lines)
     return root
-
-
-def _parser(text: str) -> Any:
-    """PyYAML's event parser: C, or Python where libyaml was not built in."""
-    if yaml.__with_libyaml__:
-        from yaml.cyaml import CParser  # type: ignore[attr-defined]
-
-        return CParser(text)
-    return yaml.SafeLoader(text)  # only its event layer is used; nothing is constructed
-
-
-def _span(file: str, event: Any) -> Span:
-    start, end = event.start_mark, event.end_mark
-    return _new(Span, (file, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
-
-
-_new = tuple.__new__  # what a named tuple's own constructor ends in, without the call between
-_intern = sys.intern
 
 
 class _Anchored:
@@ -90,50 +67,18 @@ class _Anchored:
         self.height = 0
 
 
-class _Reader:
+class _Reader(Events):
     def __init__(self, text: str, file: str, diagnostics: Diagnostics) -> None:
-        self.text = text
-        self.file = file
-        self.diagnostics = diagnostics
+        super().__init__(text, file, diagnostics)
         self.anchors: dict[str, _Anchored] = {}
         self.nodes = 0
+        self.aliased = 0
         self.findings = 0
-        self._lines: list[str] | None = None
-
-    @property
-    def lines(self) -> list[str]:
-        if self._lines is None:
-            self._lines = self.text.split("\n")
-        return self._lines
-
-    # -- events ------------------------------------------------------------------------------------------------
-
-    def next(self) -> Any:
-        try:
-            return self.parser.get_event()
-        except (yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            from archspec.reading.syntax import report
-
-            report(error, self.text, self.lines, self.file, self.diagnostics)
-            raise _StopError from None
-
-    def span(self, event: Any) -> Span:
-        return _span(self.file, event)
-
-    def stop(self, code: str, span: Span, message: str, **more: Any) -> _StopError:
-        self.diagnostics.error(code, span, message, **more)
-        return _StopError()
 
     # -- document ----------------------------------------------------------------------------------------------
 
     def document(self) -> Node:
-        try:
-            self.parser = _parser(self.text)
-        except (yaml.YAMLError, ValueError, MemoryError) as error:
-            from archspec.reading.syntax import report
-
-            report(error, self.text, self.lines, self.file, self.diagnostics)
-            raise _StopError from None
+        self.begin()
         self.next()  # the stream
         event = self.next()
         if isinstance(event, StreamEndEvent):
@@ -174,7 +119,7 @@ class _Reader:
             return self.alias(event, depth)
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            self.count(0, event)
+            raise self.too_many(event)
         anchored: _Anchored | None = None
         if event.anchor is not None:
             anchored = self.anchors[event.anchor] = _Anchored()
@@ -198,21 +143,8 @@ class _Reader:
             anchored.node, anchored.size, anchored.height = node, self.nodes - before + 1, height
         return node, height
 
-    def place(self, event: Any) -> Span:
-        """One character, where an event begins."""
-        mark = event.start_mark
-        return Span(self.file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-
-    def rest_of_line(self, event: Any) -> Span:
-        """From where an event begins to the end of that line."""
-        at = self.place(event)
-        return at._replace(end_col=max(len(self.lines[at.line - 1].rstrip()) + 1, at.end_col))
-
-    def count(self, more: int, event: Any) -> None:
-        self.nodes += more
-        if self.nodes > MAX_NODES:
-            what = "with aliases expanded, " if more > 1 else ""
-            raise self.stop("AS104", self.place(event), f"{what}the file holds more than {MAX_NODES:,} values")
+    def too_many(self, event: Any) -> StopError:
+        return self.stop("AS104", self.place(event), f"the file holds more than {MAX_NODES:,} values")
 
     def alias(self, event: Any, depth: int) -> tuple[Node, int]:
         span = self.span(event)
@@ -224,28 +156,15 @@ class _Reader:
             raise self.stop("AS101", span, f"no value is marked `&{event.anchor}`", help=help)
         if target.node is None:
             raise self.stop("AS103", span, f"`&{event.anchor}` contains itself")
-        self.count(target.size, event)
+        self.nodes += target.size
+        self.aliased += target.size
+        if self.aliased > MAX_ALIASED:
+            raise self.stop("AS104", self.place(event), f"aliases stand for more than {MAX_ALIASED:,} values")
         if depth + target.height - 1 > MAX_DEPTH:
             raise self.stop("AS104", span, f"more than {MAX_DEPTH} levels of nesting")
         return target.node, target.height
 
     # -- collections -------------------------------------------------------------------------------------------
-
-    def tag(self, event: Any, expected: str) -> None:
-        tag = event.tag
-        if tag is None or tag == "!" or _CORE_TAGS.get(tag) == expected:
-            return
-        name = str(tag).replace("tag:yaml.org,2002:", "!!")
-        start = event.start_mark
-        at = self.place(event)
-        found = (
-            re.compile(r"!\S*").search(self.lines[start.line], start.column) if start.line < len(self.lines) else None
-        )
-        if found is not None:
-            at = at._replace(col=found.start() + 1, end_col=found.end() + 1)
-        raise self.stop(
-            "AS103", at, f"a spec is plain data: the tag `{name[:60]}` is not allowed here", help="remove the tag"
-        )
 
     def sequence(self, event: Any, depth: int) -> tuple[Sequence, int]:
         self.tag(event, "seq")
@@ -299,8 +218,8 @@ class _Reader:
         elif (last.end_line, last.end_col) < (line, col):  # the last value is an alias to an earlier place
             mark = end.start_mark
         else:
-            return _new(Span, (self.file, line, col, last.end_line, last.end_col))
-        return _new(Span, (self.file, line, col, mark.line + 1, mark.column + 1))
+            return new(Span, (self.file, line, col, last.end_line, last.end_col))
+        return new(Span, (self.file, line, col, mark.line + 1, mark.column + 1))
 
     def duplicate(self, key: str, span: Span, first: Span, value: Node, kept: Node) -> None:
         self.findings += 1
@@ -318,16 +237,16 @@ class _Reader:
             fix=fix,
         )
         if self.findings >= MAX_FINDINGS:
-            raise _StopError
+            raise StopError
 
     def key(self, event: Any, flow: bool) -> tuple[str, Span]:
-        span = _span(self.file, event)
+        span = span_of(self.file, event)
         if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
             text: str = event.value  # the common case: a plain word
             plain = text.isidentifier() and text.isascii() and len(text) <= MAX_KEY and resolve(text) is text
             if plain and (not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?"):
-                self.count(1, event)
-                return _intern(text), span
+                self.nodes += 1
+                return sys.intern(text), span
         if isinstance(event, AliasEvent):
             raise self.stop(
                 "AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`"
@@ -346,7 +265,7 @@ class _Reader:
         if before.endswith("?"):  # libyaml, by YAML 1.1, takes `?x` for the key x; by YAML 1.2 it is the text `?x`
             at = span._replace(col=span.col - 1)
             raise self.stop("AS101", at, "a text that begins with `?` is quoted", help="put it between quotes")
-        self.count(1, event)
+        self.nodes += 1
         node = self.scalar(event, flow)
         if event.anchor is not None:
             anchored = self.anchors[event.anchor] = _Anchored()
@@ -384,14 +303,14 @@ class _Reader:
 
     def scalar(self, event: Any, flow: bool) -> Scalar:
         text: str = event.value
-        span = _span(self.file, event)
+        span = span_of(self.file, event)
         style = event.style
         if not style and event.tag is None and len(text) < MAX_KEY and span.line == span.end_line and "$" not in text:
             try:  # the common case: a plain word or number
                 value = resolve(text)
             except TooLargeError as error:
                 raise self.stop("AS104", span, str(error), help="quote it if it is text") from None
-            return Scalar(_intern(value) if type(value) is str else value, span, True)
+            return Scalar(sys.intern(value) if type(value) is str else value, span, True)
         if len(text) > MAX_SCALAR:
             raise self.stop("AS104", self.place(event), f"a text of {len(text):,} characters; at most {MAX_SCALAR:,}")
         if style in ("|", ">"):
@@ -413,7 +332,7 @@ class _Reader:
             from archspec.reading.syntax import quote_expression
 
             quote_expression(span, self.lines, self.diagnostics)
-            raise _StopError
+            raise StopError
         try:
             return Scalar(resolve(text), span, True)
         except TooLargeError as error:
@@ -446,7 +365,7 @@ class _Reader:
         return span._replace(end_line=line, end_col=len(lines[line - 1][: col - 1].rstrip()) + 1)
 
     def tagged(self, event: Any, text: str, span: Span) -> str | int | float | bool | None:
-        name = _CORE_TAGS.get(event.tag)
+        name = CORE_TAGS.get(event.tag)
         if name is None or name in ("seq", "map"):
             self.tag(event, "")
         if name == "str":

@@ -6,7 +6,7 @@ import re
 
 from archspec.diagnostics.model import Diagnostics, Span
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 23
 
 # Not text (C0 and C1 controls, surrogates, noncharacters), line breaks that editors count differently, and the
 # characters that make a reader see another order than the machine (bidirectional embeddings, overrides, isolates).
@@ -48,7 +48,7 @@ def decode(text: str | bytes, file: str, diagnostics: Diagnostics) -> str | None
         diagnostics.error(
             "AS104",
             start,
-            f"the file is larger than {MAX_BYTES // 1024} KiB",
+            f"the file is larger than {MAX_BYTES >> 20} MiB",
             help="a spec of this size is generated: write `repeat` and blocks, or several files",
         )
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, TooComplex, symbol
-from archspec.graph.ir import Graph, OpCall
+from archspec.graph.ir import Graph, Node, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
@@ -97,7 +97,7 @@ class Inference:
                 continue
             self._node(typed, number, done, bindings, call)
         typed.outputs = tuple(typed.type_of(value) for _, value in graph.outputs)
-        if typed.complete:
+        if graph.has_ties and typed.complete:
             check_ties(self.diagnostics, typed)
         return typed
 
@@ -138,7 +138,7 @@ class Inference:
         if UNKNOWN in done.outputs:
             return
         for turn, callee in enumerate(done.calls):
-            first, at = _maker(typed, done.node.paths[turn])
+            first, at = _maker(typed, done.node, done.node.paths[turn])
             if at >= len(first.calls):
                 return
             again = state_of(callee, done.call_inputs[turn])
@@ -154,15 +154,16 @@ class Inference:
     def _op(
         self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite
     ) -> tuple[Op, tuple[TensorType, ...]] | None:
+        op = call.op
+        known = op.known.get(inputs) if op is not None else None
+        if known is not None and (not known.demands or all(self.require.holds(*d) for d in known.demands)):
+            assert op is not None
+            return op, known.outputs
         key = (id(call), inputs)
         found = self._ops.get(key)
         if found is not None:
             self.require.demands += found[2]
             return found[:2]
-        op = call.op
-        if op is not None and (known := self._known(op, inputs)) is not None:
-            self._ops[key] = (op, known.outputs, known.demands)
-            return op, known.outputs
         asked = len(self.require.demands)
         try:
             if op is None:
@@ -182,15 +183,11 @@ class Inference:
             return None
         if call.op is not None:  # else the same call means another op under other bindings
             demands = tuple(self.require.demands[asked:])
-            self._ops[key] = (op, outputs, demands)
-            if not _sizes(call.values):
+            if _sizes(call.values):
+                self._ops[key] = (op, outputs, demands)
+            else:
                 remember(op, inputs, Known(outputs, demands))
         return op, outputs
-
-    def _known(self, op: Op, inputs: tuple[Any, ...]) -> Known | None:
-        """What an earlier call of the op has shown, if it holds here too."""
-        known = op.known.get(inputs)
-        return known if known is not None and all(self.require.holds(*d) for d in known.demands) else None
 
     def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
@@ -271,8 +268,12 @@ def _symbols(value: Any) -> frozenset[str]:
     return frozenset[str]().union(*(size.symbols for size in _sizes(value)))
 
 
-def _maker(typed: Typed, path: str) -> tuple[TypedNode, int]:
+def _maker(typed: Typed, again: Node, path: str) -> tuple[TypedNode, int]:
     """The node that makes the module at a path, and the number of its call."""
+    assert again.shared is not None
+    meant = typed.nodes[again.shared]
+    if path in meant.node.paths:
+        return meant, meant.node.paths.index(path)
     for done in typed.nodes:
         if done.node.shared is None and path in done.node.paths:
             return done, done.node.paths.index(path)

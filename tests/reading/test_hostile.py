@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.text import render
+from archspec.reading import reader
 from archspec.reading.nodes import Node
 from archspec.reading.reader import read
 
@@ -41,9 +42,8 @@ HOSTILE = {
         "AS104",
     ),
     "alias_of_itself": ("a: &a {b: *a}", "AS103"),
-    "many_values": ("[" + "1," * 300_000 + "]", "AS104"),
-    "large": ("a: " + "x" * (1 << 20), "AS104"),
-    "large_in_bytes": ("a: " + "漢" * 400_000, "AS104"),
+    "large": ("a: " + "x" * (1 << 23), "AS104"),
+    "large_in_bytes": ("a: " + "漢" * 3_000_000, "AS104"),
     "long_text": ("a: " + "x" * 100_000, "AS104"),
     "long_key": ("x" * 1_000 + ": 1", "AS104"),
     "long_key_asked": ("? " + "x" * 100_000 + "\n: 1", "AS104"),
@@ -83,6 +83,24 @@ def test_hostile(name: str) -> None:
     if code is not None:
         assert {d.code for d in found} == {code}
         assert node is None or code == "AS102"
+
+
+def test_too_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_NODES", 1000)
+    for text in ("[" + "1," * 1000 + "]", "a: 1\n" + "".join(f"b{n}: 1\n" for n in range(500))):
+        found = Diagnostics()
+        assert read(text, "f.yaml", found) is None
+        assert [d.message for d in found] == ["the file holds more than 1,000 values"]
+
+
+@pytest.mark.slow
+def test_as_many_values_as_a_file_can_hold() -> None:
+    """Within the bounds of memory and time that the limits are there for."""
+    found = Diagnostics()
+    start = time.process_time()
+    assert read("[" + "1," * ((1 << 22) - 2) + "]", "f.yaml", found) is None
+    assert time.process_time() - start < 15
+    assert [d.code for d in found] == ["AS104"]
 
 
 SMALL = ["laughs", "deep_alias", "alias_of_itself", "escape_too_large", "surrogate", "escape_surrogate", "nul_escape"]

@@ -76,9 +76,10 @@ layers:
         "AS104",
         "a limit of the file",
         """
-Everything about a file is bounded: it has at most 1 MiB, 100,000 values (with aliases written out, which stops those
-that explode) and 100 levels, a text 65,536 characters, an integer 63 bits, and a number fits into a float64. `include`
-and `extends` bring in at most 16 files, of 1 MiB together, and at most 8 specs start from one another.
+Everything about a file is bounded: it has at most 8 MiB, 1,500,000 values (100,000 of them written as aliases, which
+stops those that explode) and 100 levels, a text 65,536 characters, an integer 63 bits, and a number fits into a
+float64. `include` and `extends` bring in at most 16 files, of 8 MiB together, and at most 8 specs start from one
+another.
 
 Specs come from strangers. With bounds, none can keep a machine busy or fill its memory, whatever it holds.
 """,
