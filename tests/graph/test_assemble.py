@@ -133,7 +133,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, spec=text.replace(f", b{files.MAX_FILES}.yaml", ""))
     assert codes(path) == []
 
-    write(tmp_path, spec=SPEC, blocks=BLOCKS + "#" * (1 << 20))
+    write(tmp_path, spec=SPEC, blocks=BLOCKS + "#" * (1 << 23))
     assert codes(path) == ["AS104"]
     write(tmp_path, blocks=BLOCKS + "#" * 1000)
     assert codes(path) == []
