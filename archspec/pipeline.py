@@ -22,6 +22,7 @@ from archspec.graph.overrides import FILE as OVERRIDES
 from archspec.graph.overrides import override_source
 from archspec.graph.typetext import symbols_of
 from archspec.lint.ignores import without_ignored
+from archspec.lint.stage import lint
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
@@ -162,7 +163,7 @@ def check(
     report = Report(spec)
     found = Diagnostics()
     with _collector_paused():
-        _stages(spec, params or {}, budget, weights, architecture_only, found, report)
+        _stages(spec, params or {}, budget, weights, architecture_only, selection, found, report)
     report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
     return report
 
@@ -186,13 +187,14 @@ def _stages(
     budget: Budget | None,
     weights: Sequence[str] | None,
     architecture_only: bool,
+    selection: Selection,
     found: Diagnostics,
     report: Report,
 ) -> None:
     report.sources[spec.file] = spec.text if isinstance(spec.text, str) else spec.text.decode("utf-8", "replace")
     if params:
         report.sources[OVERRIDES] = override_source(params)
-    root = read(spec.text, spec.file, found)
+    root = own = read(spec.text, spec.file, found)
     folders: dict[str, Path] = {}
     if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
         from archspec.graph.assemble import assemble
@@ -232,6 +234,9 @@ def _stages(
         report.parameters, report.flops = total.parameters, total.flops
     if budget is not None or "budget" in root:
         _budget(report, budget, found)
+    if typed.complete and not found.has_errors:
+        assert own is not None
+        lint(own, typed, facts, report.recipe, report.sources, selection, found)
 
 
 def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:

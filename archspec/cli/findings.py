@@ -28,6 +28,9 @@ def add_findings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ignore", metavar="CODES", action="append", default=[], help="do not give these warnings"
     )  # fmt: skip
+    group.add_argument(
+        "--strict-names", action="store_true", help="insist on names: warn of items with weights that have none (AS410)"
+    )
     group.add_argument("--strict", action="store_true", help="warnings count as findings too")
     group.add_argument("--baseline", metavar="FILE", help="do not give the warnings that this file knows")
     group.add_argument(
@@ -51,8 +54,9 @@ class Findings:
         from archspec.diagnostics.select import DEFAULT, Selection
 
         selection = DEFAULT
-        if args.select or args.ignore:
-            selection = Selection(_codes("--select", args.select), (), _codes("--ignore", args.ignore))
+        if args.select or args.ignore or args.strict_names:
+            extend = ("AS410",) if args.strict_names else ()
+            selection = Selection(_codes("--select", args.select), extend, _codes("--ignore", args.ignore))
         return cls(selection, _baseline(args.baseline, args.write_baseline), args.write_baseline)
 
     def kept(self, report: Report) -> list[Diagnostic]:

@@ -15,7 +15,7 @@ FAMILIES = {
     "1": ("reading",),
     "2": ("language", "names"),
     "3": ("shapes",),
-    "4": ("unused",),
+    "4": ("unused", "architecture"),
     "5": ("training",),
     "6": ("budget",),
     "7": ("weights",),
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
         """error, warning, or both"""
         if not self.warning:
             return "error"
-        return "warning" if self.code.startswith("AS4") else "error or warning"
+        return "error or warning" if self.code == "AS503" else "warning"
 
     @property
     def shown(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-OFF: frozenset[str] = frozenset()  # given only where they are asked for
+OFF = frozenset({"AS410"})  # given only where they are asked for
 
 
 class Selection(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
 from archspec.dims import Dim
+from archspec.graph import hidden
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Value
@@ -18,6 +19,7 @@ def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
     if ctx.diagnostics.has_errors:  # an item in error reads nothing: what it was to read would seem unused
         return
     _blocks(ctx, root)
+    hidden.warn(ctx, root)
     _params(ctx, root)
     _values(ctx, graph)
 

@@ -42,10 +42,13 @@ def without_ignored(
 ) -> list[Diagnostic]:
     """The findings that are given: without the warnings that are not selected or that a comment says are meant.
 
-    Errors stay. Of the comments in the file `own`, those that name nothing there is to ignore are reported (AS404):
-    the comments of other files may serve other specs.
+    Errors stay, and where there are some, warnings wait for their repair.
+    Of the comments in the file `own`, those that name nothing there is to ignore are reported (AS404): the comments of
+    other files may serve other specs.
     """
-    listed = [d for d in found if d.is_error or selection.wants(d.code)]
+    listed = list(found)
+    wrong = any(d.is_error for d in listed)
+    listed = [d for d in listed if d.is_error or (not wrong and selection.wants(d.code))]
     ignores = {
         file: read_ignores(text, file)
         for file, text in sources.items()

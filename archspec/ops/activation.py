@@ -22,6 +22,7 @@ class _Activation(Op):
     """Applied to each element. The dtypes are those PyTorch has kernels for."""
 
     rule: ClassVar[str] = SAME
+    nonlinear = True
     functional: ClassVar[str]
     leading: ClassVar[tuple[str, ...]] = ()  # arguments written without their name
     dtypes: ClassVar[tuple[str, ...]] = FLOATING
@@ -94,6 +95,8 @@ class _Bounded(_Activation):
 class ReLU(_Activation):
     """max(0, x)."""
 
+    nonnegative = True
+    keeps_nonnegative = True
     functional = "F.relu"
     dtypes = (*FLOATING, *INTEGRAL)
 
@@ -102,6 +105,7 @@ class ReLU(_Activation):
 class ReLU6(_Activation):
     """min(max(0, x), 6)."""
 
+    nonnegative = True
     functional = "F.relu6"
     dtypes = (*FLOATING, *INTEGRAL)
 
@@ -110,6 +114,7 @@ class ReLU6(_Activation):
 class LeakyReLU(_Activation):
     """x where positive, else negative_slope * x."""
 
+    keeps_nonnegative = True
     functional = "F.leaky_relu"
     leading = ("negative_slope",)
     negative_slope = arg(Number, 0.01, "slope below zero")
@@ -120,6 +125,7 @@ class LeakyReLU(_Activation):
 class PReLU(_Activation):
     """x where positive, else weight * x; the weight is learned (He et al., 2015)."""
 
+    keeps_nonnegative = True
     num_parameters = arg(PositiveInt, 1, "1, or the number of channels")
     init = arg(Number, 0.25, "first value of the weight")
     examples = (
@@ -152,6 +158,7 @@ class PReLU(_Activation):
 class RReLU(_Activation):
     """leaky_relu with a slope drawn from [lower, upper] in training, and their mean in evaluation."""
 
+    keeps_nonnegative = True
     lower = arg(Number, 1 / 8, "smallest slope below zero")
     upper = arg(Number, 1 / 3, "largest slope below zero")
     examples = (
@@ -175,6 +182,7 @@ class RReLU(_Activation):
 class ELU(_Activation):
     """x where positive, else alpha * (exp(x) - 1)."""
 
+    keeps_nonnegative = True
     functional = "F.elu"
     leading = ("alpha",)
     alpha = arg(Number, 1.0, "limit below zero, negated")
@@ -192,6 +200,7 @@ class SELU(_Activation):
 class CELU(_Activation):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
 
+    keeps_nonnegative = True
     functional = "F.celu"
     leading = ("alpha",)
     alpha = arg(NonZero, 1.0, "limit below zero, negated")
@@ -225,6 +234,7 @@ class Mish(_Activation):
 class Softplus(_Activation):
     """log(1 + exp(beta * x)) / beta, linear where beta * x is above the threshold."""
 
+    nonnegative = True
     functional = "F.softplus"
     beta = arg(Number, 1.0, "sharpness")
     threshold = arg(Number, 20.0, "above it the function is x")
@@ -290,6 +300,7 @@ class Hardtanh(_Bounded):
 class Hardsigmoid(_Activation):
     """x / 6 + 1 / 2 limited to [0, 1]."""
 
+    nonnegative = True
     functional = "F.hardsigmoid"
 
 
@@ -304,6 +315,7 @@ class Hardswish(_Activation):
 class Sigmoid(_ToFloat):
     """1 / (1 + exp(-x))."""
 
+    nonnegative = True
     functional = "torch.sigmoid"
     dtypes = DTYPES
 
@@ -342,6 +354,7 @@ class GLU(_Activation):
     """Gated linear unit: the first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
 
     rule = "the shape of x, with S//2 along `dim`"
+    nonlinear = False  # it halves its input: one may follow another
     functional = "F.glu"
     dim = arg(AnyInt, -1, "the dimension that is halved")
     examples = (
@@ -361,6 +374,7 @@ class GLU(_Activation):
 class Softmax(_AlongDim):
     """exp(x) divided by its sum along `dim`."""
 
+    nonnegative = True
     functional = "F.softmax"
 
 
@@ -368,6 +382,7 @@ class Softmax(_AlongDim):
 class Softmin(_AlongDim):
     """softmax of -x."""
 
+    nonnegative = True
     functional = "F.softmin"
 
 
@@ -382,6 +397,7 @@ class LogSoftmax(_AlongDim):
 class Softmax2d(_Activation):
     """softmax over the channels of [N, C, H, W] or [C, H, W]."""
 
+    nonnegative = True
     examples = (
         Example({}, "float32[B, 3, H, W]", "float32[B, 3, H, W]"),
         Example({}, "float64[3, 4, 4]", "float64[3, 4, 4]"),

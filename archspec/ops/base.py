@@ -72,6 +72,18 @@ class Example(NamedTuple):
     outputs: str | tuple[str, ...]
 
 
+class Unread(NamedTuple):
+    """What windows may leave at the end of an axis of the input: `left` cells behind the last window, of which `spare`
+    are padding. `unit` is what a cell of the axis is called, `window` and `step` are in cells."""
+
+    axis: int
+    left: Size
+    spare: int
+    unit: str
+    window: int
+    step: int
+
+
 class Declared:
     """Something a spec gives arguments to: an op, a loss, an optimizer. An instance holds checked arguments."""
 
@@ -174,6 +186,28 @@ class Op(Declared):
         exactly when the expression holds `Module` or `Own`.
         """
         return Module(*(In(i) for i, given in enumerate(inputs) if given is not None))
+
+    # -- what a reader would remark on (see lint/) ------------------------------------------------------------
+
+    nonlinear: ClassVar[bool] = False  # an activation: applied to each element
+    nonnegative: ClassVar[bool] = False  # no result is below 0
+    keeps_nonnegative: ClassVar[bool] = False  # values from 0 on stay as they are
+
+    def bias_axis(self, *inputs: Any) -> int | None:
+        """The axis along which a learned constant is added to the result; None where none is."""
+        return None
+
+    def centred_axis(self, *inputs: Any) -> int | None:
+        """The axis along which constants in the input are taken out again; None where none are."""
+        return None
+
+    def unread(self, *inputs: Any) -> tuple[Unread, ...]:
+        """What the windows of the op leave out at the end of axes of the input."""
+        return ()
+
+    def idle(self) -> str | None:
+        """Why the op does nothing, or nothing of use, with these arguments; None where it does."""
+        return None
 
     @classmethod
     def bare(cls) -> bool:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, ClassVar
 
 from archspec.dims import Size
-from archspec.ops.base import Example, State, arg
+from archspec.ops.base import Example, State, Unread, arg
 from archspec.ops.calls import dtype_of, given
 from archspec.ops.expr import Call
 from archspec.ops.kinds import BadValue, Bool, Choice, NonNegativeInt, OneOf, PositiveInt
@@ -51,6 +51,9 @@ class _Convolution(Spatial):
 
     def weight_channels(self, channels: int) -> tuple[int, int]:
         raise NotImplementedError
+
+    def bias_axis(self, x: TensorType) -> int | None:
+        return x.rank - self.axes - 1 if self.bias else None
 
     def module(self, x: TensorType) -> Call:
         names = [name for name in self.args if name not in ("out_channels", "kernel_size")]
@@ -109,6 +112,11 @@ class _Conv(_Convolution):
             require.at_least(padded, reach, f"{self.axis_name(i)} is smaller than the window of `{self.name}`", **where)
             out.append((padded - reach) // self.stride[i] + 1)
         return x.with_shape((*x.shape[: -self.axes - 1], self.out_channels, *out))
+
+    def unread(self, x: TensorType) -> tuple[Unread, ...]:
+        if max(self.stride) == 1:
+            return ()
+        return self.left_by_windows(x, self.kernel_size, self.stride, self.pads(), self.dilation)
 
     def weight_channels(self, channels: int) -> tuple[int, int]:
         return self.out_channels, channels // self.groups

@@ -33,6 +33,11 @@ class _Dropout(Op):
         require.rank(x, least=self.least, what=what, inputs=(0,))
         return x
 
+    def idle(self) -> str | None:
+        if self.p == 0:
+            return "with p = 0 it zeroes nothing"
+        return "with p = 1 it zeroes everything" if self.p == 1 else None
+
     def module(self, x: TensorType) -> Call:
         return Call(self.counterpart[6:], *given(self, "p").values())
 

@@ -20,14 +20,15 @@ _ops: dict[Any, Op] = {}
 
 
 class Known:
-    """Of one op on inputs of some types. `cost` is filled in by the cost stage."""
+    """Of one op on inputs of some types. `cost` is filled in by the cost stage, `unread` by warnings."""
 
-    __slots__ = ("cost", "demands", "outputs")
+    __slots__ = ("cost", "demands", "outputs", "unread")
 
     def __init__(self, outputs: tuple[TensorType, ...], demands: tuple[Demand, ...]) -> None:
         self.outputs = outputs
         self.demands = demands
         self.cost: Any = None
+        self.unread: Any = None
 
 
 def op_of(cls: type[Op], values: dict[str, Any]) -> Op:

@@ -38,6 +38,9 @@ class Linear(Op):
         weight = State("weight", (self.out_features, int(x.shape[-1])), x.dtype)  # type: ignore[arg-type]
         return (weight, State("bias", (self.out_features,), x.dtype)) if self.bias else (weight,)
 
+    def bias_axis(self, x: TensorType) -> int | None:
+        return x.rank - 1 if self.bias else None
+
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         features: int = inputs[0].shape[-1]
         return 2 * outputs[0].numel() * features

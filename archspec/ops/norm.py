@@ -40,6 +40,9 @@ class _Tracked(Spatial):
             out += (State("num_batches_tracked", (), "int64", parameter=False),)
         return out
 
+    def centred_axis(self, x: TensorType) -> int | None:
+        return x.rank - self.axes - 1
+
     def module(self, x: TensorType) -> Call:
         return Call(
             self.counterpart[6:], self.features(x), **given(self, *self.args), **(dtype_of(x) if self.state(x) else {})
@@ -58,6 +61,9 @@ class _BatchNorm(_Tracked):
 
     def features(self, x: TensorType) -> Size:
         return x.shape[1]
+
+    def centred_axis(self, x: TensorType) -> int | None:
+        return 1
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         what = f"the input of `{self.name}`"

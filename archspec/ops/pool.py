@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from archspec.dims import Size
-from archspec.ops.base import Example, arg
+from archspec.ops.base import Example, Unread, arg
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
 from archspec.ops.kinds import BadValue, Bool, NonNegativeInt, Number, Optional, PositiveInt
@@ -69,6 +69,13 @@ class _Pool(Spatial):
             require.at_least(size, max(least, -slack), message, **where)
             out.append((size + slack) // step + 1)
         return x.with_shape((*x.shape[: -self.axes], *out))
+
+    def unread(self, x: TensorType) -> tuple[Unread, ...]:
+        if self.ceil_mode:
+            return ()
+        pads = tuple((pad, pad) for pad in getattr(self, "padding", (0,) * self.axes))
+        dilation = getattr(self, "dilation", (1,) * self.axes)
+        return self.left_by_windows(x, self.kernel_size, self.steps, pads, dilation)
 
     def validate(self) -> None:
         for kernel, pad in zip(self.kernel_size, self.padding, strict=True):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar, Generic, TypeVar
 
 from archspec.dims import Size
-from archspec.ops.base import Arg, Op
+from archspec.ops.base import Arg, Op, Unread
 from archspec.ops.kinds import Kind, OneOf, Optional, Spread
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
 T = TypeVar("T")
 
+UNITS = {"length": "position", "height": "row", "width": "column", "depth": "slice"}
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 LETTERS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
@@ -52,6 +53,23 @@ class Spatial(Op):
     def axis_name(self, index: int) -> str:
         """`height` for the first spatial axis of a two-dimensional op."""
         return AXES[self.axes][index]
+
+    def left_by_windows(
+        self,
+        x: TensorType,
+        kernel_size: tuple[int, ...],
+        step: tuple[int, ...],
+        pads: tuple[tuple[int, int], ...],
+        dilation: tuple[int, ...],
+    ) -> tuple[Unread, ...]:
+        """What windows leave out at the ends. Those further apart than they are wide are meant to skip cells."""
+        out = []
+        for i, size in enumerate(x.shape[-self.axes :]):
+            reach = dilation[i] * (kernel_size[i] - 1) + 1
+            if reach >= step[i] > 1:
+                left = (size + sum(pads[i]) - reach) % step[i]
+                out.append(Unread(x.rank - self.axes + i, left, pads[i][1], UNITS[self.axis_name(i)], reach, step[i]))
+        return tuple(out)
 
     def spatial(self, require: Require, x: TensorType) -> tuple[Size, ...]:
         """The spatial sizes of x, which must be [N, C, *spatial] or [C, *spatial]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.ops.base import arg
 from archspec.ops.kinds import (
@@ -70,6 +70,10 @@ class _Classes(_Loss):
 class CrossEntropy(_Classes):
     """Cross-entropy of logits [B, C, ...] or [B, ..., C] against class numbers, or probabilities."""
 
+    not_after: ClassVar[dict[str, str]] = {
+        "softmax": "it takes the softmax itself",
+        "softmax2d": "it takes the softmax itself",
+    }
     weight = arg(ClassWeights, None, "a weight for each class")
     ignore_index = arg(AnyInt, -100, "targets of this number do not count")
     label_smoothing = arg(Probability, 0.0, "share of the target spread over all classes")
@@ -90,6 +94,9 @@ class CrossEntropy(_Classes):
 class Nll(_Classes):
     """Negative log likelihood of log-probabilities (the output of `log_softmax`) against class numbers."""
 
+    not_after: ClassVar[dict[str, str]] = {
+        "softmax": "it wants logarithms of probabilities, as `log_softmax` gives them"
+    }
     weight = arg(ClassWeights, None, "a weight for each class")
     ignore_index = arg(AnyInt, -100, "targets of this number do not count")
     class_dim = arg(ClassDim, None, CLASS_DIM)
@@ -123,6 +130,7 @@ class Huber(_Values):
 class BceWithLogits(_Loss):
     """Binary cross-entropy of logits against 0 and 1 (numbers, or classes of two), of one shape."""
 
+    not_after: ClassVar[dict[str, str]] = {"sigmoid": "it takes the sigmoid itself"}
     pos_weight = arg(Optional(ListOf(NonNegativeFloat, 1)), None, "weight of positive targets, one for each last size")
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
@@ -149,6 +157,9 @@ class Bce(_Loss):
 class KlDiv(_Values):
     """Kullback-Leibler divergence of log-probabilities from probabilities, of one shape."""
 
+    not_after: ClassVar[dict[str, str]] = {
+        "softmax": "it wants logarithms of probabilities, as `log_softmax` gives them"
+    }
     reduction = arg(Choice("mean", "batchmean", "sum"), "mean", "`batchmean` is the mathematical value")
     log_target = arg(Bool, False, "the target holds log-probabilities too")
 

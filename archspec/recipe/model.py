@@ -101,9 +101,11 @@ class Loss(Part):
 
     `mean_over`: what the sum of its values is divided by, so that a batch can be gone through in parts: the number of
     "elements" of the target, of "samples" in the batch, the weights of the "classes" of the targets, or "nothing".
+    `not_after`: ops whose results it is not meant for, and why: {"softmax": "it takes the softmax itself"}.
     """
 
     mean_over: ClassVar[str] = "elements"
+    not_after: ClassVar[dict[str, str]] = {}
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules)."""

@@ -178,4 +178,39 @@ train:
         output="error[AS505]: the loss is inf at step 2 (epoch 1): try a smaller learning rate, `clip_grad_norm`, or "
         "look for bad values in the data",
     ),
+    Entry(
+        "AS506",
+        "a loss after an activation that it takes itself",
+        """
+`cross_entropy` takes the softmax of what it reads, and `bce_with_logits` the sigmoid: they are given scores. `nll` and
+`kl_div` read logarithms of probabilities. Here the model ends with a softmax or sigmoid that does not go with its loss.
+
+Nothing fails: the softmax of a softmax is nearly the same for all classes, so the gradients are small, the loss stays
+high, and training is slow and ends badly.
+""",
+        "Give back the scores; metrics read them as well:",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, linear: 10, {name: p, softmax: 1}]
+outputs: {probabilities: p}
+train:
+  data: digits
+  loss: {cross_entropy: {target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers: [flatten, {name: fc, linear: 10}]
+outputs: {scores: fc}
+train:
+  data: digits
+  loss: {cross_entropy: {target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+""",
+        warning=True,
+    ),
 )
