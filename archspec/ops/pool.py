@@ -93,10 +93,16 @@ class _MaxPool(_Pool):
     padding = arg(PerAxis(NonNegativeInt), 0, "cells of minus infinity added to both ends of each axis")
     dilation = arg(PerAxis(PositiveInt), 1, "step between the cells of a window")
     ceil_mode = arg(Bool, False, "keep a last window that hangs over the end")
+    return_indices = arg(Bool, False, "give the positions of the largest values as a second result, for `max_unpool`")
+    result: ClassVar[tuple[str, ...]] = ("output", "indices")
 
-    def infer(self, require: Require, x: TensorType) -> TensorType:
+    def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:  # type: ignore[override]
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
-        return self.windows(require, x, self.padding, self.dilation)
+        y = self.windows(require, x, self.padding, self.dilation)
+        return (y, y.with_dtype("int64")) if self.return_indices else y
+
+    def sequential(self) -> bool:
+        return not self.return_indices
 
 
 class _AvgPool(_Pool):
@@ -148,6 +154,7 @@ class MaxPool1d(_MaxPool, axes=1):
     examples = (
         Example(2, "float32[B, 4, T]", "float32[B, 4, T//2]"),
         Example({"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}, "float32[4, 8]", "float32[4, 5]"),
+        Example({"kernel_size": 2, "return_indices": True}, "float32[B, 4, 8]", ("float32[B, 4, 4]", "int64[B, 4, 4]")),
     )
 
 
@@ -169,6 +176,11 @@ class MaxPool2d(_MaxPool, axes=2):
             "float64[B, 4, 9, 11]",
             "float64[B, 4, 4, 4]",
         ),
+        Example(
+            {"kernel_size": 2, "return_indices": True},
+            "float32[B, 4, 8, 8]",
+            ("float32[B, 4, 4, 4]", "int64[B, 4, 4, 4]"),
+        ),
     )
 
 
@@ -183,6 +195,11 @@ class MaxPool3d(_MaxPool, axes=3):
             {"kernel_size": [1, 3, 3], "stride": [1, 2, 2], "padding": [0, 1, 1]},
             "float32[4, 5, 8, 8]",
             "float32[4, 5, 4, 4]",
+        ),
+        Example(
+            {"kernel_size": 2, "return_indices": True},
+            "float32[B, 2, 4, 4, 4]",
+            ("float32[B, 2, 2, 2, 2]", "int64[B, 2, 2, 2, 2]"),
         ),
     )
 

@@ -17,6 +17,8 @@ FAMILIES = {
     "pool": "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d",
     "adaptive": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
     " adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
+    "unpool": "max_unpool1d max_unpool2d max_unpool3d fractional_max_pool2d fractional_max_pool3d",
+    "folding": "unfold fold unfold_dim",
     "norm": "batch_norm1d batch_norm2d batch_norm3d instance_norm1d instance_norm2d instance_norm3d"
     " layer_norm rms_norm group_norm local_response_norm",
     "activation": "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus softsign softshrink"

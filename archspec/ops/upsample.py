@@ -126,7 +126,7 @@ class Interpolate(Op):
         return Call("F.interpolate", In(0), size=size, **self.settings())
 
 
-def scaled(require: Require, size: Size, factor: float, where: dict[str, Any]) -> Size:
+def scaled(require: Require, size: Size, factor: float, where: dict[str, Any], argument: str = "scale_factor") -> Size:
     """floor(size * factor) as PyTorch computes it, in double precision."""
     if isinstance(size, int):
         return int(size * factor)
@@ -135,7 +135,7 @@ def scaled(require: Require, size: Size, factor: float, where: dict[str, Any]) -
         require.fail(
             "AS306",
             f"a size times {factor:g} is only known for a known size, not for {size}",
-            argument="scale_factor",
+            argument=argument,
             **where,
         )
     return size * above // below

@@ -24,6 +24,16 @@ def _no_step(op: Any, inputs: Inputs) -> bool:
     return 0 in op.dilation
 
 
+def _no_windows(op: Any, inputs: Inputs) -> bool:
+    sizes = (*op.kernel_size, *(getattr(op, "stride", None) or ()))
+    twice = getattr(op, "like", None) is not None and op.output_size is not None  # `like` is archspec's own
+    return twice or min(sizes) < 1 or min(getattr(op, "padding", (0,))) < 0
+
+
+def _two_sizes(op: Any, inputs: Inputs) -> bool:
+    return _no_windows(op, inputs) or None not in (op.output_size, op.output_ratio)
+
+
 def _integers(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and not inputs[0].is_floating
 
@@ -112,6 +122,10 @@ STRICTER: dict[str, tuple[str, Holds]] = {
 }
 for _name in ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"):
     STRICTER[_name] = ("a dilation of 0 slips through one of the kernels", _no_step)
+for _name in ("max_unpool1d", "max_unpool2d", "max_unpool3d"):
+    STRICTER[_name] = ("only the size of the output is looked at, not how it comes about", _no_windows)
+for _name in ("fractional_max_pool2d", "fractional_max_pool3d"):
+    STRICTER[_name] = ("a window without cells, and a second size, slip through the function", _two_sizes)
 for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"):
     STRICTER[_name] = (
         "with an output size of 1 it is a mean, and takes what its documentation does not",
