@@ -55,13 +55,17 @@ class Embedding(_Table):
         ),
         Example(
             {"num_embeddings": 10, "embedding_dim": 4, "padding_idx": -1, "sparse": True, "dtype": "float64"},
-            "int64[]",
-            "float64[4]",
+            "int64[B]",
+            "float64[B, 4]",
         ),
+        Example({"num_embeddings": 10, "embedding_dim": 4}, "int64[]", "float32[4]"),
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, "int64", "int32", what="the indices of `embedding`", inputs=(0,))
+        if self.sparse and self.padding_idx is not None and not x.shape:
+            message = "`embedding` of a lone index has no sparse gradient with a `padding_idx`"
+            require.fail("AS301", message, inputs=(0,), argument="sparse")
         return TensorType(self.dtype, (*x.shape, self.embedding_dim))
 
 

@@ -224,9 +224,44 @@ class Cosh(FloatPointwise):
     """Hyperbolic cosine."""
 
 
+@op("asinh", "torch.asinh")
+class Asinh(FloatPointwise):
+    """Inverse of sinh."""
+
+
+@op("acosh", "torch.acosh")
+class Acosh(FloatPointwise):
+    """Inverse of cosh."""
+
+
+@op("atanh", "torch.atanh")
+class Atanh(FloatPointwise):
+    """Inverse of tanh."""
+
+
 @op("erf", "torch.erf")
 class Erf(FloatPointwise):
     """The error function."""
+
+    refused = (3,)
+
+
+@op("frac", "torch.frac")
+class Frac(Pointwise):
+    """The part of x behind the point, with the sign of x."""
+
+    refused = (0, 1, 3)
+    examples = (Example({}, "float32[B, 4]", "float32[B, 4]"), Example({}, "bfloat16[]", "bfloat16[]"))
+
+
+@op("sgn", "torch.sgn")
+class Sgn(Pointwise):
+    """-1, 0 or 1; of a complex number the number of length 1 in its direction."""
+
+
+@op("signbit", "torch.signbit")
+class Signbit(Test):
+    """Is it negative, or minus zero?"""
 
     refused = (3,)
 

@@ -30,7 +30,9 @@ FAMILIES = {
     "upsample": "interpolate pixel_shuffle pixel_unshuffle channel_shuffle",
     "arithmetic": "add mul sub rsub div remainder pow maximum minimum clamp",
     "pointwise": "neg abs square sign floor ceil trunc round exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal"
-    " sin cos tan asin acos atan sinh cosh erf isnan isfinite isinf logical_not to",
+    " sin cos tan asin acos atan sinh cosh asinh acosh atanh erf frac sgn signbit isnan isfinite isinf logical_not to",
+    "special": "erfc erfinv erfcx lgamma digamma polygamma sinc logit entr ndtr ndtri log_ndtr i0 i0e i1 i1e"
+    " nan_to_num",
     "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor where masked_fill",
     "joining": "concat stack chunk split unbind",
     "indexing": "select slice narrow index_select gather take_along_dim",

@@ -1,8 +1,8 @@
 """Holds an op against PyTorch: what its declaration says on one side, what its own printed code does on the other.
 
 CPU kernels on small tensors decide what is accepted, since the meta device checks less (dtypes above all). A call is
-accepted when it runs in evaluation and, with gradients, in training, as a module and as a function where codegen may
-print either. Nothing here knows particular ops (known_differences.py lists the exceptions, one by one), but:
+accepted when it runs in evaluation and, forwards and backwards, in training, as a module and as a function where codegen
+may print either. Nothing here knows particular ops (known_differences.py lists the exceptions, one by one), but:
 
 - PyTorch lets a parameter or a result be empty (`nn.Linear(3, 0)`); archspec may refuse that.
 - A kernel missing on the CPU for float16 or bfloat16 alone is a gap of this backend: the meta device decides then.
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as the printed code names it
-from known_differences import BY_VALUE, CRASHES, STRICTER
+from known_differences import BY_VALUE, CRASHES, CUTS, STRICTER
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -42,7 +42,7 @@ from archspec.ops.kinds import (
     _Str,
 )
 from archspec.ops.require import Mismatch, Require
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import COMPLEX, FLOATING, TensorType
 from archspec.reading.types import parse_type
 
 SMALL = 300_000  # elements that are worth running on the CPU
@@ -50,6 +50,8 @@ SMALL = 300_000  # elements that are worth running on the CPU
 BACKEND_GAP = ("not implemented for 'Half'", "not implemented for 'BFloat16'")
 NO_GRADIENT = "Autograd not support dtype"
 TRAINING_ONLY = "Expected more than 1 value per channel when training"
+
+DIFFERENTIABLE = {getattr(torch, name) for name in (*FLOATING, *COMPLEX)}
 
 REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
@@ -281,7 +283,17 @@ def _run(text: str, op: Op, inputs: tuple[TensorType | None, ...], device: str) 
 
 
 def _train(net: nn.Module, op: Op, inputs: tuple[TensorType | None, ...]) -> tuple[torch.Tensor, ...]:
-    return flattened(net.train()(*(None if t is None else tensor(t, "cpu", grad=True) for t in inputs)), op.unpack)
+    result = flattened(net.train()(*(None if t is None else tensor(t, "cpu", grad=True) for t in inputs)), op.unpack)
+    given = any(t is not None and (t.is_floating or t.dtype in COMPLEX) for t in inputs[: len(op.inputs)])
+    for y in result:
+        if given and op.name not in CUTS and y.dtype in DIFFERENTIABLE and not y.requires_grad:
+            raise Disagreement(f"{op.name}: the result does not pass gradients on")
+    losses = [
+        torch.view_as_real(y.resolve_conj()).sum() if y.is_complex() else y.sum() for y in result if y.requires_grad
+    ]
+    if losses:
+        sum(losses[1:], losses[0]).backward()
+    return result
 
 
 def performed(op: Op, inputs: tuple[TensorType | None, ...], device: str | None = None) -> Verdict:

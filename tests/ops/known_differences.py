@@ -138,6 +138,9 @@ for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)
 for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):
     STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
 
+# Ops whose results are numbers with a gradient to nothing that they read.
+CUTS: frozenset[str] = frozenset()
+
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})
 
