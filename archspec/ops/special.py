@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.ops.base import Example, arg
 from archspec.ops.expr import Call, In, Method
@@ -16,7 +16,7 @@ class Special(FloatPointwise):
     """Base: of real numbers."""
 
     refused = (3,)
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "float32[B, 4]"),
         Example({}, "int32[B, T, 4]", "float32[B, T, 4]"),
         Example({}, "float64[]", "float64[]"),

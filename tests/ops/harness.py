@@ -1,8 +1,8 @@
 """Holds an op against PyTorch: what its declaration says on one side, what its own printed code does on the other.
 
-CPU kernels on small tensors decide what is accepted, since the meta device checks less (dtypes above all). A call is
-accepted when it runs in evaluation and, forwards and backwards, in training, as a module and as a function where codegen
-may print either. Nothing here knows particular ops (known_differences.py lists the exceptions, one by one), but:
+CPU kernels on small tensors decide what is accepted, since the meta device checks less (dtypes above all). A call
+is accepted when it runs in evaluation and, forwards and backwards, in training, as a module and as a function where
+codegen may print either. Nothing here knows particular ops (known_differences.py lists the exceptions), but:
 
 - PyTorch lets a parameter or a result be empty (`nn.Linear(3, 0)`); archspec may refuse that.
 - A kernel missing on the CPU for float16 or bfloat16 alone is a gap of this backend: the meta device decides then.
