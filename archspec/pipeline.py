@@ -284,7 +284,7 @@ def _named_in(root: Mapping, section: str, key: str) -> str:
 def emitted(report: Report) -> Source:
     """The source of a clean report. Raises SpecError for one with errors."""
     from archspec.codegen.emit import emit
-    from archspec.codegen.forward import SizeUnknownError
+    from archspec.codegen.heads import SizeUnknownError
 
     report.raise_for_errors()
     assert report.typed is not None

@@ -23,6 +23,7 @@ from archspec.codegen.tree import (
 )
 from archspec.codegen.unify import NotUnifiableError, same, unify
 from archspec.codegen.written import Expression, expression, python, value_at, written
+from archspec.dims import Dim
 from archspec.graph.ir import Node, OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Call
@@ -177,7 +178,8 @@ def _sources(
             continue
         env = {name: around.value(name, planner.root.params) for name in source.names if name != "i"}
         values = tuple(value_at(callee, path) for callee in done.calls)
-        if MISSING in values or None in env.values() or python(source, {"i": "i"}, env, values) is None:
+        known = not any(value is None or isinstance(value, Dim) for value in env.values())
+        if MISSING in values or not known or python(source, {"i": "i"}, env, values) is None:
             continue
         found.append((values, source, env))
     return found

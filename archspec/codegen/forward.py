@@ -7,9 +7,11 @@ from typing import Any
 
 from archspec.codegen import scans
 from archspec.codegen.attributes import Attributes
+from archspec.codegen.heads import Heads
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
 from archspec.codegen.printer import print_expr
+from archspec.codegen.rows import Row
 from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import MISSING, Var, holds, leaves, parts
 from archspec.codegen.variables import Pending, Variables
@@ -24,15 +26,6 @@ _ARGUMENT = 40  # characters of a computed keyword argument beyond which it gets
 _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth its line
 
 
-class SizeUnknownError(Exception):
-    """A size is needed in a class none of whose inputs has it."""
-
-    def __init__(self, symbol: str, node: Any) -> None:
-        super().__init__(symbol)
-        self.symbol = symbol
-        self.node = node
-
-
 class Forward:
     """`signature`: argument names; `lines`: (statement, shape comment)."""
 
@@ -43,11 +36,10 @@ class Forward:
         self.variables = Variables(plan)
         self.signature = self.variables.inputs
         self.lines: list[tuple[str, str]] = []
-        self._symbols: dict[str, str] = {}
-        self._whole = plan
+        self.heads = Heads(plan, parameters, self.variables)
         self.steps()
         self._finish()
-        self.lines = [(f"{s} = {t}", "") for s, t in self._symbols.items()] + self.lines
+        self.lines = [(line, "") for line in self.heads.lines()] + self.lines
 
     def nested(self, body: ClassPlan, variables: Variables) -> list[tuple[str, str]]:
         """The statements of a body that is written in place."""
@@ -200,20 +192,13 @@ class Forward:
         return print_expr(expr, texts, own, leaf)
 
     def size(self, number: int, size: SizeText, texts: list[str]) -> str:
+        aligned = self.plan.nodes[number]
+        written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size.dim)
+        if written is not None:
+            return written
         """A size as text, over the `texts` of what node `number` reads."""
-        for name in size.symbols:
-            if name not in self._symbols:
-                self._symbols[name] = self._symbol(name, number)
-        return size.template.format(*texts)
-
-    def _symbol(self, name: str, number: int) -> str:
-        """`tokens.shape[1]`: where the class's inputs have this symbol, in all instances."""
-        first = self._whole.instances[0]
-        for k, given in enumerate(first.inputs):
-            for axis, size in enumerate(given.shape if given is not None else ()):
-                if str(size) == name and all(str(t.inputs[k].shape[axis]) == name for t in self._whole.instances):
-                    return f"{self.signature[k]}.shape[{axis}]"
-        raise SizeUnknownError(name, self.plan.nodes[number].node)
+        names = {name: self.heads.symbol(name, aligned.node) for name in size.symbols}
+        return size.template.format(*texts, **names)
 
     # -- repeats -------------------------------------------------------------------------------------------
 
@@ -309,7 +294,7 @@ class Forward:
         dead = self.variables.dead(number)
         self.variables.forget(number)
         enough = len(self.plan.nodes) - number > _FREE_BEFORE and len(self.plan.instances) == 1
-        if dead and enough and self.plan is self._whole:
+        if dead and enough and self.plan is self.heads.plan:
             self.lines.append((f"del {', '.join(dead)}", ""))
 
     def _finish(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from archspec.codegen.names import Names, identifier
@@ -10,7 +11,7 @@ from archspec.codegen.plan import ClassPlan
 from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import rows
 from archspec.codegen.tree import MISSING, Var
-from archspec.codegen.written import expression, python
+from archspec.codegen.written import Expression, evaluated, expression, python
 from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
@@ -42,13 +43,13 @@ class Parameters:
         self._names = Names("self", "i", "nn", "F", "torch", "math", "_", "range", "enumerate")
         self._used: dict[str, Argument] = {}
         self._block: dict[str, tuple[Any, ...]] = {}
-        self._own: dict[str, str] = {}  # parameters and sizes of the block that differ: what they are called here
+        self._own: dict[str, _Candidate] = {}  # parameters and sizes of the block that differ: what they are here
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
         self.constants: dict[str, Any] = dict(plan.constants)
         self._candidates: list[_Candidate] = []
         self._written: dict[Any, _Candidate] = {}  # by the text of the condition in the spec
-        self._from_block()
         self._from_symbols()
+        self._from_block()
         if len(plan.instances) > 1:
             self._from_expressions()
 
@@ -74,6 +75,14 @@ class Parameters:
         """The same for a comment: nothing new is made for it."""
         found = self._known(var.values)
         return found.text if found is not None and all(n in self._used for n in found.names) else None
+
+    def written(self, given: Expression, sizes: dict[str, str]) -> str | None:
+        """An expression of the spec as text of forward; `sizes`: variables that hold sizes known only then."""
+        own = {name: found for name, found in self._own.items() if name in given.names}
+        texts = {name: found.text for name, found in own.items()}
+        constants = {name: value for name, value in self.constants.items() if name not in sizes}
+        made = python(given, {**texts, **sizes}, constants, [None])
+        return None if made is None else self._take(_Candidate(made, (), _names(own.values())), forward=True)
 
     # -- candidates ----------------------------------------------------------------------------------------
 
@@ -137,6 +146,10 @@ class Parameters:
             if not all(_is_simple(v) for v in values):
                 self.constants.pop(name, None)
             elif len(set(map(_key, values))) > 1:
+                default = self._defaulted(name, values)
+                if default is not None:
+                    self._own[name] = default
+                    continue
                 own = self._names.new(identifier(name.lower() if name.isupper() and graph.kind == "sequence" else name))
                 self._add(name, own, values)
             else:
@@ -162,9 +175,20 @@ class Parameters:
 
     def _add(self, name: str, own: str, values: tuple[Any, ...]) -> None:
         self.constants.pop(name, None)
-        self._own[name] = own
+        self._own[name] = _Candidate(own, values, (own,))
         self._block[own] = values
-        self._candidates.append(_Candidate(own, values, (own,)))
+        self._candidates.append(self._own[name])
+
+    def _defaulted(self, name: str, values: tuple[Any, ...]) -> _Candidate | None:
+        """A parameter that no instance is given, where its default is an expression of sizes: that expression."""
+        given = expression(self.plan.graph.defaults.get(name))
+        if given is None or not given.names & self._own.keys():
+            return None
+        for at, value in enumerate(values):
+            env = {**self.constants, **{n: own.values[at] for n, own in self._own.items()}}
+            if not given.names <= env.keys() or _key(_plain(evaluated(given, env))) != _key(value):
+                return None
+        return self._expression(self.plan.graph.defaults[name], values)
 
     def _from_expressions(self) -> None:
         for row in rows(self.plan):
@@ -179,12 +203,16 @@ class Parameters:
         found = expression(text)
         if found is None or not all(_is_simple(v) or v is MISSING for v in values):
             return None
-        made = python(found, self._own, self.constants, values)
+        own = {name: self._own[name] for name in sorted(found.names) if name in self._own}
+        made = python(found, {name: each.text for name, each in own.items()}, self.constants, values)
         if made is None:
             return None
-        own = tuple(sorted(self._own[name] for name in found.names if name in self._own))
-        self._candidates.append(_Candidate(made, values, own))
+        self._candidates.append(_Candidate(made, values, _names(own.values())))
         return self._candidates[-1]
+
+
+def _names(candidates: Iterable[_Candidate]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for each in candidates for name in each.names))
 
 
 def _plain(value: Any) -> Any:

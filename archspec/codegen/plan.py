@@ -11,7 +11,7 @@ from typing import Any
 
 from archspec.codegen.ctor import constructor, is_chain, turns
 from archspec.codegen.names import Names, camel
-from archspec.codegen.sizes import bind_sizes
+from archspec.codegen.sizes import bind_sizes, sources_of
 from archspec.codegen.tree import MISSING, Made, Var, holds
 from archspec.codegen.unify import NotUnifiableError, merged, unify
 from archspec.graph.ir import Graph, Node, OpCall
@@ -272,7 +272,12 @@ class Planner:
         )
 
     def _forward(self, aligned: NodePlan, turn: int) -> Any:
-        return merge_forward([d if d is MISSING else (d.calls[turn], d.call_inputs[turn]) for d in aligned.done])
+        return merge_forward(
+            [
+                d if d is MISSING else (d.calls[turn], d.call_inputs[turn], sources_of(d.node, d.calls[turn], typed))
+                for d, typed in zip(aligned.done, aligned.instances, strict=True)
+            ]
+        )
 
 
 def _homes(node: Node) -> list[str]:
@@ -319,15 +324,15 @@ def needs_attribute(expr: Any) -> bool:
 
 
 def merge_forward(calls: list[Any]) -> Any:
-    """One expression for an op's forward in all instances. `calls`: (op, input types), or MISSING."""
+    """One expression for an op's forward in all instances. `calls`: (op, input types, written sizes), or MISSING."""
     made = []
     for call in calls:
         if call is MISSING:
             made.append(MISSING)
             continue
-        op, types = call
+        op, types, *sources = call
         expr = op.forward(*types)
-        made.append(bind_sizes(_knowing(op, expr), types))
+        made.append(bind_sizes(_knowing(op, expr), types, *sources))
     return unify(made)
 
 

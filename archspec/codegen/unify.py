@@ -119,7 +119,7 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         return First(across(lambda e: e.value, hint), across(lambda e: e.rest, hint), all(e.two for e in known), loop)
     if isinstance(first, Loop):
         return _loops(list(instances), first)
-    nested = type(first) in (tuple, list) and any(parts(p) is not None for p in first)
+    nested = type(first) in (tuple, list) and any(parts(p) is not None or isinstance(p, SizeText) for p in first)
     if nested and len({len(e) for e in known}) == 1:
         return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
     if all(e == first and type(e) is type(first) for e in known):

@@ -95,6 +95,14 @@ def python(
     return ast.unparse(tree)
 
 
+def evaluated(given: Expression, env: Mapping[str, Any]) -> Any:
+    """Its value; MISSING where it has none."""
+    try:
+        return Evaluator(env, given.part).value(given.tree)
+    except ExpressionError:
+        return MISSING
+
+
 class _UnwrittenError(Exception):
     """A constant that cannot be written as a literal."""
 

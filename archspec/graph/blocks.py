@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterator
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Label, Span
-from archspec.dims import symbol
+from archspec.dims import Dim, symbol
 from archspec.graph import kept
 from archspec.graph.context import FAILED, BlockCall, Context, freeze
 from archspec.graph.ir import Graph, GraphInput, Value
@@ -47,6 +48,11 @@ class BlockDef:
         if self._params is None:
             self._params = read_params(self.ctx, self.node.get("params"))
         return self._params
+
+    def sizes(self) -> dict[str, Dim]:
+        """The sizes that its inputs' types name."""
+        texts = [text for _, _, text in self._written_inputs() if text is not None]
+        return {name: symbol(f"{self.name}.{name}") for text in texts for name in symbols_in_text(text)}
 
     def inputs(self) -> list[GraphInput]:
         found = self._written_inputs()
@@ -170,13 +176,18 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
     block.built = True
     key = (block.name, *((name, freeze(each.value)) for name, each in given.items()))
     if key not in ctx.resolved:
-        params = bind_params(ctx, block.parameters(), given, ctx.env)
-        if any(value is FAILED for value in params.values()):
+        before, ctx.undecided = ctx.undecided, False
+        params = bind_params(ctx, block.parameters(), given, {**ctx.env, **block.sizes()})
+        waits, ctx.undecided = ctx.undecided, before
+        if any(value is FAILED for value in params.values()) and not waits:
             return None
-        resolved = (block.name, *((name, freeze(value)) for name, value in params.items()))
+        values = {name: each.value for name, each in given.items()} if waits else params
+        resolved = (block.name, *((name, freeze(value)) for name, value in values.items()))
         if resolved not in ctx.memo:
-            ctx.calls.append(BlockCall(block.name, frozenset(params), item.key_span))
-            ctx.memo[resolved] = kept.graph_of(ctx, block, resolved, lambda: build(ctx, block, params, walk))
+            call = BlockCall(block.name, frozenset(params), item.key_span)
+            ctx.calls.append(call)
+            made = partial(build, ctx, block, params, given, walk, waits)
+            ctx.memo[resolved] = kept.graph_of(ctx, block, resolved, made)
             ctx.calls.pop()
         else:
             kept.used(ctx, resolved)
@@ -225,21 +236,31 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
     return {name: given[name] for name in declared if name in given} if healthy else None
 
 
-def build(ctx: Context, block: BlockDef, params: dict[str, Any], walk: Walk) -> Graph | None:
-    """The block with these parameters; a stand-in, where its structure depends on sizes (see later.py)."""
-    before, ctx.undecided = ctx.undecided, False
+def build(
+    ctx: Context, block: BlockDef, params: dict[str, Any], given: dict[str, Given], walk: Walk, waits: bool = False
+) -> Graph | None:
+    """The block with these parameters; a stand-in, where its structure depends on sizes (see later.py).
+
+    `given`: those that its call gives. `waits`: a default among `params` depends on sizes so.
+    """
+    before, ctx.undecided = ctx.undecided, waits
     graph = _build(ctx, block, params, {}, walk)
     undecided, ctx.undecided = ctx.undecided, before
     if not undecided or ctx.inspecting:
         return graph
-    later = Later(ctx, lambda params, sizes: _build(ctx, block, params, sizes, walk), params, ctx.calls[-1])
+
+    def decided(values: dict[str, Any], sizes: dict[str, int]) -> Graph | None:
+        known = {name: each._replace(value=values[name]) for name, each in given.items()}
+        bound = bind_params(ctx, block.parameters(), known, {**ctx.env, **block.sizes(), **sizes})
+        return None if FAILED in bound.values() else _build(ctx, block, bound, sizes, walk)
+
     inputs = block.inputs()
     local = _types(ctx, block, inputs, {**ctx.env, **params})
     outputs = [(name, Value(-1, 0)) for name in output_names(block.node.get("outputs"))]
-    return Graph(
-        "block", block.name, ("block", block.name), params, inputs, [], outputs, block.span, block.doc, tuple(local),
-        later=later,
-    )  # fmt: skip
+    out = Graph("block", block.name, ("block", block.name), params, inputs, [], outputs, block.span, block.doc)
+    out.local_symbols = tuple(local)
+    out.later = Later(ctx, decided, {name: each.value for name, each in given.items()}, ctx.calls[-1])
+    return out
 
 
 def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[str, Any], walk: Walk) -> Graph | None:
@@ -262,7 +283,11 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[st
     if outputs is None:
         return None
     named, spans = outputs
-    return builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)
+    texts = {name: each.node.value for name, each in block.parameters().items() if isinstance(each.node, Scalar)}
+    defaults = {name: text for name, text in texts.items() if isinstance(text, str) and "$" in text}
+    graph = builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)
+    graph.defaults = defaults
+    return graph
 
 
 def _types(ctx: Context, block: BlockDef, inputs: list[GraphInput], env: dict[str, Any]) -> dict[str, Any]:

@@ -34,5 +34,5 @@ def inspect_blocks(ctx: Context, walk: Walk) -> None:
     before, ctx.inspecting = ctx.inspecting, True
     for block in ctx.blocks.values():
         if not block.built and block.layers is not None:
-            build(ctx, block, dict.fromkeys(block.parameters(), FAILED), walk)
+            build(ctx, block, dict.fromkeys(block.parameters(), FAILED), {}, walk)
     ctx.inspecting = before

@@ -134,6 +134,7 @@ class Graph:
     known: dict[Any, Any] | None = None  # of a block that outlives the check: what the shape stage has found, by types
     fed: int | None = None
     later: Later | None = None
+    defaults: dict[str, str] = field(default_factory=dict)  # of parameters: those written as an expression
 
     _inner: tuple[Graph, ...] | None = field(default=None, init=False)
     _has_ties: bool | None = field(default=None, init=False)

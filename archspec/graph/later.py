@@ -14,32 +14,32 @@ from archspec.graph.context import BlockCall, Context, LimitReachedError, freeze
 from archspec.graph.ir import Graph
 from archspec.graph.limits import check_size
 
-Build = Callable[[dict[str, Any], dict[str, Any]], "Graph | None"]  # (parameters, own sizes) -> graph
+Build = Callable[[dict[str, Any], dict[str, int]], "Graph | None"]  # (parameters given, own sizes) -> graph
 
 
 class Later:
-    """Makes the graph for given sizes; equal sizes give the same graph."""
+    """Makes the graph for given sizes; equal sizes give the same graph. `given`: the parameters that the call gives."""
 
-    def __init__(self, ctx: Context, build: Build, params: dict[str, Any], call: BlockCall) -> None:
+    def __init__(self, ctx: Context, build: Build, given: dict[str, Any], call: BlockCall) -> None:
         self.ctx = ctx
         self.build = build
-        self.params = params
+        self.given = given
         self.call = call
 
     def __call__(self, bindings: dict[str, Any]) -> Graph | None:
         """`bindings`: sizes by their full names (`Block.D`). None where the block is in error (reported)."""
         ctx = self.ctx
-        params = {name: substitute(value, bindings) for name, value in self.params.items()}
+        given = {name: substitute(value, bindings) for name, value in self.given.items()}
         prefix = f"{self.call.block}."
         sizes = {name.removeprefix(prefix): size for name, size in bindings.items() if name.startswith(prefix)}
         known = {name: size for name, size in sizes.items() if isinstance(size, int)}
-        key = (self.call.block, "sizes", freeze(params), freeze(known))
+        key = (self.call.block, "sizes", freeze(given), freeze(known))
         if key in ctx.memo:
             return ctx.memo[key]
         before = ctx.calls, ctx.open_sizes
         ctx.calls, ctx.open_sizes = [self.call], frozenset(prefix + name for name in sizes.keys() - known.keys())
         try:
-            graph = self.build(params, known)
+            graph = self.build(given, known)
             if graph is not None:
                 check_size(ctx, graph)
         except LimitReachedError:

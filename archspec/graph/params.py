@@ -65,7 +65,12 @@ def bind_params(
     """
     values: dict[str, Any] = {}
     for name, param in declared.items():
+        undecided = ctx.undecided
         sample = ctx.evaluate(param.node, {**around, **values}) if param.type is None else FAILED
+        if name in given and ctx.undecided and not undecided:  # a default that depends on sizes, which is not needed
+            ctx.undecided = False
+            values[name] = given[name].value
+            continue
         if name not in given or (param.type is None and sample is FAILED):
             values[name] = sample
             continue

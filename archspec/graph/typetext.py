@@ -13,7 +13,7 @@ from archspec.reading.expressions import ExpressionError, report
 from archspec.reading.nodes import Node, Scalar
 from archspec.reading.types import parse_type
 
-_SYMBOL = re.compile(r"\b[A-Z][A-Za-z0-9_]*")
+_SYMBOL = re.compile(r"(?<![$\w])[A-Z][A-Za-z0-9_]*")
 
 
 def read_type(ctx: Context, node: Node, env: dict[str, Any], block: str = "") -> TensorType | None:

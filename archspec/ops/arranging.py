@@ -9,14 +9,14 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import normalize_dims
 from archspec.ops.calls import given
 from archspec.ops.expr import In, Method
-from archspec.ops.kinds import AnyInt, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
+from archspec.ops.kinds import AnyInt, AnySize, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
 from archspec.ops.shaping import Dims, product
 from archspec.ops.tensor import TensorType
 
-Shifts = ListOf(AnyInt, 1, lone=True, title="an integer or a list of them")
+Shifts = ListOf(AnySize, 1, lone=True, title="a size or a list of them")
 
 
 @op("roll", "torch.roll")

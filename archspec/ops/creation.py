@@ -15,6 +15,7 @@ from archspec.ops.expr import Attr, Call, In, Method, Name, Own
 from archspec.ops.kinds import (
     AnyDType,
     AnyInt,
+    AnySize,
     AScalar,
     BadValue,
     Int,
@@ -27,7 +28,6 @@ from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
-_AnySize = SizeKind(-(2**62))
 MOST_KNOWN = 2**31  # elements of a constant made by one op
 
 
@@ -62,8 +62,8 @@ class Arange(Made):
     rule = "[ceil((end - start) / step)]"
     like = arg(Optional(ValueRef()), None, "a value: with `dim`, its size is the end; it gives the device")
     dim = arg(Optional(AnyInt), None, "the dimension of `like` whose size is the end")
-    start = arg(_AnySize, 0, "the first number")
-    end = arg(Optional(_AnySize), None, "the number after the last")
+    start = arg(AnySize, 0, "the first number")
+    end = arg(Optional(AnySize), None, "the number after the last")
     step = arg(Int(), 1, "distance between numbers")
     dtype = arg(AnyDType, "int64", "dtype of the result")
     examples = (

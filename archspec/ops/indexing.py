@@ -8,12 +8,10 @@ from archspec.dims import Size, ceil_div, maximum, minimum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.expr import Call, In, Index, Method, Slice
-from archspec.ops.kinds import AnyInt, Optional, PositiveInt, SizeKind
+from archspec.ops.kinds import AnyInt, AnySize, Optional, PositiveInt, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
-
-_ANY = -(2**62)
 
 
 def at_axis(axis: int, item: Any) -> tuple[Any, ...]:
@@ -56,8 +54,8 @@ class SliceOp(Op):
 
     rule = "the shape of x, along `dim` as many as are taken: ceil((stop - start) / step)"
     dim = arg(AnyInt, doc="the dimension to cut")
-    start = arg(Optional(SizeKind(_ANY)), None, "first position; negative counts from the end")
-    stop = arg(Optional(SizeKind(_ANY)), None, "position after the last; negative counts from the end")
+    start = arg(Optional(AnySize), None, "first position; negative counts from the end")
+    stop = arg(Optional(AnySize), None, "position after the last; negative counts from the end")
     step = arg(PositiveInt, 1, "distance between positions")
     examples = (
         Example({"dim": 1, "start": 1}, "float32[B, 5, 8]", "float32[B, 4, 8]"),

@@ -413,6 +413,7 @@ Probability = Float(0, 1, title="a probability from 0 to 1")
 Bool = _Bool()
 Str = _Str()
 ASize = SizeKind(0)
+AnySize = SizeKind(-(2**62))
 AScalar = Scalar()
 AnyDType = Choice(*DTYPES)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Size
+from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AnyInt, BadValue, Choice, ListOf, Number, Optional
+from archspec.ops.kinds import AnySize, BadValue, Choice, ListOf, Number, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import COMPLEX, FLOATING, INTEGRAL, TensorType
@@ -20,7 +20,7 @@ class Pad(Op):
 
     rule = "the sizes of x, each padded one larger by its two numbers of `pad`"
     pad = arg(
-        ListOf(AnyInt, title="a list of integers, two for each dimension"),
+        ListOf(AnySize, title="a list of sizes, two for each dimension"),
         doc="[before, after] of the last dimension, then of the one before it, and so on",
     )
     mode = arg(Choice("constant", "reflect", "replicate", "circular"), "constant", "what the new cells hold")
@@ -58,15 +58,15 @@ class Pad(Op):
             shape[axis] = self.padded(require, x.shape[axis], self.pad[2 * i], self.pad[2 * i + 1], axis)
         return x.with_shape(shape)
 
-    def padded(self, require: Require, size: Size, before: int, after: int, axis: int) -> Size:
+    def padded(self, require: Require, size: Size, before: Size, after: Size, axis: int) -> Size:
         where: dict[str, Any] = {"inputs": (0,), "axis": (axis,)}
         out = size + before + after
-        least = max(before, after, 0)
+        least = maximum(maximum(before, after), 0)
         if self.mode == "reflect":
             require.at_least(size, least + 1, f"dimension {axis} is too small to be reflected", **where)
         elif self.mode == "circular":
             require.at_least(size, least, f"dimension {axis} is too small to go around it once", **where)
-        taken = max(-before, 0) + max(-after, 0)
+        taken = maximum(-before, 0) + maximum(-after, 0)
         require.at_least(size, taken, f"`pad` takes more off dimension {axis} than there is", **where)
         if self.mode != "constant":
             require.at_least(out, 1, f"`pad` leaves nothing of dimension {axis}", **where)

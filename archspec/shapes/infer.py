@@ -191,7 +191,11 @@ class Inference:
 
     def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
-        for size in _sizes(substitute(call.values, bindings)):
+        own = {f"{site.typed.graph.name}.{name}" for name in site.typed.graph.local_symbols}
+        for written in _sizes(call.values):
+            size = substitute(written, bindings)
+            if not isinstance(size, Dim) or written.symbols <= own:  # over sizes that stand alone in the block's inputs
+                continue
             near = {axis for kind in inputs if kind is not None for axis in kind.shape}
             if size in near:
                 continue

@@ -58,14 +58,13 @@ class Typed:
 
     def value(self, name: str, around: dict[str, Any]) -> Any:
         """What an expression of this graph reads by a name: a parameter, a size of its inputs, else of `around`; None
-        where that is not known."""
+        where that has none."""
         if name in self.params:
             return self.params[name]
         for number, given in enumerate(self.graph.inputs if name in self.graph.local_symbols else ()):
             for axis, size in enumerate(given.type.shape if given.type is not None else ()):
                 if str(size) == f"{self.graph.name}.{name}":
-                    found = self.inputs[number].shape[axis]
-                    return found if isinstance(found, int) else None
+                    return self.inputs[number].shape[axis]
         return around.get(name)
 
     @property
