@@ -35,6 +35,9 @@ class _Activation(Op):
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
         return x
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
+
     def settings(self) -> tuple[list[Any], dict[str, Any]]:
         named = given(self, *self.args)
         return [named.pop(name) for name in self.leading if name in named], named
@@ -64,6 +67,9 @@ class _AlongDim(_Activation):
         Example(-1, "float32[B, 8]", "float32[B, 8]"),
         Example({"dim": 1}, "float64[B, 3, H, W]", "float64[B, 3, H, W]"),
     )
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == self.dim % output.rank else axis
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.axis(x, self.dim)
@@ -143,6 +149,9 @@ class PReLU(_Activation):
                 x.shape[1], self.num_parameters, "`num_parameters` is not the number of channels", axis=(1,), **where
             )
         return x
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis if self.num_parameters == 1 or axis != 1 else None
 
     def state(self, x: TensorType) -> tuple[State, ...]:
         return (State("weight", (self.num_parameters,), x.dtype),)
@@ -369,6 +378,9 @@ class GLU(_Activation):
         require.divisible(x.shape[axis], 2, "`glu` halves a dimension", inputs=(0,), axis=(axis,))
         return x.with_shape((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :]))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == self.dim % output.rank else axis
+
 
 @op("softmax", "torch.nn.Softmax")
 class Softmax(_AlongDim):
@@ -406,6 +418,9 @@ class Softmax2d(_Activation):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.rank(x, 3, 4, what="the input of `softmax2d`", inputs=(0,))
         return super().infer(require, x)
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == output.rank - 3 else axis
 
     def forward(self, x: TensorType) -> Any:
         return Call("F.softmax", In(0), dim=-3)

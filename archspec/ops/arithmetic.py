@@ -42,6 +42,10 @@ class Arithmetic(Op):
             )
         return found
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[number]
+        return axis + output.rank - x.rank
+
     def infer(self, require: Require, *tensors: Any) -> TensorType:
         operands = self.operands(require, tensors)
         dtype = self.dtype(require, operands)
@@ -293,6 +297,9 @@ class Clamp(Op):
         for name in ("min", "max"):
             require_holds(require, dtype, getattr(self, name), name)
         return x.with_dtype(dtype)
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
 
     def forward(self, x: TensorType) -> Any:
         bounds = {"min": self.min, "max": self.max}

@@ -113,6 +113,15 @@ class Attention(Op):
             return query.with_shape((*batch, q.shape[-2], v.shape[-1]))
         return query.with_shape((batch[0], query.shape[1], v.shape[-1] * self.num_heads))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        if self.num_heads is not None:
+            return axis if axis == 2 and number < 3 else None
+        # Before time and features stand the batch and the heads.
+        return axis + output.rank - inputs[number].rank if axis < inputs[number].rank - 2 else None
+
+    def shards(self, number: int) -> int | None:
+        return self.heads(number) if number < 3 else None
+
     def heads(self, number: int) -> int | None:
         """Heads of query (0), key (1) or value (2)."""
         return self.num_heads if number == 0 or self.num_kv_heads is None else self.num_kv_heads

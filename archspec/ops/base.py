@@ -140,6 +140,7 @@ class Op(Declared):
     None is the flat tuple.
     `rule` is the shape rule in words, or in the notation of rules.py, which the registry test evaluates.
     `defaults`: what torch takes for keywords that `forward` may leave out and that are not called as an argument is.
+    `weight_axes`: how its `weight` may be split over processes: "features" [out, in], "table" [rows, features].
     `attribute` is what `module` constructs: "module" an nn.Module, "parameter" an nn.Parameter, "buffer" a tensor that
     codegen registers (`self.register_buffer(name, ..., persistent=op.persistent)`); `forward` then reads it by `Own`.
     """
@@ -148,6 +149,7 @@ class Op(Declared):
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     ref_inputs: ClassVar[tuple[str, ...]] = ()
     attribute: ClassVar[str] = "module"
+    weight_axes: ClassVar[str | None] = None
     result: ClassVar[tuple[str, ...]] = ("output",)
     unpack: ClassVar[tuple[Any, ...] | None] = None
     defaults: ClassVar[dict[str, Any]] = {}
@@ -173,6 +175,16 @@ class Op(Declared):
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         """Forward FLOPs as torch.utils.flop_counter counts them (a multiply-add is 2; only matmul, conv, attention)."""
         return 0
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        """Where input `number` comes in equal parts along `axis`, the axis along which the output can be made part by
+        part, each from its own part of the input alone; None where parts are mixed. (Tensor parallelism follows it.)
+        """
+        return None
+
+    def shards(self, number: int) -> int | None:
+        """How many units, which must stay whole, such an input is made of (attention heads); None: its size tells."""
+        return None
 
     def module(self, *inputs: Any) -> Call | None:
         """Constructor of the torch module (or `nn.Parameter`) that does this op; None where there is none."""

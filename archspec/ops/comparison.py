@@ -179,6 +179,10 @@ class MaskedFill(Op):
         Example(0, ("int64[B, T]", "bool[B, 1]"), "int64[B, T]"),
     )
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[number]
+        return axis + output.rank - x.rank
+
     def infer(self, require: Require, x: TensorType, mask: TensorType) -> TensorType:
         require.dtype(mask, "bool", what="the mask", inputs=(1,))
         require_holds(require, x.dtype, self.value, "value")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.calls import given
@@ -37,6 +37,9 @@ class _Dropout(Op):
         if self.p == 0:
             return "with p = 0 it zeroes nothing"
         return "with p = 1 it zeroes everything" if self.p == 1 else None
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
 
     def module(self, x: TensorType) -> Call:
         return Call(self.counterpart[6:], *given(self, "p").values())

@@ -48,6 +48,7 @@ class Embedding(_Table):
     """The row of each index: [*] of int32 or int64 becomes [*, embedding_dim]."""
 
     rule = "[*] → [*, embedding_dim]"
+    weight_axes = "table"
     examples = (
         Example({"num_embeddings": 100, "embedding_dim": 16}, "int64[B, T]", "float32[B, T, 16]"),
         Example(

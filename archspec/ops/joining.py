@@ -29,6 +29,9 @@ class Concat(Op):
         Example({}, ("int64[3]", "int64[4]"), "int64[7]"),
     )
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == self.dim % output.rank else axis
+
     def infer(self, require: Require, *tensors: TensorType) -> TensorType:
         first = tensors[0]
         require.rank(first, least=1, inputs=(0,))
@@ -138,6 +141,9 @@ class Chunk(Pieces):
         Example(4, "float32[6]", ("float32[2]",) * 3),
         Example(1, "float32[B, 6]", "float32[B, 6]"),
     )
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == self.dim % output.rank else axis
 
     def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
         size = x.shape[axis]

@@ -20,6 +20,7 @@ class Linear(Op):
     """Affine map of the last dimension: `x @ weight.T + bias`."""
 
     rule = "[*, C] → [*, out_features]"
+    weight_axes = "features"
     out_features = arg(PositiveInt, doc="size of the last dimension of the output")
     bias = arg(Bool, True, "add a learned bias")
     examples = (
@@ -33,6 +34,9 @@ class Linear(Op):
         message = "the last dimension of the input of `linear` must be known"
         require.known(x.shape[-1], message, inputs=(0,), axis=(x.rank - 1,))
         return x.with_shape((*x.shape[:-1], self.out_features))
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis if axis < output.rank - 1 else None
 
     def state(self, x: TensorType) -> tuple[State, ...]:
         weight = State("weight", (self.out_features, int(x.shape[-1])), x.dtype)  # type: ignore[arg-type]
@@ -94,6 +98,9 @@ class Identity(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         return x
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
 
     def module(self, x: TensorType) -> Call:
         return Call("nn.Identity")

@@ -177,6 +177,9 @@ class _LastDims(Op):
                 "`dims` and `normalized_shape` say different things; `normalized_shape` alone is enough", ("dims",)
             )
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis if axis < output.rank - self.count else None
+
     @property
     def count(self) -> int:
         return self.dims if self.normalized_shape is None else len(self.normalized_shape)

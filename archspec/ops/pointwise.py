@@ -33,6 +33,9 @@ class Pointwise(Op):
     def dtype_of(self, dtype: str) -> str:
         return dtype
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
+
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), self.name)
 
@@ -307,6 +310,9 @@ class To(Op):
         if x.dtype in COMPLEX and self.dtype not in COMPLEX:
             require.fail("AS303", f"`to` {self.dtype} would drop the imaginary part of {x.dtype}", inputs=(0,))
         return x.with_dtype(self.dtype)
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "to", Name(f"torch.{self.dtype}"))

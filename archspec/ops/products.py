@@ -50,6 +50,12 @@ class Matmul(Op):
         batch = broadcast(require, [x.shape[:-2], y.shape[:-2]], self.name, (0, 1))
         return x.with_shape((*batch, *x.shape[-2:-1], *(y.shape[-1:] if y.rank > 1 else ())))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[number]
+        if min(t.rank for t in inputs) < 2 or axis >= x.rank - 2:
+            return None
+        return axis + output.rank - x.rank
+
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out; so does one
         # with a vector of one element on the left, where PyTorch folds the batch

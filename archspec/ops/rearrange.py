@@ -52,6 +52,13 @@ class Rearrange(Op):
                     f"give all but one: `axes_lengths: {{{unknown[0]}: 2}}`",
                 )
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        pattern: Pattern = self.pattern
+        group = pattern.left[axis] if ELLIPSIS not in pattern.names else None
+        # Of names in one dimension, the parts of the first stay together.
+        firsts = [names[0] if names else None for names in pattern.right]
+        return firsts.index(group[0]) if group and group[0] in firsts else None
+
     def infer(self, require: Require, x: TensorType) -> TensorType:
         pattern: Pattern = self.pattern
         dots = ELLIPSIS in pattern.names

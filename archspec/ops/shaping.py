@@ -94,6 +94,14 @@ class Flatten(Op):
             )
         return x.with_shape((*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[number]
+        start, end = self.start_dim % x.rank, self.end_dim % x.rank
+        if axis < start:
+            return axis
+        # Of the dimensions that become one, the parts of the first stay together.
+        return start if axis == start else axis - (end - start) if axis > end else None
+
     def module(self, x: TensorType) -> Call:
         return Call("nn.Flatten", *self._written(1))
 
@@ -127,6 +135,10 @@ class Unflatten(Op):
         sizes = fill_in(require, (x.shape[axis],), self.sizes, self.name, "sizes", (axis,))
         return x.with_shape((*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        here = self.dim % inputs[number].rank
+        return axis if axis <= here else axis + len(self.sizes) - 1
+
     def module(self, x: TensorType) -> Call:
         return Call("nn.Unflatten", self.dim, self.sizes)
 
@@ -156,6 +168,15 @@ class Reshape(Op):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         return x.with_shape(fill_in(require, x.shape, self.shape, self.name, "shape", ()))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        # The axis must begin where one of the result begins, with parts that stay together.
+        x: TensorType = inputs[number]
+        before = product(x.shape[:axis])
+        for place in range(output.rank):
+            if product(output.shape[:place]) == before and output.shape[place] != 1:
+                return place
+        return None
+
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "reshape", *(self.shape or ((),)))
 
@@ -178,6 +199,9 @@ class Permute(Op):
             )
         axes = normalize_dims(require, x, self.dims, "dims")
         return x.with_shape(x.shape[a] for a in axes)
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return [dim % output.rank for dim in self.dims].index(axis)
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "permute", *(self.dims or ((),)))
@@ -202,6 +226,10 @@ class Transpose(Op):
         if shape:
             shape[a], shape[b] = shape[b], shape[a]
         return x.with_shape(shape)
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        a, b = self.dim0 % output.rank, self.dim1 % output.rank
+        return {a: b, b: a}.get(axis, axis)
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "transpose", self.dim0, self.dim1)
@@ -278,6 +306,9 @@ class Unsqueeze(Op):
         axis = require.axis(x, self.dim, extra=1)
         return x.with_shape((*x.shape[:axis], 1, *x.shape[axis:]))
 
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis + (axis >= self.dim % output.rank)
+
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "unsqueeze", self.dim)
 
@@ -334,6 +365,9 @@ class Contiguous(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         return x
+
+    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "contiguous")

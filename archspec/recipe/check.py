@@ -30,6 +30,7 @@ from archspec.recipe.model import (
     Recipe,
 )
 from archspec.recipe.optimizers import OPTIMIZERS
+from archspec.recipe.parallel import check_parallel
 from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
@@ -97,6 +98,9 @@ def check_recipe(
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
+    split = check_parallel(settings.parallel, runtime, losses, tuning, model, batch_size, diagnostics)
+    if _errors(diagnostics) > before:
+        return None
     path_span = data.at("path")
     return Recipe(
         data=DataSource(data.part, facts, base_dir, path_span),
@@ -113,6 +117,7 @@ def check_recipe(
         runtime=settings,
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
+        split=split,
     )
 
 

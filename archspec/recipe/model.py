@@ -225,11 +225,12 @@ class Recipe:
     `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
     keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
     `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
+    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor).
     """
 
     __slots__ = (
         "batch", "batch_size", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics", "optimizer",
-        "runtime", "schedule", "seed", "tuning",
+        "runtime", "schedule", "seed", "split", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -249,6 +250,7 @@ class Recipe:
         runtime: Runtime,
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
+        split: dict[str, str] | None = None,
     ) -> None:
         self.data = data
         self.feeds = feeds
@@ -264,3 +266,4 @@ class Recipe:
         self.runtime = runtime
         self.batch = batch
         self.tuning = tuning
+        self.split = split or {}

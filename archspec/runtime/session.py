@@ -27,6 +27,7 @@ from archspec.recipe.model import Part, Recipe
 from archspec.runtime.checkpoints.store import Checkpoint
 from archspec.runtime.freeze import freeze
 from archspec.runtime.interrupt import Stop, stop_on_signals
+from archspec.runtime.parallel.tensor import shared_products
 from archspec.runtime.precision import restored_matmul
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
@@ -113,7 +114,12 @@ def execute(
 
     A folder with a run of this spec that did not come to its end is gone on with (see archspec.runtime.resume).
     """
-    with stop_on_signals() as stop, restored_matmul(), joined(given.recipe.runtime.parallel, given.device) as world:
+    with (
+        stop_on_signals() as stop,
+        restored_matmul(),
+        joined(given.recipe.runtime.parallel, given.device) as world,
+        shared_products(world),
+    ):
         return _execute(given, run, world, stop, quiet=quiet or not world.main, warn=warn)
 
 
@@ -137,7 +143,7 @@ def _execute(
     folder, begins = _folder(given, run, world, warn)
     if prepared is None:
         transferred = start_from(given.report, module) if begins.checkpoint is None else None
-        prepared = prepare(module, given.device, recipe.runtime, world)
+        prepared = prepare(module, given.device, recipe.runtime, world, recipe.split)
     facts = describe(given, world)
     if begins.checkpoint is not None:
         facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)

@@ -1,11 +1,12 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device, precision of single blocks, shards or replicas. (Tensor
-parallel, activation checkpointing and compile belong between the last two, in this order.)
+The order is one decision, kept in one function: device, tensor parallelism, precision of single blocks, shards or
+replicas. (Activation checkpointing and compile belong between the last two, in this order.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from torch import nn
 from archspec.recipe.runtime import Runtime
 from archspec.runtime.parallel.fsdp import fsdp
 from archspec.runtime.parallel.replicas import data_parallel, ddp
+from archspec.runtime.parallel.tensor import tensor_parallel
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
 
@@ -53,11 +55,20 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def prepare(module: nn.Module, device: torch.device, runtime: Runtime, world: World | None = None) -> Prepared:
-    """Move the module to the device and put around it what `runtime` asks for. Raises PrecisionError."""
+def prepare(
+    module: nn.Module,
+    device: torch.device,
+    runtime: Runtime,
+    world: World | None = None,
+    split: Mapping[str, str] | None = None,
+) -> Prepared:
+    """Move the module to the device and put around it what `runtime` asks for. `split`: see Recipe.
+
+    Raises PrecisionError.
+    """
     world = world or World()
     precision, parallel = runtime.precision, runtime.parallel
-    module = module.to(device)
+    module = tensor_parallel(module.to(device), world, split or {})
     if precision.default in HALF:
         keep_float32(module, precision.float32, device)
     outer = module

@@ -76,7 +76,9 @@ def compare(run: Path, single: Path, tolerance: float) -> None:
         torch.testing.assert_close(ours[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-9), ("float32", 2e-5)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 2e-5, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("kind", "count"),
     [("ddp", 2), ("fsdp", 2), *(pytest.param(kind, 4, marks=pytest.mark.slow) for kind in ("ddp", "fsdp"))],
@@ -90,6 +92,88 @@ def test_the_same_as_one_process(
     assert done.stdout.count("epoch 2/2") == 1 and done.stdout.count("best accuracy") == 1
     assert json.loads((tmp_path / "r" / "run.json").read_text())["processes"] == count
     compare(tmp_path / "r", alone / dtype, tolerance)
+
+
+TOKENS = """\
+archspec: 1
+inputs: {{tokens: "int64[B, T]"}}
+symbols: {{T: {{max: 16}}}}
+params: {{dim: 32, heads: 4}}
+blocks:
+  Attention:
+    layers:
+      - {{name: q, linear: $dim, from: x}}
+      - {{name: k, linear: $(dim // 2), from: x}}
+      - {{name: v, linear: $(dim // 2), from: x}}
+      - {{attention: {{num_heads: $heads, num_kv_heads: 2, causal: true}}, from: [q, k, v]}}
+      - {{name: proj, linear: $dim}}
+  Layer:
+    layers:
+      - residual: [{{name: ln_1, layer_norm: {{}}}}, {{name: attn, Attention: {{}}}}]
+      - residual:
+          - {{name: ln_2, layer_norm: {{}}}}
+          - {{name: gate, linear: $(2 * dim)}}
+          - {{name: up, linear: $(2 * dim), from: ln_2}}
+          - {{silu: {{}}, from: gate, name: opened}}
+          - {{mul: {{}}, from: [opened, up]}}
+          - {{name: down, linear: {{out_features: $dim, bias: false}}}}
+layers:
+  - {{name: wte, embedding: {{num_embeddings: 256, embedding_dim: $dim, dtype: {dtype}}}}}
+  - {{name: positions, arange: {{like: tokens, dim: 1}}}}
+  - {{name: wpe, embedding: {{num_embeddings: 16, embedding_dim: $dim, dtype: {dtype}}}}}
+  - {{add: {{}}, from: [wte, wpe]}}
+  - {{name: h, repeat: 2, Layer: {{}}}}
+  - {{name: norm, rms_norm: {{}}}}
+  - {{name: head, linear: {{out_features: 256, bias: false}}, tie: {{weight: wte.weight}}}}
+outputs: {{logits: head}}
+train:
+  data: {{text: {{path: text.txt, context: 16}}}}
+  loss: cross_entropy
+  metrics: [perplexity]
+  optimizer: {{adamw: {{lr: 3e-3}}}}
+  clip_grad_norm: 1.0
+  epochs: 1
+  batch_size: 9
+"""
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model trained by one process."""
+    folder = tmp_path_factory.mktemp("reader")
+    (folder / "text.txt").write_text("".join(f"{n} times {n} is {n * n}. " for n in range(150)))
+    for dtype in ("float32", "float64"):
+        (folder / f"{dtype}.yaml").write_text(TOKENS.format(dtype=dtype))
+        done = archspec("train", f"{dtype}.yaml", "--run", dtype, "--quiet", cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 2e-5, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize(
+    ("parallel", "count"),
+    [
+        ("{tensor: 2}", 2),
+        pytest.param("{tensor: 4}", 4, marks=pytest.mark.slow),
+        pytest.param("{data: fsdp, tensor: 2}", 4, marks=pytest.mark.slow),
+    ],
+)
+def test_tensor_parallel_is_one_process(
+    tmp_path: Path, reader: Path, parallel: str, count: int, dtype: str, tolerance: float
+) -> None:
+    args = ("train", str(reader / f"{dtype}.yaml"), "--set", f"runtime.parallel={parallel}", "-o", "r")
+    if count == 4 and "fsdp" not in parallel:
+        args = (*args, "--set", "heads=4")
+    done = torchrun(count, *args, cwd=tmp_path)
+    if parallel == "{tensor: 4}":  # two heads of keys for four processes
+        assert done.returncode != 0 and "AS507" in done.stderr and "2 heads" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours, theirs = (safetensors.torch.load_file(path / "last.safetensors") for path in (tmp_path / "r", reader / dtype))
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])

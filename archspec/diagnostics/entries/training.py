@@ -213,4 +213,48 @@ train:
 """,
         warning=True,
     ),
+    Entry(
+        "AS507",
+        "the model cannot be shared out as `runtime.parallel` says",
+        """
+Processes that share a model need parts of equal size (attention heads, features), a gradient of every parameter they
+wait for, and kinds of parallelism that PyTorch takes together.
+
+Found when the processes are already running, such a fault ends in an error on one machine and in endless waiting on the
+others; the graph tells it beforehand.
+""",
+        "Give the model a number of heads that the processes can share evenly, or take fewer processes:",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers:
+  - flatten
+  - {name: up, linear: 250}
+  - relu
+  - {name: down, linear: 10}
+outputs: {logits: down}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+runtime: {parallel: {tensor: 4}}
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers:
+  - flatten
+  - {name: up, linear: 256}
+  - relu
+  - {name: down, linear: 10}
+outputs: {logits: down}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+runtime: {parallel: {tensor: 4}}
+""",
+    ),
 )

@@ -1,0 +1,1 @@
+"""How a model can be taken apart over several processes, read off its graph without torch."""

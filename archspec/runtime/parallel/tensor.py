@@ -1,0 +1,80 @@
+"""Every large matrix product shared by the processes of the tensor axis.
+
+Parameters become `DTensor`s in the layout that the graph asks for (archspec.partition.tensor); PyTorch then works out
+for every operation what each process does and what they exchange, so the numbers are those of one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+from torch.distributed.tensor.experimental import implicit_replication
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from archspec.runtime.world import World
+
+# The dimension of a weight that is split; a bias of columns is split, one of rows belongs to the sum.
+WEIGHT = {"columns": 0, "gathered": 0, "rows": 1, "table": 0}
+BIAS = {"columns", "gathered"}
+
+
+def tensor_parallel(module: nn.Module, world: World, split: Mapping[str, str]) -> nn.Module:
+    """Split the modules of `split` ({path: how}) over the tensor axis, in place; everything else is on all of them."""
+    if world.mesh is None or world.degree("tensor") == 1:
+        return module
+    mesh = world.mesh["tensor"]
+    dims: dict[int, int] = {}
+    for path, how in split.items():
+        inner = module.get_submodule(path)
+        if isinstance(inner.weight, Tensor):
+            dims[id(inner.weight)] = WEIGHT[how]
+        if how in BIAS and isinstance(getattr(inner, "bias", None), Tensor):
+            dims[id(inner.bias)] = 0
+    made: dict[int, nn.Parameter] = {}
+    for inner in module.modules():
+        for name, parameter in list(inner.named_parameters(recurse=False)):
+            if id(parameter) not in made:  # a tied one stays one
+                place = Shard(dims[id(parameter)]) if id(parameter) in dims else Replicate()
+                # Every process has the same values: nothing is sent.
+                spread = distribute_tensor(parameter.detach(), mesh, [place], src_data_rank=None)
+                made[id(parameter)] = nn.Parameter(spread, requires_grad=parameter.requires_grad)
+            inner.register_parameter(name, made[id(parameter)])
+    for parameter in made.values():
+        if parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(_as_the_parameter)
+    module.register_forward_hook(_whole)
+    return module
+
+
+def _as_the_parameter(parameter: Tensor) -> None:
+    """Sums of parts are put together once a gradient is complete."""
+    gradient = parameter.grad
+    if isinstance(gradient, DTensor) and isinstance(parameter, DTensor) and gradient.placements != parameter.placements:
+        parameter.grad = gradient.redistribute(placements=parameter.placements)
+
+
+def _whole(_: nn.Module, args: Any, output: Any) -> Any:
+    """What the model gives is whole on every process."""
+    if isinstance(output, DTensor):
+        return output.full_tensor()
+    if isinstance(output, Mapping):
+        return {key: _whole(_, args, value) for key, value in output.items()}
+    if isinstance(output, (tuple, list)):
+        return type(output)(_whole(_, args, value) for value in output)
+    return output
+
+
+@contextmanager
+def shared_products(world: World) -> Iterator[None]:
+    """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
+    with ExitStack() as stack:
+        if world.degree("tensor") > 1:
+            stack.enter_context(implicit_replication())
+            if not torch.cuda.is_available():  # PyTorch splits attention on a processor in this form only
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        yield
