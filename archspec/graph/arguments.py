@@ -33,6 +33,9 @@ INFERRED = frozenset(
 )
 
 
+_PLAIN = frozenset({int, str, bool, float, type(None)})  # kinds of values in which there is no size
+
+
 def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     """The op with its arguments, or None (reported)."""
     cls = item.op
@@ -44,20 +47,23 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     if given is None:
         return None
     values: dict[str, Any] = {}
-    healthy = True
+    healthy, sized = True, False
     for name, node in given.items():
         value = ctx.evaluate(node, env)
         if value is FAILED:
             healthy = False
-        else:
-            values[name] = cls.args[name].kind.bind(value, env)
+            continue
+        if name in cls.binding:
+            value = cls.args[name].kind.bind(value, env)
+        values[name] = value
+        sized = sized or type(value) not in _PLAIN
     missing = [name for name in cls.required if name not in given]
     if missing:
         _missing(ctx, item, cls, missing)
         return None
     if not healthy:
         return None
-    if has_local_size(values):  # checked where the block is called with known sizes
+    if sized and has_local_size(values):  # checked where the block is called with known sizes
         return OpCall(cls, values, None)
     try:
         call = OpCall(cls, values, op_of(cls, values))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 
-def required(declared: tuple[str, ...]) -> list[str]:
-    return [name for name in declared if not name.endswith("?")]
+
+@cache
+def required(declared: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in declared if not name.endswith("?"))
 
 
 def takes(declared: tuple[str, ...], count: int) -> bool:

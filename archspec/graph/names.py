@@ -15,6 +15,8 @@ COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 
+_COMMON = frozenset(COMMON)
+_STRUCTURES = frozenset(STRUCTURES)
 _PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -66,9 +68,13 @@ def key_of(item: Node) -> str | None:
     if isinstance(item, Scalar):
         return item.value if isinstance(item.value, str) else None
     if isinstance(item, Mapping):
-        keys = [key for key in item.entries if key not in COMMON]
-        # An unknown key beside a structure's does not hide it: the items go by the key that means something.
-        return next((key for key in keys if key in STRUCTURES), keys[0] if keys else None)
+        first = None
+        for key in item.entries:
+            if key in _STRUCTURES:  # an unknown key beside it does not hide it: an item goes by what means something
+                return key
+            if first is None and key not in _COMMON:
+                first = key
+        return first
     return None
 
 
@@ -87,9 +93,10 @@ def is_named(item: Node) -> bool:
 
 def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
     """The lists of a structure: where, the list, and the name of the branch if it has one."""
-    key = key_of(item)
-    if key not in STRUCTURES or not isinstance(item, Mapping):
+    if not isinstance(item, Mapping) or _STRUCTURES.isdisjoint(item.entries):
         return
+    key = key_of(item)
+    assert key is not None
     value = item.entries[key]
     if isinstance(value, Sequence) and key != "parallel":
         yield ("body",), value, None
@@ -114,7 +121,7 @@ def _spliceable(item: Node) -> bool:
     """An unnamed structure that may add no path component (a repeated one must: its turns are `sequence.0`, …)."""
     if not isinstance(item, Mapping) or "repeat" in item.entries or is_named(item):
         return False
-    return key_of(item) in STRUCTURES
+    return not _STRUCTURES.isdisjoint(item.entries)
 
 
 def _any_named(items: Sequence) -> bool:
