@@ -68,6 +68,7 @@ class Report:
     `constraints` holds the same for further questions.
     `sources`: the texts of all files, by the names that spans give them; `folders`: where they lie.
     `assembled`: the whole spec as one tree, where it is made of several files.
+    `initial`: `typed`, in which every op knows how its parameters begin, where the spec says something of that.
     `weights`: what the model starts from, held against it; None where that is its initialisation.
     `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
     None where the formula has too many terms to be of use. `counted`: FLOPs at the sizes that a budget names.
@@ -92,6 +93,7 @@ class Report:
         self.flops: Size | None = 0
         self.counted = Counted()
         self.costs = Costs()
+        self.initial: Typed | None = None
         self._table: Table | None = None
 
     @property
@@ -225,6 +227,8 @@ def _stages(
     names = [name for name, _ in elaboration.graph.outputs]
     report.outputs = {n: t for n, t in zip(names, typed.outputs, strict=True) if t is not UNKNOWN}
     report.requirements = constraints.summary()
+    if elaboration.graph.initialises and typed.complete and not found.has_errors:
+        _initial(report, found)
     if typed.complete and not found.has_errors and (weights or elaboration.root.get("weights") is not None):
         _weights(report, weights, folders, found)
     base = folders.get(_named_in(elaboration.root, "train", "data"), spec.base)
@@ -253,6 +257,18 @@ def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:
     budget = given.over(read_budget(elaboration.root.get("budget"), names, elaboration.env, found))
     if not found.has_errors and typed.complete:
         report.counted = hold(budget, typed, report.costs, report.constraints, found)
+
+
+def _initial(report: Report, found: Diagnostics) -> None:
+    """How parameters begin: the stage `init:`."""
+    from archspec.parameters.initial import initialise
+    from archspec.parameters.table import TooManyError
+
+    assert report.typed is not None
+    try:
+        report.initial = initialise(report.typed, report.table, found)
+    except TooManyError as error:
+        found.error("AS215", report.typed.graph.span, str(error))
 
 
 def _weights(report: Report, given: Sequence[str] | None, folders: dict[str, Path], found: Diagnostics) -> None:
@@ -290,7 +306,7 @@ def emitted(report: Report) -> Source:
     assert report.typed is not None
     assert report.elaboration is not None
     try:
-        return emit(report.typed, report.elaboration.doc, Path(report.spec.file).name)
+        return emit(report.initial or report.typed, report.elaboration.doc, Path(report.spec.file).name)
     except SizeUnknownError as unknown:
         node = unknown.node
         message = f"the size {unknown.symbol} is not to be had here: no input of this block has it"

@@ -70,6 +70,10 @@ class Attributes:
         self.lines.append(f"super().__init__({inside})")
         return True
 
+    def reach(self, path: str) -> str:
+        """`self.encoder[0]`: the module or tensor at a path of the class's own."""
+        return self._reach(path)
+
     def access(self, number: int) -> str:
         """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
         node = self.plan.nodes[number].node

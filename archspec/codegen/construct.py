@@ -25,9 +25,9 @@ class Construct:
         self._at: int | None = None  # the turn that is written, where each is on its own
 
     def text(self, expr: Any) -> str:
-        return print_expr(expr, (), "", self._leaf)
+        return print_expr(expr, (), "", self.leaf)
 
-    def _leaf(self, expr: Any) -> str | None:
+    def leaf(self, expr: Any) -> str | None:
         if isinstance(expr, Var):
             return self.parameters.text(expr)
         if isinstance(expr, Loop) or (isinstance(expr, Steps) and id(expr) in self._loop):

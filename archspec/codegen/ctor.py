@@ -41,7 +41,7 @@ def is_chain(typed: Typed) -> bool:
     graph = typed.graph
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or not typed.nodes:
         return False
-    components: list[str] = []
+    names: list[str] = []
     for number, done in enumerate(typed.nodes):
         node = done.node
         if list(node.inputs) != [(number - 1, 0)] or node.shared is not None or node.tie or len(done.outputs) != 1:
@@ -50,16 +50,16 @@ def is_chain(typed: Typed) -> bool:
             return False
         if not all(_chainable(c, i) for c, i in zip(done.calls, done.call_inputs, strict=True)):
             return False
-        parts = _components(node)
+        parts = components(node)
         if parts is None:
             return False
-        components += parts
-    if tuple(graph.outputs[0][1]) != (len(typed.nodes) - 1, 0) or len(set(components)) != len(components):
+        names += parts
+    if tuple(graph.outputs[0][1]) != (len(typed.nodes) - 1, 0) or len(set(names)) != len(names):
         return False
     if graph.kind == "sequence":
         return True
     alone = len(typed.nodes) == 1 and typed.nodes[0].node.repeated
-    return alone or _counts_up(components)  # else a class of its own keeps its attributes
+    return alone or _counts_up(names)  # else a class of its own keeps its attributes
 
 
 def _counts_up(names: list[str]) -> bool:
@@ -74,7 +74,7 @@ def _chainable(callee: Op | Typed, types: tuple[Any, ...]) -> bool:
     return callee.sequential() and callee.attribute == "module" and callee.module(*types) is not None
 
 
-def _components(node: Node) -> list[str] | None:
+def components(node: Node) -> list[str] | None:
     """The children this node adds to a chain; None if its paths do not allow that."""
     if not node.repeated:
         return None if "." in node.paths[0] else [node.paths[0]]

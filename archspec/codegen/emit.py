@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from archspec.codegen import initial
 from archspec.codegen.allowlist import verify
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.construct import Construct
@@ -79,13 +80,13 @@ def _class(plan: ClassPlan) -> str:
     if plan.chain is not None:
         inside = construct.text(plan.chain)
         inside = inside[len("nn.Sequential(") : -1]
-        init = [f"super().__init__({inside})"]
+        init = [f"super().__init__({inside})", *initial.lines(plan, construct, None)]
         base, forward = "nn.Sequential", None
     else:
         attributes = Attributes(plan, construct)
         forward = Forward(plan, parameters, attributes)
         kept = [f"self.{name} = {name}" for name in parameters.stored]
-        init = [attributes.lines[0], *kept, *attributes.lines[1:]]
+        init = [attributes.lines[0], *kept, *attributes.lines[1:], *initial.lines(plan, construct, attributes)]
         base = attributes.base
     plan.arguments = parameters.arguments()
     out.append(f"class {plan.name}({base}):")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec.codegen.ctor import constructor, is_chain, turns
+from archspec.codegen.initial import Filling, fillings
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes, sources_of
 from archspec.codegen.tree import MISSING, Made, Var, holds
@@ -63,6 +64,7 @@ class ClassPlan:
         self.nodes: list[NodePlan] = []
         self.outputs: list[Source] = []
         self.chain: Any = None
+        self.fillings: list[Filling] = []  # how parameters begin
         # filled by parameters.py
         self.arguments: list[Any] = []
 
@@ -143,6 +145,7 @@ class Planner:
                 self._align(plan)
                 for aligned in plan.nodes:
                     self._merge(aligned)
+            plan.fillings = fillings(plan, self)
         except NotUnifiableError:
             return None
         return plan

@@ -12,6 +12,7 @@ from archspec.diagnostics.model import Label, Span
 from archspec.dims import Dim, symbol
 from archspec.graph import kept
 from archspec.graph.context import FAILED, BlockCall, Context, freeze
+from archspec.graph.initial import read_init
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.items import Item
 from archspec.graph.later import Later
@@ -287,6 +288,7 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[st
     defaults = {name: text for name, text in texts.items() if isinstance(text, str) and "$" in text}
     graph = builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)
     graph.defaults = defaults
+    graph.init = read_init(ctx, block.node.get("init"), env)
     return graph
 
 

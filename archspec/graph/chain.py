@@ -8,6 +8,7 @@ from archspec.diagnostics.model import Span
 from archspec.graph import blocks, structures
 from archspec.graph.arguments import op_call
 from archspec.graph.context import FAILED, Context
+from archspec.graph.initial import InitRule, read_init
 from archspec.graph.inspect import inspect_item
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
@@ -19,6 +20,7 @@ from archspec.graph.reuse import use_again
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
 from archspec.graph.wiring import Chain, read_inputs
+from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
 
@@ -119,11 +121,26 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         when=item.get("when"),
         repeat=item.get("repeat"),
         auto=name is None,
+        init=_begins(ctx, item, turns),
     )
     number = scope.builder.add(node)
     attach_ties(scope.builder, number, {**made.ties, **tie})
     bind(ctx, scope, item, name, outputs, number, turns, start, quiet=not unique)
     return Value(number)
+
+
+def _begins(ctx: Context, item: Item, turns: list[Turn]) -> list[tuple[InitRule, ...]] | None:
+    """How the parameters of each turn begin."""
+    node = item.get("init")
+    if node is None:
+        return None
+    if not isinstance(node, Mapping):
+        help = "name the parameter: `init: {weight: {normal: {std: 0.02}}}`"
+        ctx.error("AS205", node.span, "`init` takes a mapping", help=help)
+        return None
+    if not ctx.mentions(node) & item.loop_names:
+        return [read_init(ctx, node, turns[0].env)] * len(turns)
+    return [read_init(ctx, node, turn.env) for turn in turns]
 
 
 def declared_inputs(ctx: Context, item: Item) -> tuple[str, ...]:
@@ -182,6 +199,10 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         ctx.error(
             "AS201", tie.span, f"an unnamed `{item.key}` owns no parameter to tie", help="write `tie` on the op inside"
         )
+    begins = item.get("init")
+    if begins is not None:
+        help = "write `init` on the items inside, or give it a name"
+        ctx.error("AS201", begins.span, f"an unnamed `{item.key}` has no parameters of its own", help=help)
     start = None
     if inputs is None:
         start = unknown_value(ctx, scope, item.node, item.position)

@@ -15,6 +15,7 @@ from archspec.graph.blocks import read_blocks
 from archspec.graph.chain import walk
 from archspec.graph.context import FAILED, Context, LimitReachedError
 from archspec.graph.facts import read_facts
+from archspec.graph.initial import read_init
 from archspec.graph.inspect import inspect_blocks
 from archspec.graph.ir import Elaboration, GraphInput, Value
 from archspec.graph.labels import text_of
@@ -55,7 +56,8 @@ def _elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostic
         scope.names[given.name] = Binding(Value(-1, number), given.span)
     last = walk(ctx, scope, Value(-1, 0))
     named, spans = read_outputs(ctx, scope, root.get("outputs"), last, root.span) or ([], [])
-    graph = builder.finish(named, params=params, doc=text_of(root.get("doc")), output_spans=spans)
+    begins = read_init(ctx, root.get("init"), ctx.env)
+    graph = builder.finish(named, params=params, doc=text_of(root.get("doc")), output_spans=spans, init=begins)
     inspect_blocks(ctx, walk)
     check_size(ctx, graph)
     check_ties(ctx, graph)

@@ -19,6 +19,7 @@ from archspec.reading.nodes import Node as YamlNode
 if TYPE_CHECKING:
     import networkx as nx
 
+    from archspec.graph.initial import InitRule
     from archspec.graph.later import Later
 
 
@@ -72,6 +73,7 @@ class Node:
     `raw`: the YAML of the arguments; its expressions are what codegen prints where arguments differ by instance.
     `shared`: number of the node whose modules this one calls again (`use`), else None.
     `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
+    `init`: for each call, how its parameters begin; None where nothing is said.
     `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
 
@@ -93,6 +95,7 @@ class Node:
     repeat: YamlNode | None = None
     auto: bool = False  # the path was made up (index or op name), not written
     scan: Scan | None = None
+    init: list[tuple[InitRule, ...]] | None = None
 
     @property
     def label(self) -> str:
@@ -117,6 +120,7 @@ class Graph:
     the others are captured from the graph around.
 
     `template` is equal for all instances of one block or named sequence, and different otherwise.
+    `init`: how parameters in it begin, where no item says so itself.
     `later`: makes the graph once the sizes are known on which the block's structure depends; it has no nodes till then.
     """
 
@@ -135,7 +139,9 @@ class Graph:
     fed: int | None = None
     later: Later | None = None
     defaults: dict[str, str] = field(default_factory=dict)  # of parameters: those written as an expression
+    init: tuple[InitRule, ...] = ()
 
+    _initialises: bool | None = field(default=None, init=False)
     _inner: tuple[Graph, ...] | None = field(default=None, init=False)
     _has_ties: bool | None = field(default=None, init=False)
 
@@ -144,6 +150,14 @@ class Graph:
         if self._has_ties is None:
             self._has_ties = any(node.tie for node in self.nodes)
         return self._has_ties
+
+    @property
+    def initialises(self) -> bool:
+        """May there be something in it, at any depth, that says how parameters begin?"""
+        if self._initialises is None:
+            said = bool(self.init) or self.later is not None or any(node.init for node in self.nodes)
+            self._initialises = said or any(graph.initialises for graph in self.inner)
+        return self._initialises
 
     @property
     def inner(self) -> tuple[Graph, ...]:

@@ -23,6 +23,9 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     tie = item.get("tie")
     if tie is not None:
         ctx.error("AS201", tie.span, "`use` owns no parameter to tie", help="write `tie` on the item that is used")
+    init = item.get("init")
+    if init is not None:
+        ctx.error("AS201", init.span, "`use` owns no parameter", help="write `init` on the item that is used")
     found = _find(ctx, scope, item)
     if found is None or name is FAILED or outputs is None or turns is None:
         return unknown_value(ctx, scope, item.node, item.position)

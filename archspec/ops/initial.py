@@ -20,6 +20,7 @@ from archspec.ops.kinds import (
     Number,
     PositiveFloat,
     PositiveInt,
+    Probability,
     Refined,
     show,
 )
@@ -52,6 +53,7 @@ PARAMETER_INITS: Table = {
     "kaiming_normal": _KAIMING,
     "orthogonal": {"gain": (Number, 1.0)},
     "eye": {},
+    "sparse": {"sparsity": (Probability, None), "std": (NonNegativeFloat, 0.01)},
     "dirac": {"groups": (PositiveInt, 1)},
     "sinusoidal": {"max_period": (PositiveFloat, 10000.0)},
 }  # fmt: skip
@@ -69,11 +71,12 @@ BUFFER_INITS: Table = {
 
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
 _RANKS: dict[str, tuple[int, int | None]] = {
-    "eye": (2, 2), "sinusoidal": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
+    "eye": (2, 2), "sparse": (2, 2),
+    "sinusoidal": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
     **dict.fromkeys(_FANS, (2, None)),
 }  # fmt: skip
 _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
-    **dict.fromkeys(("normal", "uniform", *_FANS), FLOATING + COMPLEX),
+    **dict.fromkeys(("normal", "uniform", "sparse", *_FANS), FLOATING + COMPLEX),
     "trunc_normal": FLOATING,
     "orthogonal": ("float32", "float64"),
     "arange": INTEGRAL + FLOATING,

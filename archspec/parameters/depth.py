@@ -66,6 +66,6 @@ def _steps(typed: Typed, prefix: str, repeats: _Repeats) -> Iterator[tuple[str, 
             continue
         for path, callee in zip(done.node.paths, done.calls, strict=True):
             if isinstance(callee, Typed) and repeats.within(callee):
-                yield from _steps(callee, f"{prefix}{path}.", repeats)
-            else:
+                yield from _steps(callee, f"{prefix}{path}." if path else prefix, repeats)
+            elif path:
                 yield prefix + path, _is_stack(done) or not stacked

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from archspec.diagnostics.suggest import did_you_mean
+from archspec.graph.ir import joined
 from archspec.ops.base import Op, State
 from archspec.shapes.typed import Typed
 
@@ -84,9 +85,9 @@ def _walk(typed: Typed, prefix: str, ties: dict[str, str]) -> Iterator[tuple[str
             continue
         for path, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             own = prefix + path
-            ties.update({f"{own}.{name}": prefix + target for name, target in done.node.tie.items()})
-            if isinstance(callee, Typed):
-                yield from _walk(callee, f"{own}.", ties)
+            ties.update({joined(own, name): prefix + target for name, target in done.node.tie.items()})
+            if isinstance(callee, Typed):  # the body of a scan has the path ""
+                yield from _walk(callee, f"{own}." if path else prefix, ties)
                 continue
             for state in callee.state(*inputs):
                 yield (f"{own}.{state.name}" if state.name else own), state, callee

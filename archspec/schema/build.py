@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from archspec.ops.base import Op
+from archspec.ops.initial import PARAMETER_INITS, InitKind
 from archspec.ops.registry import all_ops
 from archspec.schema import skeleton
 from archspec.schema.arguments import arguments_schema, required_arguments, summary
@@ -25,6 +27,7 @@ def build(**given: Schema) -> Schema:
     ops = sorted(all_ops())
     item = {"$ref": "#/definitions/item"}
     parts: Schema = {}
+    given = {"init": {"$ref": "#/definitions/init"}, **given}
     sections = {name: _by_reference(name, given.get(name, plain), parts) for name, plain in skeleton.SECTIONS.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -49,7 +52,25 @@ def build(**given: Schema) -> Schema:
             "merge": _merge(ops),
             "names": {"type": "array", "minItems": 1, "items": {"type": "string"}},
             **parts,
+            **_init(),
             **{f"op_{name}": arguments_schema(all_ops()[name]) for name in ops},
+        },
+    }
+
+
+def _init() -> Schema:
+    """`init`: patterns of names with an initialiser each, or an op's name with one for each of its parameters."""
+    initialiser = {"$ref": "#/definitions/initialiser"}
+    own = {"type": "object", "additionalProperties": initialiser}
+    ops = [op for op in all_ops().values() if op.state is not Op.state]
+    return {
+        "initialiser": InitKind(PARAMETER_INITS).schema(),
+        "init": {
+            "title": "a mapping",
+            "description": "How parameters begin: `{weight: {normal: {std: 0.02}}}`, by a pattern of names, or by op.",
+            "type": "object",
+            "properties": {op.name: {**own, "description": f"Of every {op.name}: {{weight: zeros}}."} for op in ops},
+            "additionalProperties": initialiser,
         },
     }
 
@@ -66,7 +87,9 @@ def _by_reference(name: str, section: Schema, parts: Schema) -> Schema:
 def _document(spec: Schema, parts: Schema) -> Schema:
     """The top level: a whole spec, one that extends another, or a file of blocks to include."""
     block = spec["properties"]["blocks"]
-    parts["block"] = block["additionalProperties"]
+    one = block["additionalProperties"]
+    begins = {"$ref": "#/definitions/init", "description": one["properties"]["init"]["description"]}
+    parts["block"] = {**one, "properties": {**one["properties"], "init": begins}}
     blocks = {**block, "additionalProperties": {"$ref": "#/definitions/block"}}
     spec = {**spec, "properties": {**spec["properties"], "blocks": blocks}}
     library = {key: spec["properties"][key] for key in skeleton.LIBRARY}
@@ -211,6 +234,7 @@ _COMMON: dict[str, Schema] = {
         "type": "object",
         "additionalProperties": {"type": "string", "pattern": r"\.|\$"},
     },
+    "init": {"$ref": "#/definitions/init"},
     "doc": {"description": "One line for the reader.", "type": "string"},
 }
 

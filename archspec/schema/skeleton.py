@@ -16,10 +16,11 @@ NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
 # With `extends`: merged key by key, where what the spec itself says replaces. null removes, save in `params`, where it
 # is a default.
-MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "weights", "train", "runtime")
-REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "weights", "train", "runtime")
+MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "init", "weights", "train", "runtime")
+REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "init", "weights", "train", "runtime")
 FILE = r"^[^$\\]+\.ya?ml$"
 SECTIONS: dict[str, Schema] = {  # which a later stage looks at
+    "init": {"title": "a mapping", "type": "object"},
     "weights": {"title": "a file, a list of files, or a mapping", "type": ["string", "array", "object"]},
     "train": {"title": "a mapping", "type": "object"},
     "runtime": {"title": "a mapping", "type": "object"},
@@ -128,6 +129,7 @@ def block(items: Schema) -> Schema:
                 "minProperties": 1,
             },
             "layers": {**items, "description": "The block: a chain of items."},
+            "init": {**SECTIONS["init"], "description": "How parameters in it begin, where no item says so itself."},
             "outputs": {
                 "title": "the name of a value, or a list of them",
                 "description": "What it gives back. Left out: the last value.",

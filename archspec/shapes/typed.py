@@ -25,9 +25,10 @@ class TypedNode:
 
     `inputs`: types of the node's inputs (None: an absent optional one). `call_inputs`: the same for each call, which
     differ in a repeat. `outputs`: types of the results. `steps`: of a scan, how often its one call is made.
+    `init`: for each call of an op, how its parameters begin, by their names, where that is not as in PyTorch.
     """
 
-    __slots__ = ("call_inputs", "calls", "inputs", "node", "outputs", "steps")
+    __slots__ = ("call_inputs", "calls", "init", "inputs", "node", "outputs", "steps")
 
     def __init__(self, node: Node, inputs: tuple[Any, ...]) -> None:
         self.node = node
@@ -36,6 +37,7 @@ class TypedNode:
         self.call_inputs: list[tuple[Any, ...]] = []
         self.outputs: tuple[Any, ...] = ()
         self.steps: Size = 1
+        self.init: list[dict[str, Any]] = []
 
 
 class Typed:

@@ -21,7 +21,7 @@ INITS: tuple[Any, ...] = (
     "uniform", {"uniform": {"a": -1, "b": 1}}, {"trunc_normal": {"std": 0.02}}, "orthogonal", "eye",
     "xavier_uniform", {"xavier_normal": {"gain": 0.5}}, {"kaiming_uniform": {"nonlinearity": "relu"}},
     {"kaiming_normal": {"mode": "fan_out"}}, "dirac", {"dirac": {"groups": 2}},
-    "sinusoidal", {"sinusoidal": {"max_period": 100}},
+    "sinusoidal", {"sinusoidal": {"max_period": 100}}, {"sparse": 0.5}, {"sparse": {"sparsity": 0.1, "std": 2}},
 )  # fmt: skip
 BUFFER_INITS: tuple[Any, ...] = (
     *INITS, {"full": 7}, {"full": {"fill_value": -1.5}}, "arange", {"arange": {"start": 3, "step": -2}},

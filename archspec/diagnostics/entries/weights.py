@@ -93,4 +93,29 @@ weights: {file: trained.safetensors, fresh: fc}
 """,
         files={"trained.safetensors": _FILE},
     ),
+    Entry(
+        "AS704",
+        "an initialiser cannot fill a parameter",
+        """
+A rule of `init` matches a parameter that its initialiser does not suit: `xavier_uniform` needs the two sizes of a
+matrix, and a bias or the weight of a norm has one; `dirac` wants the dimensions of a convolution.
+
+PyTorch would refuse it as the model is built, without a word of which parameter it was and why it was meant.
+""",
+        "Match fewer parameters, by a narrower pattern or by op:",
+        """
+archspec: 1
+name: classifier
+inputs: {x: "float32[B, 16]"}
+layers: [{name: fc, linear: 32}, {name: norm, layer_norm: {}}]
+init: {"*.weight": xavier_uniform}
+""",
+        """
+archspec: 1
+name: classifier
+inputs: {x: "float32[B, 16]"}
+layers: [{name: fc, linear: 32}, {name: norm, layer_norm: {}}]
+init: {linear: {weight: xavier_uniform}}
+""",
+    ),
 )
