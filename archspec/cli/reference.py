@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archspec.cli import pages
-from archspec.cli.declared import doc, example, families, gives, reads, title, value
 from archspec.ops.base import Arg, Declared, Op
+from archspec.ops.words import doc, example, families, gives, reads, title, value
 from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS

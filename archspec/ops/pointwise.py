@@ -43,7 +43,7 @@ class Pointwise(Op):
 class FloatPointwise(Pointwise):
     """Base of functions of real numbers: integers become floating point."""
 
-    examples = (
+    examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "float32[B, 4]"),
         Example({}, "int32[B, T, 4]", "float32[B, T, 4]"),
         Example({}, "bfloat16[]", "bfloat16[]"),

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from archspec.cli import reference
-from archspec.cli.declared import describe, doc
+from archspec.cli.declared import describe
 from archspec.cli.output import Styles
 from archspec.ops.registry import all_ops
+from archspec.ops.words import doc
 
 ROOT = Path(__file__).parents[2]
 PLAIN = Styles(on=False)
