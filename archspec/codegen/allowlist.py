@@ -8,8 +8,8 @@ _NODES = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg,
     ast.Expr, ast.Assign, ast.Return, ast.For, ast.If, ast.Delete, ast.Call, ast.keyword, ast.Attribute, ast.Name,
     ast.Load, ast.Store, ast.Del, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Subscript, ast.Slice, ast.Starred,
-    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.ListComp, ast.comprehension, ast.JoinedStr,
-    ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.ListComp, ast.GeneratorExp, ast.comprehension,
+    ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 _IMPORTS = {"math", "torch", "torch.nn.functional", "collections"}
 _FUNCTIONS = {"range", "enumerate", "str", "getattr", "dict", "float", "super", "OrderedDict", "min", "max", "len",

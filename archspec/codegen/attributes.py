@@ -38,6 +38,7 @@ class Attributes:
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
         self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
+        self._dicts: dict[str, tuple[str, list[str]]] = {}  # containers by names: how to reach one, its paths
         taken = {path for n in plan.every_node() if n.ctor is not None for path in n.node.paths}
         for aligned in plan.every_node():
             if aligned.ctor is not None:
@@ -78,6 +79,18 @@ class Attributes:
         """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
         node = self.plan.nodes[number].node
         return self._reach(node.paths[0].rpartition(".")[0] if node.repeated else node.paths[0])
+
+    def every(self, number: int) -> str:
+        """What goes through all turns of a repeat: their container, or a list of them."""
+        single = self.each(number)
+        node = self.plan.nodes[number].node
+        parent = node.paths[0].rpartition(".")[0]
+        if not single:
+            numbered = [path.rpartition(".")[2] for path in node.paths] == [str(i) for i in range(len(node.paths))]
+            return self.access(number) if numbered else f"{self.access(number)}.values()"
+        if parent in self._dicts and self._dicts[parent][1] == node.paths:
+            return f"{self._dicts[parent][0]}.values()"
+        return f"[{', '.join(single)}]"
 
     def each(self, number: int) -> list[str]:
         """The attributes of a repeat whose turns have places of their own; empty otherwise."""
@@ -203,6 +216,8 @@ class Attributes:
                 return None
             parts.append(text if numbered else f"{quoted(key)}: {text}")
         inside = ", ".join(parts)
+        if not numbered:
+            self._dicts[path] = (target, [f"{path}.{key}" for key in item])
         return f"nn.ModuleList([{inside}])" if numbered else f"nn.ModuleDict({{{inside}}})"
 
     def _ties(self) -> None:

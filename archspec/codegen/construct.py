@@ -80,7 +80,9 @@ class Construct:
             if len(chain.children) == 1 and pairs.startswith("*["):
                 return f"nn.Sequential(OrderedDict({pairs[1:]}))"
             return f"nn.Sequential(OrderedDict([{pairs}]))"
-        return f"nn.ModuleDict(dict([{pairs}]))"
+        if len(chain.children) == 1 and pairs.startswith("*["):
+            return f"nn.ModuleDict({pairs[1:]})"
+        return f"nn.ModuleDict([{pairs}])"
 
     def _child(self, child: Child) -> str:
         if isinstance(child.expr, Counted):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from archspec.codegen import scans
+from archspec.codegen import joins, scans
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.heads import Heads
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
 from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import Row
-from archspec.codegen.sizes import SizeText
+from archspec.codegen.sizes import SizeText, bind_sizes
 from archspec.codegen.tree import MISSING, Var, holds, leaves, parts
 from archspec.codegen.variables import Pending, Variables
 from archspec.ops.base import Op
@@ -52,7 +52,9 @@ class Forward:
     def steps(self) -> None:
         """A statement for each node."""
         for number, aligned in enumerate(self.plan.nodes):
-            if aligned.body is not None:
+            if aligned.node.join is not None:
+                (joins.merge if aligned.merge is not None else joins.route)(self, number, aligned)
+            elif aligned.body is not None:
                 scans.write(self, number, aligned, aligned.body)
             else:
                 self._node(number, aligned)
@@ -93,13 +95,13 @@ class Forward:
         expr, texts = self._hoisted(number, expr, texts, own)
         if isinstance(expr, Binary) and expr[:2] == ("+", In(0)) and "(" in texts[0] and texts[-1].isidentifier():
             expr = Binary("+", expr.right, expr.left)  # `x + self.attn(…)`: the shorter first; addition commutes
-        text = self._text(number, expr, texts, own)
+        text = self.text(number, expr, texts, own)
         outputs = len(aligned.first.outputs)
         if aligned.present is not None:
             assert aligned.sources[0] is not None
             self._optional(number, aligned, text, own, variables.text(aligned.sources[0]))
         elif unpack is not None or outputs > 1:
-            self._write(number, aligned, f"{self._pattern(number, unpack or tuple(range(outputs)))} = {text}")
+            self.write(number, aligned, f"{self._pattern(number, unpack or tuple(range(outputs)))} = {text}")
         elif self._inlines(value, expr, text, depth):
             variables.forget(number)
             variables.where[value] = Pending(text, depth + 1)
@@ -107,7 +109,7 @@ class Forward:
             target = variables.target(value)
             *before, last = self._parted(number, target, expr, texts, own)
             self.lines += [(line, "") for line in before]
-            self._write(number, aligned, last)
+            self.write(number, aligned, last)
 
     def _hoisted(self, number: int, expr: Any, texts: list[str], own: str) -> tuple[Any, list[str]]:
         """The expression with a long keyword argument of its call, that is itself computed, in a statement before."""
@@ -118,7 +120,7 @@ class Forward:
             return expr, texts
         kwargs = dict(expr.kwargs)
         for key, value in kwargs.items():
-            text = self._text(number, value, texts, own) if isinstance(value, (Call, Method)) else ""
+            text = self.text(number, value, texts, own) if isinstance(value, (Call, Method)) else ""
             if len(text) > _ARGUMENT:
                 name = self.variables.fresh(key)
                 self.lines.append((f"{name} = {text}", ""))
@@ -128,20 +130,20 @@ class Forward:
 
     def _parted(self, number: int, target: str, expr: Any, texts: list[str], own: str) -> list[str]:
         """The assignment; in two statements, where a long call is followed by what is done with its result."""
-        text = self._text(number, expr, texts, own)
+        text = self.text(number, expr, texts, own)
         base, rest = _split_chain(expr)
         if len(text) <= _LINE or rest is None:
             return [f"{target} = {text}"]
-        return [f"{target} = {self._text(number, base, texts, own)}", f"{target} = {print_expr(rest, [target])}"]
+        return [f"{target} = {self.text(number, base, texts, own)}", f"{target} = {print_expr(rest, [target])}"]
 
     def _optional(self, number: int, aligned: NodePlan, text: str, own: str, otherwise: str) -> None:
         test = self._condition(aligned, own)
         target = self.variables.target((number, 0))
         if target == otherwise:
             self.lines.append((f"if {test}:", ""))
-            self._write(number, aligned, f"    {target} = {text}")
+            self.write(number, aligned, f"    {target} = {text}")
         else:
-            self._write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
+            self.write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
 
     def _condition(self, aligned: NodePlan, own: str) -> str:
         if own and own.count(".") == 1 and "(" not in own and not isinstance(aligned.ctor, Var):
@@ -181,7 +183,9 @@ class Forward:
         simple = isinstance(reader.forward, Binary) or not holds(reader.forward, Binary)
         return reads == 1 and not sized and simple
 
-    def _text(self, number: int, expr: Any, texts: list[str], own: str) -> str:
+    def text(self, number: int, expr: Any, texts: list[str], own: str) -> str:
+        """An expression of node number `number`, over the `texts` of what it reads and of its own attribute."""
+
         def leaf(part: Any) -> str | None:
             if isinstance(part, Var):
                 return self.parameters.text(part, forward=True)
@@ -191,12 +195,17 @@ class Forward:
 
         return print_expr(expr, texts, own, leaf)
 
+    def size_text(self, number: int, size: Any) -> str:
+        """A size of the types of node number `number`."""
+        bound = bind_sizes(size, ())
+        return self.size(number, bound, []) if isinstance(bound, SizeText) else str(bound)
+
     def size(self, number: int, size: SizeText, texts: list[str]) -> str:
+        """A size as text, over the `texts` of what node `number` reads."""
         aligned = self.plan.nodes[number]
         written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size.dim)
         if written is not None:
             return written
-        """A size as text, over the `texts` of what node `number` reads."""
         names = {name: self.heads.symbol(name, aligned.node) for name in size.symbols}
         return size.template.format(*texts, **names)
 
@@ -225,18 +234,18 @@ class Forward:
                 if left == target:
                     made += self._parted(number, target, expr, [start, *others], own)
                 else:
-                    made.append(f"{left} = {self._text(number, expr, [start, *others], own)}")
+                    made.append(f"{left} = {self.text(number, expr, [start, *others], own)}")
                 start = target
         else:
             if start != target:
                 self.lines.append((f"{target} = {start}", ""))
             layer = self.variables.fresh("layer")
-            text = self._text(number, aligned.forward or called, [target, *others], layer)
-            made = [f"for {layer} in {self.attributes.access(number)}:", f"    {left} = {text}"]
+            text = self.text(number, aligned.forward or called, [target, *others], layer)
+            made = [f"for {layer} in {self.attributes.every(number)}:", f"    {left} = {text}"]
         if aligned.present is not None:
             made = [f"if {self._condition(aligned, '')}:", *(f"    {line}" for line in made)]
         self.lines += [(line, "") for line in made[:-1]]
-        self._write(number, aligned, made[-1])
+        self.write(number, aligned, made[-1])
 
     # -- statements ----------------------------------------------------------------------------------------
 
@@ -258,7 +267,8 @@ class Forward:
 
         return text(unpack, True)
 
-    def _write(self, number: int, aligned: NodePlan, statement: str) -> None:
+    def write(self, number: int, aligned: NodePlan, statement: str) -> None:
+        """Add the statement that completes a node."""
         self.lines.append((statement, ""))
         self._comment(number, aligned)
         self.free(number)

@@ -41,7 +41,8 @@ class NodePlan:
         self.present: Var | None = None
         self.looped = False  # a repeat that forward runs as a for loop
         self.unrolled: list[Any] = []  # forward expressions of a repeat of stateless ops
-        self.body: ClassPlan | None = None  # of a scan: its body, written in place
+        self.body: ClassPlan | None = None  # of a scan or of joined turns: a body that is written in place
+        self.merge: Any = None  # of joined turns: the op over what each gives
 
     @property
     def first(self) -> TypedNode:
@@ -166,6 +167,8 @@ class Planner:
                     raise NotUnifiableError
                 table[here][j] = done
                 last = here
+        if len(instances) > 1 and _alternatives(table):
+            raise NotUnifiableError
         for row in table:
             first = next(d for d in row if d is not MISSING)
             plan.nodes.append(NodePlan(first.node, row, instances))
@@ -227,6 +230,9 @@ class Planner:
             raise NotUnifiableError
         if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[0] is None):
             raise NotUnifiableError
+        if node.join is not None:
+            self._merge_join(aligned, present)
+            return
         if node.repeated:
             self._merge_repeat(aligned, present)
             return
@@ -264,10 +270,36 @@ class Planner:
     def _merge_scan(self, aligned: NodePlan, present: list[TypedNode]) -> None:
         if aligned.present is not None or len({(d.node.scan, d.steps) for d in present}) > 1:
             raise NotUnifiableError
-        aligned.body = ClassPlan(aligned.node.label, [d.calls[0] for d in present], self)  # type: ignore[misc]
-        self._align(aligned.body)
-        for inner in aligned.body.nodes:
+        aligned.body = self._body(aligned, present)
+
+    def _merge_join(self, aligned: NodePlan, present: list[TypedNode]) -> None:
+        first = aligned.first
+        if aligned.present is not None or len({len(d.calls) for d in present}) > 1:
+            raise NotUnifiableError
+        aligned.looped = True
+        if first.merge is not None:
+            results = [(d.merge, tuple(r[0] for r in d.results)) for d in present]
+            aligned.merge = merge_forward(results)
+        if all(in_place(d) for d in present):
+            aligned.body = self._body(aligned, present)
+            return
+        op = first.calls[0]
+        if isinstance(op, Op):
+            every = [(c, i) for d in present for c, i in zip(d.calls, d.call_inputs, strict=True)]
+            aligned.forward = _alike(every)
+            if aligned.forward is None:
+                aligned.unrolled = [self._forward(aligned, turn) for turn in range(len(first.calls))]
+            if not any(map(needs_attribute, aligned.unrolled or [aligned.forward])):
+                return
+        aligned.ctor = self._each(aligned, lambda d, around: turns("nn.ModuleList", d, self, around))
+
+    def _body(self, aligned: NodePlan, present: list[TypedNode]) -> ClassPlan:
+        """A plan for what is written in place, instance by instance."""
+        body = ClassPlan(aligned.node.label, [d.calls[0] for d in present], self)  # type: ignore[misc]
+        self._align(body)
+        for inner in body.nodes:
             self._merge(inner)
+        return body
 
     def _each(self, aligned: NodePlan, make: Any) -> Any:
         return unify(
@@ -379,10 +411,44 @@ def _groups(root: Typed) -> list[list[Typed]]:
     return [groups[t] for t in order]
 
 
+def _alternatives(table: list[list[Any]]) -> bool:
+    """Are there modules of one path, of which each instance has another?"""
+    seen: set[str] = set()
+    for row in table:
+        first = next(d for d in row if d is not MISSING)
+        call = first.calls[0]
+        if first.node.shared is None and not (isinstance(call, Op) and type(call).bare()):
+            if not seen.isdisjoint(first.node.paths):
+                return True
+            seen.update(first.node.paths)
+    return False
+
+
 def _children(typed: Typed) -> list[Typed]:
-    """The typed graphs that it calls; those of a scan's body, which is written in place, are its own."""
+    """The typed graphs that it calls; those of a body that is written in place are its own."""
     out: list[Typed] = []
     for done in typed.nodes:
         calls = [c for c in done.calls if isinstance(c, Typed)]
-        out += calls if done.node.scan is None else [inner for body in calls for inner in _children(body)]
+        out += [inner for body in calls for inner in _children(body)] if in_place(done) else calls
     return out
+
+
+def in_place(done: TypedNode) -> bool:
+    """Is what a node calls written where it is called? A scan's body is, and joined turns that are one and the same
+    sequence without a module in it."""
+    if done.node.scan is not None:
+        return True
+    if done.node.join is None or not done.rows:
+        return False
+    first = done.calls[0]
+    return all(call is first for call in done.calls) and _bare(first)
+
+
+def _bare(callee: Op | Typed) -> bool:
+    if isinstance(callee, Op):
+        return False
+    return callee.graph.kind == "sequence" and all(
+        isinstance(call, Op) and not needs_attribute(call.forward(*types))
+        for done in callee.nodes
+        for call, types in zip(done.calls, done.call_inputs, strict=True)
+    )

@@ -15,6 +15,7 @@ from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Nam
 
 _DOTTED = re.compile(r"(?:nn|F|torch|math)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_HUGGED = re.compile(r"-?(?:[A-Za-z_][\w.]*|[0-9][\w.]*)\Z")
 _SIMPLE_BOUND = re.compile(r"-?\w*\Z")
 
 _BINDING = {
@@ -77,6 +78,8 @@ class _Printer:
             # `**` groups to the right and comparisons do not chain; all else groups to the left
             left = self.text(expr.left, own + 1 if expr.op == "**" or own == 4 else own)
             right = self.text(expr.right, own if expr.op == "**" else own + 1)
+            if expr.op == "**" and _HUGGED.match(left) and _HUGGED.match(right):  # as a formatter sets it
+                return f"{left}**{right}", own
             return f"{left} {expr.op} {right}", own
         if isinstance(expr, Unary):
             return f"{expr.op}{self.text(expr.of, _UNARY)}", _UNARY
@@ -145,10 +148,10 @@ def binding_of(text: str) -> int:
         elif char in ")]}":
             depth -= 1
         if depth or char != " ":
-            word += char
+            word += "." if depth else char
             continue
-        if word in _BINDING:
-            loosest = min(loosest, _BINDING[word])
+        if word in _BINDING or "**" in word:
+            loosest = min(loosest, _BINDING.get(word, _BINDING["**"]))
         elif word in ("if", "for", "is", "not", "in", "and", "or"):
             return 0
         word = ""

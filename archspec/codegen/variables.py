@@ -137,6 +137,13 @@ class Variables:
         self.where[value] = name
         self._live[name] = value
 
+    def still_read(self, sources: list[Source | None]) -> None:
+        """A loop that has its target goes on reading these."""
+        for source in sources:
+            held = self.where[source] if source is not None else None
+            if isinstance(held, str) and held.isidentifier() and source is not None:
+                self._live.setdefault(held, source)
+
     def rename(self, value: Source, source: Source) -> None:
         """`value` is `source` by another name: they live as one."""
         text = self.where[value] = self.where[source]

@@ -22,14 +22,28 @@ class FlopsAt:
     def of(self, typed: Typed) -> int:
         found = self._done.get(id(typed))
         if found is None:
-            found = sum(self.of_call(done, *call) for done in typed.nodes for call in each_call(done))
+            found = sum(map(self.of_node, typed.nodes))
             self._done[id(typed)] = found
         return found
 
+    def of_node(self, done: TypedNode) -> int:
+        """Of all turns of a node."""
+        if not done.rows:
+            return sum(self.of_call(done, *call) for call in each_call(done))
+        fixed, one = (FlopsAt({**self.sizes, done.rows: rows}) for rows in (0, 1))
+        calls = list(each_call(done))
+        base = sum(fixed._of_call(done, *call) for call in calls)
+        each = sum(one._of_call(done, *call) for call in calls) - base
+        return each * self._number(done.steps) // len(calls) + base
+
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> int:
-        """Of one turn of a node."""
+        """Of one turn of a node; where rows are routed, of an even share of them."""
+        return self.of_node(done) // len(done.calls) if done.rows else self._of_call(done, callee, inputs, outputs)
+
+    def _of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> int:
         if isinstance(callee, Typed):
-            return self._number(done.steps) * self.of(callee)
+            steps = self._number(done.steps) if done.node.scan is not None else 1
+            return steps * self.of(callee)
         return self._number(callee.flops(tuple(map(self._known, inputs)), tuple(map(self._known, outputs))))
 
     def _number(self, size: Size) -> int:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from archspec.dims import Size, TooComplex
+from archspec.dims import Dim, Size, TooComplex
 from archspec.ops.base import Op, State
 from archspec.ops.tensor import ITEMSIZE
 from archspec.shapes.state import states
@@ -73,11 +73,18 @@ class Costs:
             return self.of_call(done, done.calls[0], done.call_inputs[0], outputs)
         total = Cost()
         for callee, inputs, outputs in each_call(done):
-            total = total.plus(self.of_call(done, callee, inputs, outputs))
+            total = total.plus(self._of_call(done, callee, inputs, outputs))
+        if done.rows:
+            total = total._replace(flops=routed(total.flops, done, len(done.calls)))
         return total.without_state() if done.node.shared is not None else total
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
         """Of one turn, tied parameters left out."""
+        cost = self._of_call(done, callee, inputs, outputs)
+        return cost._replace(flops=routed(cost.flops, done, 1)) if done.rows else cost
+
+    def _of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
+        """The same, in the number of rows where they are routed."""
         if isinstance(callee, Typed):
             inner = self.of(callee)
             if done.node.scan is not None:
@@ -140,9 +147,28 @@ def _times(steps: Size, flops: Size | None) -> Size | None:
         return None
 
 
+def routed(flops: Size | None, done: TypedNode, turns: int) -> Size | None:
+    """FLOPs of so many turns of a node whose rows are routed, each of its even share of the rows; None as `Cost.flops`.
+
+    `flops`: of the turns together, in the number of rows of one. All choices together are `done.steps` rows.
+    """
+    if not isinstance(flops, Dim):
+        return flops
+    try:
+        fixed, one, two = (flops.subs({done.rows: rows}) for rows in (0, 1, 2))
+        if two - one != one - fixed:  # not row by row
+            return None
+        return (one - fixed) * done.steps // len(done.calls) + fixed
+    except TooComplex:
+        return None
+
+
 def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:
     """(callee, input types, output types) of each call of a node."""
     last = len(done.calls) - 1
+    if done.node.join is not None:
+        yield from zip(done.calls, done.call_inputs, done.results, strict=True)
+        return
     for turn, callee in enumerate(done.calls):
         if isinstance(callee, Typed):
             outputs = callee.outputs if done.node.scan is None else done.outputs

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
-from archspec.graph import blocks, structures
+from archspec.graph import blocks, joins, structures
 from archspec.graph.arguments import op_call
 from archspec.graph.context import FAILED, Context
 from archspec.graph.initial import InitRule, read_init
 from archspec.graph.inspect import inspect_item
-from archspec.graph.ir import Graph, Node, OpCall, Value
+from archspec.graph.ir import Graph, GraphInput, Join, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
+from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, is_named, snake_case
 from archspec.graph.repeats import Turn, turns_of
@@ -19,7 +20,7 @@ from archspec.graph.results import bind, label_span, outputs_fit, pass_by, too_m
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
-from archspec.graph.wiring import Chain, read_inputs
+from archspec.graph.wiring import Chain, Inputs, read_inputs
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
@@ -84,9 +85,17 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     """An item with modules of its own: an op, a block, or a structure that is a submodule."""
     name = item_name(ctx, scope, item)
     outputs = output_names(ctx, scope, item)
-    inputs = read_inputs(ctx, scope, item, declared_inputs(ctx, item), before)
-    tie = ties_of(ctx, scope, item)
+    declared = declared_inputs(ctx, item)
     turns = turns_of(ctx, item, scope, name)
+    joining: Joining | None = None
+    inputs: Inputs | None = None
+    if item.get("merge") is None and item.get("route") is None:
+        inputs = read_inputs(ctx, scope, item, declared, before)
+    else:
+        joining = joins.read(ctx, scope, item, declared, turns or [])
+        turns = turns if joining is not None else None
+        inputs = read_inputs(ctx, scope, item, joining.left(declared), before) if joining is not None else None
+    tie = ties_of(ctx, scope, item)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
     repeat = item.get("repeat")
     if repeat is not None and inputs is not None and start is None:
@@ -95,7 +104,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         turns = None
     made: Made | None = None
     if turns:  # what is wrong inside is reported even where the item's own words are wrong
-        made = _calls(ctx, scope, item, turns, start)
+        made = _calls(ctx, scope, item, turns, start, joining.given(item) if joining else [])
     else:
         inspect_item(ctx, scope, item, walk)
     if inputs is None or turns is None or name is FAILED or outputs is None or tie is None:
@@ -104,17 +113,21 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         return pass_by(ctx, scope, item, name, outputs, start)
     if made is None or not outputs_fit(ctx, item, made.calls[0], outputs):
         return unknown_value(ctx, scope, item.node, item.position)
+    join: Join | None = None
+    if joining is not None:
+        inputs, join = joining.placed(inputs, declared)
+    routed = joining.routed if joining is not None else ()
     bare = item.op is not None and item.op.bare()
     unique = all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
     node = Node(
         made.calls,
         [turn.path for turn in turns],
-        (*inputs.values, *made.captured.values),
+        (*inputs.values, *made.captured.values, *routed),
         tuple(text for text, _ in outputs) or (name or "",),
         item.position,
         item.key_span,
         label_span(item),
-        (*inputs.spans, *(given.span for given in made.captured.inputs)),
+        (*inputs.spans, *(given.span for given in made.captured.inputs), *(joining.routed_spans if joining else ())),
         raw=item.value,
         repeated=item.get("repeat") is not None,
         doc=text_of(item.get("doc")),
@@ -122,6 +135,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         repeat=item.get("repeat"),
         auto=name is None,
         init=_begins(ctx, item, turns),
+        join=join,
     )
     number = scope.builder.add(node)
     attach_ties(scope.builder, number, {**made.ties, **tie})
@@ -157,8 +171,10 @@ class Made(NamedTuple):
     ties: dict[str, tuple[str, Span]]
 
 
-def _calls(ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Value | None) -> Made | None:
-    """The call of each turn; made once where no turn can differ."""
+def _calls(
+    ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Value | None, given: list[GraphInput]
+) -> Made | None:
+    """The call of each turn; made once where no turn can differ. `given`: inputs that a sequence reads by name."""
     # A structure that reads its input by name too may take both for one, unless turns or a `use` feed it others.
     alone = item.get("repeat") is None and not ctx.may_be_reused(text_of(item.get("name")))
     chain = start if alone else None
@@ -173,7 +189,8 @@ def _calls(ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Val
         elif item.kind == "block":
             call = blocks.block_graph(ctx, item, turn.env, walk)
         else:
-            inner = structures.nested(ctx, scope, item, _class_stem(item, turn.path), turn.env, walk, chain, captured)
+            stem = _class_stem(item, turn.path)
+            inner = structures.nested(ctx, scope, item, stem, turn.env, walk, chain, captured, given)
             call = None
             if inner is not None:
                 call, captured = inner.graph, inner.captured

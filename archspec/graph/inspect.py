@@ -25,7 +25,7 @@ def inspect_item(ctx: Context, scope: Scope, item: Item, walk: Walk) -> None:
     elif item.kind == "block":
         block_graph(ctx, item, env, walk)
     elif item.is_structure:
-        structures.nested(ctx, scope, item, item.key, env, walk, None, structures.Captured())
+        structures.nested(ctx, scope, item, item.key, env, walk, None, structures.Captured(), [])
     ctx.inspecting = before
 
 

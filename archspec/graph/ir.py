@@ -55,6 +55,19 @@ class Scan(NamedTuple):
     steps: Any = None
 
 
+class Join(NamedTuple):
+    """How the turns of a repeat that all read the same are put together.
+
+    By `merge`, an op that reads what each gives; or, without, each turn reads the rows that are routed to it, and gives
+    its share of them: then the node's last `routed` inputs are the numbers of the turns chosen for each row, and their
+    weights (None for all 1). `slices`: the inputs of which turn t reads slice t of the first dimension.
+    """
+
+    merge: OpCall | None
+    slices: tuple[int, ...] = ()
+    routed: int = 0
+
+
 def joined(path: str, name: str) -> str:
     """A path inside the module at `path`; a body that runs in place has the path ""."""
     return f"{path}.{name}" if path else name
@@ -74,6 +87,7 @@ class Node:
     `shared`: number of the node whose modules this one calls again (`use`), else None.
     `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
     `init`: for each call, how its parameters begin; None where nothing is said.
+    `join`: of a repeat whose turns do not follow one another.
     `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
 
@@ -96,6 +110,7 @@ class Node:
     auto: bool = False  # the path was made up (index or op name), not written
     scan: Scan | None = None
     init: list[tuple[InitRule, ...]] | None = None
+    join: Join | None = None
 
     @property
     def label(self) -> str:

@@ -17,8 +17,10 @@ from archspec.reading.nodes import Node as YamlNode
 
 def outputs_fit(ctx: Context, item: Item, call: OpCall | Graph, outputs: list[tuple[str, Span]]) -> bool:
     """Are there as many results as `outputs` names?"""
-    if isinstance(call, Graph):
-        count: int | None = len(call.outputs)
+    if item.get("merge") is not None or item.get("route") is not None:
+        count: int | None = 1
+    elif isinstance(call, Graph):
+        count = len(call.outputs)
     else:
         count = result_count(call)
     if count is None or len(outputs) <= count:
@@ -61,6 +63,13 @@ def bind(
     span = label_span(item)
     repeated = scope.builder.nodes[number].repeated
     numbers: tuple[int, ...] | range | None = None
+    if scope.builder.nodes[number].join is not None:  # a joined repeat is one value, and its turns are not read
+        if name:
+            scope.bind(ctx, name, Binding(Value(number), span), quiet=quiet)
+        for k, (text, where) in enumerate(outputs):
+            if text not in ("_", name):
+                scope.bind(ctx, text, Binding(Value(number, k), where))
+        return
     if repeated:
         numbers = tuple(turn.number for turn in turns)
         if numbers == tuple(range(len(numbers))):
@@ -85,10 +94,10 @@ def pass_by(
     where = when.span if when is not None else item.key_span
     value: Chain = Absent(where) if start is None else start
     if name:
-        scope.bind(ctx, name, Binding(value, label_span(item)))
+        scope.bind(ctx, name, Binding(value, label_span(item), left_out=True))
     for k, (text, span) in enumerate(outputs):
         if text not in ("_", name):
-            scope.bind(ctx, text, Binding(value if k == 0 else Absent(where), span))
+            scope.bind(ctx, text, Binding(value if k == 0 else Absent(where), span, left_out=True))
     return value
 
 

@@ -31,6 +31,7 @@ class Binding(NamedTuple):
     turn_inputs: Value | Absent | None = None  # what the first turn reads
     unknown: bool = False  # the item is in error: whatever is read of it is unknown too
     tap: int | None = None  # the value is that after turn number `tap` of a repeat
+    left_out: bool = False  # by `when`: another item of the list may have the name, and then is meant
 
 
 class Builder:
@@ -137,9 +138,11 @@ class Scope:
         self.current = 0  # index of the item being elaborated
 
     def bind(self, ctx: Context, name: str, binding: Binding, *, quiet: bool = False) -> None:
-        """Name a value; an error if the list has that name already (unless it is reported)."""
+        """Name a value; an error if the list has that name already (unless it is reported, or one of both left out)."""
         other = self.names.get(name)
-        if other is not None and not quiet:
+        if other is not None and binding.left_out:
+            return
+        if other is not None and not other.left_out and not quiet:
             ctx.error(
                 "AS207",
                 binding.span,

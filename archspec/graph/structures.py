@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
@@ -14,7 +14,7 @@ from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value, joined
 from archspec.graph.items import Item, read_merge
 from archspec.graph.names import Plan, Position, inner_lists, wrong_path
-from archspec.graph.scope import Absent, Builder, Scope
+from archspec.graph.scope import Absent, Binding, Builder, Scope
 from archspec.ops.registry import find
 from archspec.reading.nodes import Mapping, Sequence
 from archspec.reading.nodes import Node as YamlNode
@@ -45,10 +45,11 @@ def run(
     start: Value | None,
     walk: Walk,
     builder: Builder,
+    given: Iterable[GraphInput] = (),
 ) -> Value | Absent | None:
     """Build the structure's steps in `builder` from its input `start`; its value, or None (reported).
 
-    `start` is None for a scan that reads no value of the chain.
+    `start` is None for a scan that reads no value of the chain. `given`: inputs that a sequence reads by name.
     """
     lists = {
         where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)
@@ -63,6 +64,8 @@ def run(
         return Value(built.number)
     assert start is not None
     if item.kind == "sequence":
+        for number, each in enumerate(given):
+            lists[("body",)].bind(ctx, each.name, Binding(Value(-1, number), each.span))
         return walk(ctx, lists[("body",)], start)
     if item.kind == "residual":
         return _residual(ctx, lists, item, position, start, walk, builder)
@@ -78,8 +81,9 @@ def nested(
     walk: Walk,
     chain: Value | None,
     known: Captured,
+    given: list[GraphInput],
 ) -> Nested | None:
-    """A structure as a graph of its own. `known`: what earlier turns of the same item captured.
+    """A structure as a graph of its own. `known`: what earlier turns of the same item captured; `given`: see `run`.
 
     `chain` is its input as a value of the graph around; None in a repeat, whose turns have different ones.
     """
@@ -88,11 +92,11 @@ def nested(
     template = (scope.builder.template, item.position)
     plan = Plan(lists, indexed=item.kind == "sequence")
     fed = int(reads_chain(item))
-    builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known, fed)
-    last = run(ctx, scope, item, (), env, Value(-1, 0) if fed else None, walk, builder)
+    builder = _nested_builder(scope, name, template, plan, item.key_span, chain, known, fed, given)
+    last = run(ctx, scope, item, (), env, Value(-1, 0) if fed else None, walk, builder, given)
     ctx.leave()
     params = {name: env[name] for name in sorted(ctx.mentions(item.value)) if name in env}
-    return None if last is None else _finish(ctx, builder, last, params, fed)
+    return None if last is None else _finish(ctx, builder, last, params, len(given) or fed)
 
 
 def reads_chain(item: Item) -> bool:
@@ -101,11 +105,20 @@ def reads_chain(item: Item) -> bool:
 
 
 def _nested_builder(
-    scope: Scope, name: str, template: Any, plan: Plan, span: Span, chain: Value | None, known: Captured, fed: int = 1
+    scope: Scope,
+    name: str,
+    template: Any,
+    plan: Plan,
+    span: Span,
+    chain: Value | None,
+    known: Captured,
+    fed: int = 1,
+    given: Iterable[GraphInput] = (),
 ) -> Builder:
     builder = Builder("sequence", name, template, plan, span, outer=scope)
-    builder.inputs = [*([GraphInput("x", span)] if fed else []), *known.inputs]
-    builder.captured = {value: number for number, value in enumerate(known.values, start=fed)}
+    builder.inputs = [*given] or [GraphInput("x", span)] * fed
+    builder.captured = {value: number for number, value in enumerate(known.values, start=len(builder.inputs))}
+    builder.inputs += known.inputs
     if chain is not None:
         builder.captured.setdefault(chain, 0)
     return builder

@@ -210,6 +210,7 @@ class _Marking:
         copy = TypedNode(done.node, done.inputs)
         copy.calls, copy.call_inputs, copy.outputs, copy.steps = calls, done.call_inputs, done.outputs, done.steps
         copy.init = init
+        copy.results, copy.merge, copy.rows = done.results, done.merge, done.rows
         return copy, tuple(key)
 
     def _of(self, op: Op, inputs: tuple[Any, ...], own: str) -> Iterator[tuple[str, Init]]:

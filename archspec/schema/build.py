@@ -225,6 +225,26 @@ _COMMON: dict[str, Schema] = {
             },
         ],
     },
+    "merge": {
+        "description": "The turns of the `repeat` all read the same, and this op joins what they give.",
+        "$ref": "#/definitions/merge",
+    },
+    "route": {
+        "description": "Each turn of the `repeat` reads the rows that chose it, and their shares are added up: a "
+        "mixture of experts.",
+        "type": "object",
+        "properties": {
+            "chosen": {"description": "Numbers of turns: [..., choices] for rows [..., features].", "type": "string"},
+            "weights": {"description": "A weight for each choice; all 1 if left out.", "type": "string"},
+            "over": {
+                "description": "Values of which turn t reads slice t of the first dimension: their names, or {input of "
+                "the turn: value}.",
+                "anyOf": [_NAMES, _VALUES],
+            },
+        },
+        "required": ["chosen"],
+        "additionalProperties": False,
+    },
     "when": {
         "description": "false: the item is left out, and its value is its input.",
         "anyOf": [{"type": "boolean"}, _EXPRESSION],

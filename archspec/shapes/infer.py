@@ -17,6 +17,7 @@ from archspec.ops.known import Known, remember
 from archspec.ops.require import Demand, Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.joins import infer_join
 from archspec.shapes.scans import infer_scan
 from archspec.shapes.state import state_of
 from archspec.shapes.ties import check_ties
@@ -108,13 +109,16 @@ class Inference:
         if node.scan is not None:
             infer_scan(self, node.scan, done, bindings, report.CallSite(typed, number, 0, call))
             return
+        if node.join is not None:
+            infer_join(self, node.join, done, bindings, report.CallSite(typed, number, 0, call))
+            return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
         for turn, callee in enumerate(node.calls):
             site = report.CallSite(typed, number, turn, call)
             done.call_inputs.append(current)
             if isinstance(callee, OpCall):
-                result = self._op(callee, current, bindings, site)
+                result = self.op(callee, current, bindings, site)
                 if result is None:
                     done.calls = []
                     outputs = (UNKNOWN,) * max(1, len(node.names))
@@ -151,9 +155,16 @@ class Inference:
         """A value with the blocks' own symbols replaced by the sizes they stand for."""
         return substitute(value, bindings)
 
-    def _op(
-        self, call: OpCall, inputs: tuple[Any, ...], bindings: Bindings, site: report.CallSite
+    def op(
+        self,
+        call: OpCall,
+        inputs: tuple[Any, ...],
+        bindings: Bindings,
+        site: report.CallSite,
+        *,
+        merging: bool = False,
     ) -> tuple[Op, tuple[TensorType, ...]] | None:
+        """The op of a call and what it gives; None if it refuses (reported). `merging`: it reads what turns give."""
         op = call.op
         known = op.known.get(inputs) if op is not None else None
         if known is not None and (not known.demands or all(self.require.holds(*d) for d in known.demands)):
@@ -170,6 +181,7 @@ class Inference:
                 op = call.cls.parse({k: substitute(v, bindings) for k, v in call.values.items()})
             result = op.infer(self.require, *inputs)
         except Mismatch as mismatch:
+            mismatch.inputs = () if merging else mismatch.inputs
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)
             return None
         except BadValue as bad:

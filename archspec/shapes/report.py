@@ -155,6 +155,13 @@ def carried(diagnostics: Diagnostics, site: CallSite, name: str, number: int, ty
     diagnostics.error(code, span, message, label=str(before), secondary=secondary, help=help, notes=_context(site))
 
 
+def routed(diagnostics: Diagnostics, site: CallSite, message: str) -> None:
+    """The diagnostic for a turn that cannot do with whatever number of rows is routed to it."""
+    node = site.typed.graph.nodes[site.number]
+    help = "what stands in a `route` works row by row"
+    diagnostics.error("AS306", node.span, message, help=help, notes=_context(site))
+
+
 def _call_inputs(site: CallSite) -> tuple[Any, ...]:
     calls = site.typed.nodes[site.number].call_inputs
     return calls[site.turn]
@@ -181,7 +188,7 @@ def _argument(raw: YamlNode | None, name: str, call: Any, path: tuple[str | int,
 def _context(site: CallSite) -> tuple[str, ...]:
     notes = []
     node = site.typed.graph.nodes[site.number]
-    if node.repeated:
+    if node.repeated and site.turn >= 0:
         notes.append(f"in turn {site.turn} of {len(node.calls)} of `{node.label}`")
     parent = site.parent
     while parent is not None:

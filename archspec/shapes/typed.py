@@ -26,9 +26,11 @@ class TypedNode:
     `inputs`: types of the node's inputs (None: an absent optional one). `call_inputs`: the same for each call, which
     differ in a repeat. `outputs`: types of the results. `steps`: of a scan, how often its one call is made.
     `init`: for each call of an op, how its parameters begin, by their names, where that is not as in PyTorch.
+    Of a repeat whose turns are joined: `results`, what each call gives; `merge`, the op; or, for rows that are routed,
+    `rows`, the symbol of how many a turn has, and `steps`, how many all turns have together.
     """
 
-    __slots__ = ("call_inputs", "calls", "init", "inputs", "node", "outputs", "steps")
+    __slots__ = ("call_inputs", "calls", "init", "inputs", "merge", "node", "outputs", "results", "rows", "steps")
 
     def __init__(self, node: Node, inputs: tuple[Any, ...]) -> None:
         self.node = node
@@ -38,6 +40,9 @@ class TypedNode:
         self.outputs: tuple[Any, ...] = ()
         self.steps: Size = 1
         self.init: list[dict[str, Any]] = []
+        self.results: list[tuple[Any, ...]] = []
+        self.merge: Op | None = None
+        self.rows = ""
 
 
 class Typed:

@@ -35,7 +35,8 @@ def hold(spec: str | Path, sizes: dict[str, int]) -> str:
         got = {next(iter(report.outputs)): got}
     assert list(got) == list(report.outputs)
     for (name, kind), want in zip(report.outputs.items(), expected, strict=True):
-        torch.testing.assert_close(got[name], want, rtol=0, atol=0)
+        exact = "torch.where(" not in source.text  # else sums are in another order
+        torch.testing.assert_close(got[name], want, rtol=0 if exact else 1e-12, atol=0 if exact else 1e-12)
         assert [s.evaluate(sizes) if isinstance(s, Dim) else s for s in kind.shape] == list(got[name].shape)
     for name, x in inputs.items():
         assert torch.equal(x, kept[name]), "the input is left as it was"

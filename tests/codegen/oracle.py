@@ -31,6 +31,9 @@ def run(
             for output, tensor in enumerate(_scan(done, read, state, sizes, prefix)):
                 values[number, output] = tensor
             continue
+        if done.node.join is not None:
+            values[number, 0] = _join(done, read, state, sizes, prefix)
+            continue
         for path, callee, types in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             if isinstance(callee, Typed):
                 out = run(callee, read, state, sizes, f"{prefix}{path}.")
@@ -57,6 +60,34 @@ def _scan(
             kept[k][step] = out[k]
         carried = out[scan.stack :]
     return [*(torch.stack(steps, scan.dim) for steps in kept), *carried]
+
+
+def _join(
+    done: TypedNode, read: list[Any], state: dict[str, torch.Tensor], sizes: dict[str, int], prefix: str
+) -> torch.Tensor:
+    """Every turn on everything it could read; for rows that are routed, masked by where they go."""
+    join = done.node.join
+    out = []
+    given, routed = read[: len(read) - join.routed], read[len(read) - join.routed :]
+    rows = given[0]
+    for turn, (path, callee, types) in enumerate(zip(done.node.paths, done.calls, done.call_inputs, strict=True)):
+        mine = [x[turn] if slot in join.slices else x for slot, x in enumerate(given)]
+        if routed:
+            mine[0] = rows.flatten(0, -2)
+        sizes = {**sizes, done.rows: mine[0].shape[0]}
+        if isinstance(callee, Typed):
+            out.append(run(callee, mine, state, sizes, f"{prefix}{path}.")[0])
+        else:
+            out.append(_op(callee, types, mine, state, sizes, prefix + path)[0])
+    if done.merge is not None:
+        return _op(done.merge, tuple(r[0] for r in done.results), out, state, sizes, "")[0]
+    chosen, weights = routed
+    total = torch.zeros_like(out[0])
+    for turn, each in enumerate(out):
+        for slot in range(chosen.shape[-1]):
+            share = 1.0 if weights is None else weights[..., slot].flatten()
+            total = total + each * ((chosen[..., slot] == turn).flatten() * share)[:, None]
+    return total.unflatten(0, rows.shape[:-1])
 
 
 def _op(

@@ -40,6 +40,9 @@ def _lines(graph: Graph, letters: dict[int, str], found: list[Graph]) -> list[st
         if node.scan is not None:
             line += f" over {node.scan.over} carry {node.scan.carry} stack {node.scan.stack} along {node.scan.dim}"
             line += " reversed" * node.scan.reverse + f" steps {node.scan.steps}" * (node.scan.steps is not None)
+        if node.join is not None:
+            slices = "".join(f" slices {slot}" for slot in node.join.slices)
+            line += (f" joined by {node.join.merge.cls.name}" if node.join.merge else " routed") + slices
         if node.shared is not None:
             line += f" uses {graph.nodes[node.shared].paths[0]}"
         if node.tie:

@@ -61,7 +61,8 @@ def test_every_graph(path: Path) -> None:
             assert node.names
             for call in node.calls:
                 if isinstance(call, Graph):
-                    assert len(node.inputs) == len(call.inputs)
+                    routed = node.join.routed if node.join is not None else 0
+                    assert len(node.inputs) == len(call.inputs) + routed
         for _, value in graph.outputs:
             assert value.node < len(graph.nodes)
         assert nx.is_directed_acyclic_graph(graph.to_networkx())
