@@ -96,6 +96,10 @@ class Constraints:
         """`kind` of the last refusal: "never", "promise" or "requirement"; None if nothing was refused."""
         return self.refusal.kind if self.refusal else None
 
+    def values(self, name: str) -> Values:
+        """What a symbol may be, by the promises and the requirements so far."""
+        return self._now(name)
+
     def explain(self) -> str:
         """Why the last refused question was refused; empty if none was."""
         return str(self.refusal) if self.refusal else ""

@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from archspec import pipeline
 from archspec.data import load_input, open_data
-from archspec.model import weights
-from archspec.model.build import from_source
-from archspec.model.transfer import load_files
 from archspec.ops.tensor import TensorType
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.losses import Outputs, pick
-from archspec.runtime.run_folder import SPEC, WEIGHTS, RunError, read_facts
-from archspec.runtime.start import start_from
+from archspec.runtime.run_folder import RunError
+from archspec.runtime.trained import load_trained
 from archspec.runtime.wrap import Prepared, pick_device, prepare
 
 MOST_VALUES = 1000  # of one output of one sample that are handed on
@@ -35,50 +31,21 @@ class Run(NamedTuple):
 
 
 def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = ()) -> Run:
-    """The model of a run folder with its best weights, in eval mode. The folder's `model.py` is not run: the spec is
-    compiled again, and neither it nor the weights can run code. `given`: other weights of it (`last.safetensors`).
+    """A run folder, or a spec with weights (see trained.py), ready to predict. `given`: other weights of this model.
 
-    A spec may stand for a run, with the weights that it names, or `given` ones, by its rules.
-
-    Raises RunError for what is no whole run folder, SpecError for a spec that does not check, WeightsError for weights
-    that are not this model's, DeviceError.
+    Raises what load_trained does, RunError for a spec without `train:` or weights, and DeviceError.
     """
-    path = Path(folder)
-    if path.is_file():
-        return _load_spec(path, device, given)
-    known = read_facts(path)
-    try:
-        facts = DataFacts.from_json(known["data_facts"])
-        text = (path / SPEC).read_bytes()
-    except FileNotFoundError:
-        raise RunError(f"{path} has no {SPEC}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunError(f"run.json of {path} does not describe the data ({type(error).__name__}: {error})") from None
-    report = pipeline.check(pipeline.Spec(text, str(path / SPEC), path, facts)).raise_for_errors()
-    if report.recipe is None:
-        raise RunError(f"{path / SPEC} has no `train:` section")
-    if not given and not (path / WEIGHTS).is_file():
-        raise RunError(f"{path} has no {WEIGHTS} (its status is {known.get('status', 'unknown')})")
-    module: nn.Module = from_source(pipeline.emitted(report))
-    if given:
-        load_files(module, [Path(name) for name in given])
-    else:
-        weights.load(module, path / WEIGHTS)
-    prepared = prepare(module.eval(), pick_device(device), report.recipe.runtime)
-    return Run(prepared, report.recipe, facts, report.inputs)
-
-
-def _load_spec(path: Path, device: str, given: Sequence[str]) -> Run:
-    report = pipeline.check(path, weights=given).raise_for_errors()
+    trained = load_trained(Path(folder), given)
+    report, facts = trained.report, trained.facts
     recipe = report.recipe
     if recipe is None:
-        raise RunError(f"{path} has no `train:` section, which says how an input is read")
-    module: nn.Module = from_source(pipeline.emitted(report))
-    if start_from(report, module) is None:
-        raise RunError(f"{path} names no weights: give them with --weights")
-    # The mean and deviation of standardised columns are the training data's: they must be read.
-    facts = open_data(recipe).facts if getattr(recipe.data.kind, "standardize", False) else recipe.data.facts
-    prepared = prepare(module.eval(), pick_device(device), recipe.runtime)
+        raise RunError(f"{report.spec.file} has no `train:` section, which says how an input is read")
+    if not trained.weights:
+        raise RunError(f"{report.spec.file} names no weights: give them with --weights")
+    if facts is None:
+        # The mean and deviation of standardised columns are the training data's: they must be read.
+        facts = open_data(recipe).facts if getattr(recipe.data.kind, "standardize", False) else recipe.data.facts
+    prepared = prepare(trained.module, pick_device(device), recipe.runtime)
     return Run(prepared, recipe, facts, report.inputs)
 
 

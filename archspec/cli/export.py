@@ -1,0 +1,141 @@
+"""`archspec export`: a model as weights, source, torch.export, ONNX or TorchScript."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspec.cli.output import UsageError, add_color, printable, write_diagnostics, write_unfit
+from archspec.cli.specs import add_set, add_weights, load_one, overrides
+from archspec.deploy.errors import ExportError
+from archspec.deploy.forms import FORMS, Form, form_of
+
+if TYPE_CHECKING:
+    from archspec.deploy.verify import Verified
+    from archspec.pipeline import Report
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a model as weights, source, torch.export, ONNX or TorchScript",
+        description="Write a trained run, or a spec with its weights, in a form that other programs run. FILE's name "
+        "says which: .safetensors, .py, .pt2 (torch.export), .onnx, .ts (TorchScript). The symbols of the inputs stay "
+        "free within what the spec requires of them. What was exported is run against the model before it is put in "
+        "place.",
+    )
+    parser.add_argument("spec", metavar="SPEC|RUN", help="a spec, or a run folder of `archspec train`")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write")
+    parser.add_argument("--format", choices=tuple(FORMS), help="what to write (default: by the name of FILE)")
+    add_weights(parser, "these weights, instead of the run's best or those that the spec names (repeatable)")
+    parser.add_argument(
+        "--size",
+        metavar="NAME=N",
+        action="append",
+        default=[],
+        help="a symbol of the inputs that is this number in what is exported (repeatable): --size H=224",
+    )
+    parser.add_argument(
+        "--opset", metavar="N", type=int, help="version of ONNX's operators (default: PyTorch's choice)"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    add_set(parser)
+    add_color(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    target, source = Path(args.output), Path(args.spec)
+    if target.is_dir():
+        raise UsageError(f"`{target}` is a directory")
+    if not target.parent.is_dir():
+        raise UsageError(f"there is no directory `{target.parent}`")
+    if target.exists() and not args.force:
+        raise UsageError(f"`{target}` is there already", "help: --force overwrites it")
+    params, fixed = overrides(args.set), sizes(args.size)
+    if params and source.is_dir():
+        raise UsageError("`--set` is not given with a run", "help: a run has its spec, with all that was set")
+
+    try:
+        form = form_of(target, args.format)
+        if form.name == "source" and not source.is_dir():
+            return source_of(source, target, params, args.color)
+        return write(source, target, form, params, fixed, args)
+    except ExportError as wrong:
+        raise UsageError(str(wrong), *([f"help: {wrong.help}"] if wrong.help else [])) from None
+    except OSError as wrong:
+        raise UsageError(str(wrong)) from None
+
+
+def source_of(spec: Path, target: Path, params: dict[str, Any], color: str) -> int:
+    """As `archspec compile`: it takes no torch."""
+    from archspec import pipeline
+    from archspec.deploy.files import placed
+    from archspec.diagnostics.model import SpecError
+
+    try:
+        text = pipeline.source(load_one(str(spec)), params)
+    except SpecError as bad:
+        write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, color)
+        return 1
+    with placed(target) as stage:
+        stage.write_text(text, encoding="utf-8", newline="\n")
+    print(f"{printable(str(target))}: {target.stat().st_size:,} bytes, {FORMS['source'].doc}")
+    return 0
+
+
+def write(
+    source: Path, target: Path, form: Form, params: dict[str, Any], fixed: dict[str, int], args: argparse.Namespace
+) -> int:
+    """All other forms. Raises ExportError, OSError, UsageError."""
+    from archspec.deploy.export import Options, export
+    from archspec.diagnostics.model import SpecError
+    from archspec.model.weights import WeightsError
+    from archspec.runtime.run_folder import RunError
+    from archspec.runtime.trained import load_trained
+
+    try:
+        trained = load_trained(source, args.weights, params)
+        write_diagnostics(trained.report.diagnostics, trained.report.sources, sys.stderr, args.color)
+        if not trained.weights and form.name != "source":
+            print("note: the spec names no weights: they are as initialised (--weights FILE)", file=sys.stderr)
+        verified = export(trained.report, trained.module, target, form, Options(fixed, args.opset))
+    except SpecError as bad:
+        write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
+        return 1
+    except WeightsError as wrong:
+        write_unfit(wrong)
+        return 1
+    except RunError as wrong:
+        raise UsageError(str(wrong)) from None
+    print("\n".join(summary(trained.report, target, form.doc, verified, fixed)))
+    return 0
+
+
+def sizes(given: list[str]) -> dict[str, int]:
+    """`["H=224"]` as `{"H": 224}`. Raises UsageError."""
+    out: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        if not equals or not number.isascii() or not number.isdigit() or not 0 < int(number[:18]) < 10**12:
+            raise UsageError(f"`--size {text}` is not of the form NAME=N", "help: --size H=224")
+        out[name.strip()] = int(number)
+    return out
+
+
+def summary(report: Report, target: Path, doc: str, verified: Verified | None, fixed: dict[str, int]) -> list[str]:
+    lines = [f"{printable(str(target))}: {target.stat().st_size:,} bytes, {doc}"]
+    if verified is None:
+        return lines
+    types = ", ".join(
+        f"{name}: {type_.with_shape(s.subs(fixed) if hasattr(s, 'subs') else s for s in type_.shape)}"
+        for name, type_ in report.inputs.items()
+    )
+    lines.append(f"inputs {types}")
+    if report.requirements:
+        lines.append(f"requires {', '.join(report.requirements)}")
+    shapes = " and ".join(", ".join(str(list(shape)) for shape in tried) for tried in verified.shapes)
+    lines.append(f"verified against the model for {shapes}: largest difference {verified.difference:.1e}")
+    return lines

@@ -1,0 +1,96 @@
+"""Writing a model in one of its forms: made, held against the model, then put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+import archspec
+from archspec import pipeline
+from archspec.deploy import onnx
+from archspec.deploy.errors import ExportError
+from archspec.deploy.files import placed
+from archspec.deploy.forms import Form
+from archspec.deploy.inputs import outputs
+from archspec.deploy.program import export_program, quiet
+from archspec.deploy.script import export_script
+from archspec.deploy.sizes import examples
+from archspec.deploy.verify import Verified, verify
+from archspec.model.weights import save
+from archspec.pipeline import Report
+
+
+class Options(NamedTuple):
+    """`fixed`: symbols that are numbers in what is exported. `opset`: of ONNX; None: PyTorch's own choice."""
+
+    fixed: Mapping[str, int]
+    opset: int | None = None
+
+
+def _weights(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
+    save(module, path, {"archspec": archspec.__version__, "model": report.name})
+    return None
+
+
+def _source(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
+    path.write_text(pipeline.emitted(report).text, encoding="utf-8", newline="\n")
+    return None
+
+
+def _program(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
+    tried = examples(report, options.fixed)
+    program = export_program(report, module, tried[0], options.fixed)
+    with quiet():
+        torch.export.save(program, path)
+        read = torch.export.load(path).module()
+    return verify(report, module, _torch(read, report), tried)
+
+
+def _onnx(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
+    onnx.check_installed()
+    tried = examples(report, options.fixed)
+    program = export_program(report, module, tried[0], options.fixed)
+    onnx.export_onnx(report, program, path, options.opset)
+    try:
+        run = onnx.runner(path, list(report.outputs))
+    except Exception as error:
+        words = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ExportError(f"onnxruntime does not take what was exported: {words}") from None
+    return verify(report, module, run, tried)
+
+
+def _script(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
+    tried = examples(report, options.fixed)
+    traced = export_script(report, module, tried[0])
+    with quiet():
+        traced.save(str(path))
+        read = torch.jit.load(str(path))
+    return verify(report, module, _torch(read, report), tried)
+
+
+def _torch(read: nn.Module, report: Report) -> Callable[[tuple[Tensor, ...]], dict[str, Tensor]]:
+    return lambda given: outputs(read, given, list(report.outputs))
+
+
+Writer = Callable[[Report, nn.Module, Path, Options], "Verified | None"]
+_WRITERS: dict[str, Writer] = {
+    "weights": _weights,
+    "source": _source,
+    "program": _program,
+    "onnx": _onnx,
+    "torchscript": _script,
+}
+
+
+def export(report: Report, module: nn.Module, path: Path, form: Form, options: Options) -> Verified | None:
+    """Write a model (in eval mode) to a file; what it is verified by, where it can be run.
+
+    The file is there as a whole or not at all. Raises ExportError where the model cannot be exported so, or what was
+    exported is not the model, and OSError.
+    """
+    with placed(path) as stage:
+        return _WRITERS[form.name](report, module, stage, options)

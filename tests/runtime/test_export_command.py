@@ -1,0 +1,45 @@
+"""`archspec export` in processes of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from runtime_process import DIGITS, archspec
+
+
+def test_a_run(digits_run: Path, tmp_path: Path) -> None:
+    done = archspec("export", digits_run, "-o", "net.pt2", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "verified against the model for [2, 1, 8, 8] and [3, 1, 8, 8]" in done.stdout
+    assert torch.export.load(tmp_path / "net.pt2").module()(torch.zeros(7, 1, 8, 8)).shape == (7, 10)
+    again = archspec("export", digits_run, "-o", "net.pt2", cwd=tmp_path)
+    assert again.returncode == 2 and "--force" in again.stderr
+    best = archspec("export", digits_run, "-o", "w.safetensors", cwd=tmp_path)
+    assert best.returncode == 0, best.stderr
+    read = safetensors.torch.load_file(tmp_path / "w.safetensors")
+    wanted = safetensors.torch.load_file(digits_run / "weights.safetensors")
+    assert read.keys() == wanted.keys() and all(torch.equal(read[k], wanted[k]) for k in read)
+
+
+def test_a_spec(digits_run: Path, tmp_path: Path) -> None:
+    source = archspec("export", DIGITS, "-o", "net.py", cwd=tmp_path)
+    assert source.returncode == 0 and "class DigitsCnn" in (tmp_path / "net.py").read_text()
+    weights = digits_run / "last.safetensors"
+    done = archspec("export", DIGITS, "-o", "w.safetensors", "--weights", weights, "--set", "channels=[4, 8, 8]",
+                    cwd=tmp_path)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    plain = archspec("export", DIGITS, "-o", "plain.safetensors", cwd=tmp_path)
+    assert plain.returncode == 0 and "as initialised" in plain.stderr
+    unfit = archspec("export", DIGITS, "-o", "x.safetensors", "--weights", weights, cwd=tmp_path)
+    assert unfit.returncode == 1 and "AS703" in unfit.stderr
+    for arguments, words in (
+        (("-o", "x.zip"), "cannot be told from its name"),
+        (("-o", "none/x.pt2"), "no directory"),
+        (("-o", "x.pt2", "--size", "Q=3"), "no symbol `Q`"),
+        (("-o", "x.pt2", "--size", "B"), "NAME=N"),
+    ):
+        done = archspec("export", DIGITS, *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"net.py", "w.safetensors", "plain.safetensors"}
