@@ -37,6 +37,15 @@ class Cost(NamedTuple):
             self.state_bytes + other.state_bytes,
         )
 
+    def times(self, count: int) -> Cost:
+        """Of that many calls with modules of their own."""
+        if count == 1:
+            return self
+        flops = _times(count, self.flops)
+        return Cost(
+            self.parameters * count, self.buffers * count, flops, self.param_bytes * count, self.state_bytes * count
+        )
+
     def without_state(self) -> Cost:
         """What calling the same modules again adds."""
         return Cost(flops=self.flops)
@@ -68,12 +77,12 @@ class Costs:
 
     def of_node(self, done: TypedNode) -> Cost:
         """Of one node, all its turns together. A node that calls shared modules again adds FLOPs only."""
-        if len(done.calls) == 1 and done.node.shared is None:
+        if len(done.calls) == 1 and done.node.shared is None and done.node.join is None:
             outputs = done.calls[0].outputs if isinstance(done.calls[0], Typed) else done.outputs
             return self.of_call(done, done.calls[0], done.call_inputs[0], outputs)
         total = Cost()
-        for callee, inputs, outputs in each_call(done):
-            total = total.plus(self._of_call(done, callee, inputs, outputs))
+        for (callee, inputs, outputs), count in _runs(each_call(done)):
+            total = total.plus(self._of_call(done, callee, inputs, outputs).times(count))
         if done.rows:
             total = total._replace(flops=routed(total.flops, done, len(done.calls)))
         return total.without_state() if done.node.shared is not None else total
@@ -163,7 +172,25 @@ def routed(flops: Size | None, done: TypedNode, turns: int) -> Size | None:
         return None
 
 
-def each_call(done: TypedNode) -> Iterator[tuple[Op | Typed, Types, Types]]:
+_Call = tuple[Op | Typed, Types, Types]
+
+
+def _runs(calls: Iterator[_Call]) -> Iterator[tuple[_Call, int]]:
+    """Calls that follow one another and are the same, with their number."""
+    last: _Call | None = None
+    count = 0
+    for call in calls:
+        if last is not None and call[0] is last[0] and call[1] is last[1]:
+            count += 1
+            continue
+        if last is not None:
+            yield last, count
+        last, count = call, 1
+    if last is not None:
+        yield last, count
+
+
+def each_call(done: TypedNode) -> Iterator[_Call]:
     """(callee, input types, output types) of each call of a node."""
     last = len(done.calls) - 1
     if done.node.join is not None:

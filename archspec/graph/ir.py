@@ -113,6 +113,16 @@ class Node:
     join: Join | None = None
 
     @property
+    def steps(self) -> int:
+        """How many nodes it comes to with all that it calls written out."""
+        total, last, steps = 0, None, 0
+        for call in self.calls:
+            if call is not last:
+                last, steps = call, max(call.steps, 1) if isinstance(call, Graph) else 1
+            total += steps
+        return total
+
+    @property
     def label(self) -> str:
         """What to call it in a message."""
         if self.names and self.names[0]:
@@ -159,6 +169,14 @@ class Graph:
     _initialises: bool | None = field(default=None, init=False)
     _inner: tuple[Graph, ...] | None = field(default=None, init=False)
     _has_ties: bool | None = field(default=None, init=False)
+    _steps: int | None = field(default=None, init=False)
+
+    @property
+    def steps(self) -> int:
+        """How many nodes it has with all that it calls written out."""
+        if self._steps is None:
+            self._steps = sum(node.steps for node in self.nodes)
+        return self._steps
 
     @property
     def has_ties(self) -> bool:

@@ -38,6 +38,8 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
     holds = True if differs else _when(ctx, when, scope.env)
     if holds is None:
         return None
+    if not own and not differs and not ctx.mentions(item.value) & item.loop_names:  # the turns are all alike
+        envs = envs[:1] * len(envs)
     out: list[Turn] = []
     for number, env in enumerate(envs if holds else ()):
         here = _when(ctx, when, env) if differs else True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
 from archspec.dims import Constraints, Dim, Facts, Size
-from archspec.lint.walk import OpSite, op_sites, producer
+from archspec.lint.walk import OpSite, graphs, op_sites, producer
 from archspec.ops.base import Op, Unread
+from archspec.ops.known import freeze
 from archspec.reading.nodes import Mapping, Node, Scalar
 from archspec.shapes.typed import Typed
 
@@ -17,14 +19,27 @@ Rule = Callable[[OpSite, Facts, Diagnostics], bool]
 def warn(root: Typed, facts: Facts, found: Diagnostics) -> None:
     """Warnings AS411 to AS414, each at most once for an item, whatever it is called with."""
     seen: set[tuple[Rule, Span]] = set()
-    for site, rules in op_sites(root, _rules):
-        for rule in rules:
-            if (rule, site.node.span) not in seen and rule(site, facts, found):
-                seen.add((rule, site.node.span))
+    promises = freeze(facts.promises)
+    asked: dict[type[Any], tuple[Rule, ...] | None] = {}
+
+    def rules_of(kind: type[Op]) -> tuple[Rule, ...] | None:
+        return asked[kind] if kind in asked else asked.setdefault(kind, _rules(kind))
+
+    for typed, prefix in graphs(root):
+        if typed.silent == promises:
+            continue
+        silent = True
+        for site, rules in op_sites(typed, prefix, rules_of):
+            for rule in rules:
+                if (rule, site.node.span) in seen or rule(site, facts, found):
+                    seen.add((rule, site.node.span))
+                    silent = False
+        if silent:
+            typed.silent = promises
 
 
 def _rules(kind: type[Op]) -> tuple[Rule, ...] | None:
-    """The rules that may have something to say of an op; None for none."""
+    """The rules that may have something to say of a class of ops; None for none."""
     rules: list[Rule] = []
     if kind.centred_axis is not Op.centred_axis:
         rules.append(_bias)

@@ -45,34 +45,36 @@ class OpSite(NamedTuple):
     prefix: str
 
 
-def op_sites(root: Typed, wanted: Callable[[type[Op]], T | None]) -> Iterator[tuple[OpSite, T]]:
-    """The calls of the ops that are `wanted`, with what it gives for them.
-
-    A block that is called alike several times is gone through once, by the path of its first call.
-    """
+def graphs(root: Typed) -> Iterator[tuple[Typed, str]]:
+    """The root and every graph it calls, with the path to it. One that is called alike several times comes once, by
+    the path of its first call."""
     seen: set[int] = {id(root)}
-    asked: dict[type[Any], T | None] = {}
     todo = [(root, "")]
     while todo:
         typed, prefix = todo.pop()
-        uses = Uses(typed)
-        for done in typed.nodes:
-            before: Any = None
-            for turn, callee in enumerate(done.calls):
-                if isinstance(callee, Typed):
-                    if id(callee) not in seen:
-                        seen.add(id(callee))
-                        todo.append((callee, f"{prefix}{done.node.paths[turn]}."))
-                    continue
-                kind = type(callee)
-                answer = asked[kind] if kind in asked else asked.setdefault(kind, wanted(kind))
-                if answer is None:
-                    break
-                inputs = done.call_inputs[turn]
-                if callee is before and turn > 1 and inputs == done.call_inputs[turn - 1]:
-                    continue
-                before = callee
-                yield OpSite(typed, uses, done.node, turn, callee, inputs, prefix), answer
+        yield typed, prefix
+        for callee, path in typed.inner:
+            if id(callee) not in seen:
+                seen.add(id(callee))
+                todo.append((callee, f"{prefix}{path}."))
+
+
+def op_sites(typed: Typed, prefix: str, wanted: Callable[[type[Op]], T | None]) -> Iterator[tuple[OpSite, T]]:
+    """The calls, in one graph, of the ops that are `wanted`, with what it gives for them."""
+    uses = Uses(typed)
+    for done in typed.nodes:
+        before: Any = None
+        for turn, callee in enumerate(done.calls):
+            if isinstance(callee, Typed):
+                continue
+            answer = wanted(type(callee))
+            if answer is None:
+                break
+            inputs = done.call_inputs[turn]
+            if callee is before and turn > 1 and inputs == done.call_inputs[turn - 1]:
+                continue
+            before = callee
+            yield OpSite(typed, uses, done.node, turn, callee, inputs, prefix), answer
 
 
 def producer(site: OpSite) -> tuple[Node, Op, tuple[Any, ...]] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Sequence as Sequence_
 
 from archspec.diagnostics.model import Diagnostics, Edit, Fix, Span
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -24,8 +25,22 @@ _OCTAL = re.compile(r"([-+]?)0+([0-9]+)")
 
 def warn(root: Node, text: str, found: Diagnostics) -> None:
     """Look through one file, which `root` was read from; `text` is what it holds."""
+    blocks = root.get("blocks") if isinstance(root, Mapping) else None
+    several = blocks.entries.values() if isinstance(blocks, Mapping) else ()
+    kept = [node for node in several if isinstance(node, Mapping) and node.kept is not None]
+    _look(root, kept, text, found)
+    for node in kept:  # one that outlives the reading is looked through once, if there is nothing to find
+        assert node.kept is not None
+        if "unambiguous" not in node.kept:
+            said = found.added
+            _look(node, (), text, found)
+            if found.added == said:
+                node.kept["unambiguous"] = True
+
+
+def _look(root: Node, without: Sequence_[Node], text: str, found: Diagnostics) -> None:
     lines: list[str] | None = None
-    for node, span, value in _plain(root):
+    for node, span, value in _plain(root, without):
         if type(value) is int:
             if span.end_col - span.col == len(str(value)):
                 continue
@@ -40,19 +55,24 @@ def warn(root: Node, text: str, found: Diagnostics) -> None:
                 found.warning("AS406", span, f"`{value}` is text here, and {meant} for YAML 1.1", help=help, fix=fix)
 
 
-def _plain(node: Node) -> Iterator[tuple[Node | None, Span, object]]:
+def _plain(root: Node, without: Sequence_[Node]) -> Iterator[tuple[Node | None, Span, object]]:
     """Unquoted texts and integers with their places; None for the node where it is a key."""
-    if isinstance(node, Scalar):
-        if node.plain and node.value is not None:
-            yield node, node.span, node.value
-    elif isinstance(node, Sequence):
-        for item in node.items:
-            yield from _plain(item)
-    elif isinstance(node, Mapping):
-        for key, span in node.keys.items():
-            if span.end_col - span.col == len(key):  # else it is quoted
-                yield None, span, key
-            yield from _plain(node.entries[key])
+    left_out = set(map(id, without))
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in left_out:
+            continue
+        if isinstance(node, Scalar):
+            if node.plain and node.value is not None:
+                yield node, node.span, node.value
+        elif isinstance(node, Sequence):
+            todo += node.items
+        elif isinstance(node, Mapping):
+            for key, span in node.keys.items():
+                if span.end_col - span.col == len(key):  # else it is quoted
+                    yield None, span, key
+            todo += node.entries.values()
 
 
 def _other_reading(text: str) -> str | None:

@@ -35,6 +35,7 @@ MAX_KEY = 256
 MAX_FINDINGS = 100  # of the kind after which reading goes on
 
 
+_CLOSED = re.compile(r"\$\([^()]*\)")
 _GLUED = re.compile(r"[A-Za-z_]\w*:\S.*")
 
 
@@ -388,6 +389,8 @@ def _missing(value: Node) -> bool:
 
 def _open_expression(text: str) -> bool:
     """Does a `$(` have no closing parenthesis in this text?"""
+    if "$(" not in _CLOSED.sub("", text):  # the common case
+        return False
     start = text.find("$(")
     while start >= 0:
         depth = 0

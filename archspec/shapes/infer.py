@@ -114,7 +114,9 @@ class Inference:
             return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
-        for turn, callee in enumerate(node.calls):
+        turn = 0
+        while turn < len(node.calls):
+            callee = node.calls[turn]
             site = report.CallSite(typed, number, turn, call)
             done.call_inputs.append(current)
             if isinstance(callee, OpCall):
@@ -129,10 +131,16 @@ class Inference:
                 inner = self.graph(callee, current, site, bindings)
                 outputs = inner.outputs
                 done.calls.append(inner)
+            turn += 1
             if node.repeated:
-                current = (outputs[0], *current[1:])
+                before, current = current, (outputs[0], *current[1:])
                 if current[0] is UNKNOWN:
                     break
+                if current == before:  # the turns that follow find the same, as far as they are the same call
+                    more = _alike(node.calls, turn)
+                    done.calls += [done.calls[-1]] * more
+                    done.call_inputs += [current] * more
+                    turn += more
         done.outputs = outputs
         if node.shared is not None and done.calls:
             self._shared(typed, number, done, call)
@@ -258,6 +266,14 @@ class Inference:
                     report.declared(self.diagnostics, graph, number, given, call, axis)
                     return None
         return bindings
+
+
+def _alike(calls: list[Any], turn: int) -> int:
+    """How many calls from that one on are the one before."""
+    end = turn
+    while end < len(calls) and calls[end] is calls[turn - 1]:
+        end += 1
+    return end - turn
 
 
 def _local_name(graph: Graph, size: Any) -> str | None:

@@ -48,7 +48,7 @@ class TypedNode:
 class Typed:
     """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error). `params`: a block's, with their sizes known."""
 
-    __slots__ = ("cost", "graph", "inputs", "nodes", "outputs", "params")
+    __slots__ = ("_inner", "cost", "graph", "inputs", "nodes", "outputs", "params", "silent")
 
     def __init__(self, graph: Graph, inputs: tuple[Any, ...]) -> None:
         self.graph = graph
@@ -57,6 +57,22 @@ class Typed:
         self.outputs: tuple[Any, ...] = ()
         self.params: dict[str, Any] = graph.params
         self.cost: Any = None  # filled in by the cost stage
+        self.silent: Any = None  # under which promises of sizes there is nothing to warn of (archspec.lint)
+        self._inner: tuple[tuple[Typed, str], ...] | None = None
+
+    @property
+    def inner(self) -> tuple[tuple[Typed, str], ...]:
+        """The graphs that it calls, each once, with the path of the first call."""
+        if self._inner is None:
+            found: dict[int, tuple[Typed, str]] = {}
+            for done in self.nodes:
+                last: Any = None
+                for turn, callee in enumerate(done.calls):
+                    if callee is not last and isinstance(callee, Typed):
+                        found.setdefault(id(callee), (callee, done.node.paths[turn]))
+                    last = callee
+            self._inner = tuple(found.values())
+        return self._inner
 
     def type_of(self, value: Value) -> TensorType | Any:
         """The type of a value of this graph, UNKNOWN after an error."""

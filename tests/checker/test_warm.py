@@ -21,11 +21,6 @@ CASES = [*REJECTED, *ACCEPTED]
 BLOCKS = [path for path in [*SPECS, *CASES] if re.search("^(blocks|extends):", path.read_text(encoding="utf-8"), re.M)]
 
 
-def forget() -> None:
-    known.forget()
-    kept.forget()
-
-
 def found(spec: pipeline.Spec) -> str:
     """Everything that a check says, and what it hands on to the other stages."""
     report = pipeline.check(spec)
@@ -66,24 +61,24 @@ def test_as_it_is_edited(path: Path, count: int) -> None:
     """After every change, what is found is what a process finds that never saw the text before."""
     text = path.read_text(encoding="utf-8")
     random = Random(f"{path.stem} {count}")
-    forget()
+    pipeline.forget()
     for changed in edits(text, random, count):
         spec = pipeline.Spec(changed, path.name, path.parent)
         warm = [found(spec), found(spec)]
         blocks = dict(kept._blocks), kept._size
-        forget()
+        pipeline.forget()
         assert warm == [found(spec)] * 2
         kept._blocks.update(blocks[0])  # what was known before is known again
         kept._size = blocks[1]
 
 
 def test_in_any_order() -> None:
-    forget()
+    pipeline.forget()
     first = {path: printed(path) for path in CASES}
     again = {path: printed(path) for path in reversed(CASES)}
     assert again == first
     for path in CASES:
-        forget()
+        pipeline.forget()
         assert printed(path) == first[path]
 
 
@@ -100,7 +95,7 @@ layers:
 @pytest.mark.parametrize("first", ["", "symbols: {T: {min: 64}}"])
 def test_what_is_demanded_of_sizes_is_demanded_each_time(first: str) -> None:
     """The rule is not worked out again; its question to what is promised is asked again."""
-    forget()
+    pipeline.forget()
     assert pipeline.check(SIZED.format(symbols=first)).ok
     assert pipeline.check(SIZED.format(symbols="")).requirements == ["T >= 6"]
     assert pipeline.check(SIZED.format(symbols="symbols: {T: {min: 64}}")).requirements == []
@@ -122,7 +117,7 @@ def test_equal_values_of_other_types_are_other_values() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    forget()
+    pipeline.forget()
     lines = [f"  - linear: {n}" for n in range(1, known.MAX_OPS + 100)]
     text = 'archspec: 1\ninputs: {x: "float32[B, 8]"}\nlayers:\n' + "\n".join(lines) + "\n"
     assert pipeline.check(text).ok
@@ -159,7 +154,7 @@ layers:
 
 
 def test_a_block_is_built_again_where_what_it_reads_changes() -> None:
-    forget()
+    pipeline.forget()
     spec = TWO.format
     assert pipeline.check(spec(width=3, inner=4)).parameters == (8 * 4 + 4) + (4 * 5 + 5) + (5 + 1)
     assert pipeline.check(spec(width=6, inner=4)).parameters == (8 * 4 + 4) + (4 * 8 + 8) + (8 + 1)
@@ -168,7 +163,7 @@ def test_a_block_is_built_again_where_what_it_reads_changes() -> None:
 
 
 def test_a_block_is_not_built_again_where_nothing_of_it_changes() -> None:
-    forget()
+    pipeline.forget()
     first = pipeline.check(TWO.format(width=3, inner=4).replace("unused: 1", "unused: 5"))
     again = pipeline.check(TWO.format(width=3, inner=4))
     assert first.elaboration is not None and again.elaboration is not None
@@ -196,7 +191,7 @@ layers:
 
 def test_an_error_in_a_block_is_reported_in_every_check() -> None:
     """Also where another block had it reported first."""
-    forget()
+    pipeline.forget()
     both = BROKEN.format(layers="  - {name: a, Inner: {}}\n  - {name: b, Outer: {}, from: x}")
     one = BROKEN.format(layers="  - {name: b, Outer: {}}")
     for text in (both, both, one, one):
@@ -204,7 +199,7 @@ def test_an_error_in_a_block_is_reported_in_every_check() -> None:
 
 
 def test_what_is_kept_of_texts_is_bounded() -> None:
-    forget()
+    pipeline.forget()
     for number in range(kept.MAX_BLOCKS + 10):
         pipeline.check(TWO.format(width=3, inner=number + 1))
     assert len(kept._blocks) <= kept.MAX_BLOCKS
