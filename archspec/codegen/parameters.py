@@ -150,7 +150,10 @@ class Parameters:
                 if default is not None:
                     self._own[name] = default
                     continue
-                own = self._names.new(identifier(name.lower() if name.isupper() and graph.kind == "sequence" else name))
+                size = name.isupper() and graph.kind == "sequence"  # one that the block around it names
+                own = self._names.new(identifier(name.lower() if size else name))
+                if size:
+                    self._sizes.add(own)
                 self._add(name, own, values)
             else:
                 self.constants[name] = self.plan.instances[0].params[name]

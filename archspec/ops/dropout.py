@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.calls import given
-from archspec.ops.expr import Call
-from archspec.ops.kinds import Probability
+from archspec.ops.expr import Binary, Call, In, Method, Training
+from archspec.ops.kinds import Choice, Probability
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
@@ -41,7 +41,7 @@ class _Dropout(Op):
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
         return axis
 
-    def module(self, x: TensorType) -> Call:
+    def module(self, x: TensorType) -> Call | None:
         return Call(self.counterpart[6:], *given(self, "p").values())
 
 
@@ -89,3 +89,24 @@ class FeatureAlphaDropout(_Dropout):
     """alpha_dropout of whole channels."""
 
     least = 2
+
+
+@op("stochastic_depth", "torchvision.ops.StochasticDepth")
+class StochasticDepth(_Dropout):
+    """Zeroes whole examples of the batch: they skip a residual branch (Huang et al., 2016)."""
+
+    rule = SAME
+    least = 1
+    p = arg(Probability, doc="probability that an example is dropped; in deep networks it rises from block to block")
+    mode = arg(Choice("row", "batch"), "row", "row: each example by itself; batch: all or none")
+    examples = (
+        Example(0.1, "float32[B, 4, H, W]", "float32[B, 4, H, W]"),
+        Example({"p": 0.5, "mode": "batch"}, "float64[2, 4, 5]", "float64[2, 4, 5]"),
+    )
+
+    def module(self, x: TensorType) -> None:
+        return None
+
+    def forward(self, x: TensorType) -> Any:
+        kept = (x.shape[0] if self.mode == "row" else 1, *(1,) * (x.rank - 1))
+        return Binary("*", In(0), Call("F.dropout", Method(In(0), "new_ones", *kept), Training(self.p, 0.0)))

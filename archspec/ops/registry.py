@@ -14,6 +14,7 @@ O = TypeVar("O", bound=type[Op])  # noqa: E741
 FAMILIES = {
     "linear": "linear bilinear identity",
     "conv": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+    "functional": "functional_linear functional_conv1d functional_conv2d functional_conv3d",
     "pool": "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d",
     "adaptive": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
     " adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d",
@@ -24,7 +25,7 @@ FAMILIES = {
     "activation": "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus softsign softshrink"
     " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu"
     " softmax softmin log_softmax softmax2d",
-    "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout",
+    "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout stochastic_depth",
     "embedding": "embedding embedding_bag",
     "padding": "pad",
     "upsample": "interpolate pixel_shuffle pixel_unshuffle channel_shuffle",

@@ -38,6 +38,10 @@ def _integers(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and not inputs[0].is_floating
 
 
+def _loose_bias(op: Any, inputs: Inputs) -> bool:
+    return _integers(op, inputs) or (inputs[2] is not None and inputs[2].rank != 1)
+
+
 def _unchecked_dropout(op: Any, inputs: Inputs) -> bool:
     return _integers(op, inputs) or op.p in (0, 1)
 
@@ -131,7 +135,18 @@ for _name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d
         "with an output size of 1 it is a mean, and takes what its documentation does not",
         _undocumented,
     )
-for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+STRICTER["functional_linear"] = ("integers have a kernel on the CPU alone, and a bias broadcasts", _loose_bias)
+for _name in ("functional_conv1d", "functional_conv2d", "functional_conv3d"):
+    STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
+for _name in (
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "stochastic_depth",
+):
     STRICTER[_name] = ("where p is 0 or 1, and in evaluation, PyTorch does not look at the input", _unchecked_dropout)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
