@@ -8,6 +8,7 @@ from typing import Any
 from archspec.codegen import joins, scans
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.heads import Heads
+from archspec.codegen.loops import in_loops
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
 from archspec.codegen.printer import print_expr
@@ -39,6 +40,7 @@ class Forward:
         self.heads = Heads(plan, parameters, self.variables)
         self.steps()
         self._finish()
+        self.lines = in_loops(self.lines, self.variables)
         self.lines = [(line, "") for line in self.heads.lines()] + self.lines
 
     def nested(self, body: ClassPlan, variables: Variables) -> list[tuple[str, str]]:
@@ -203,7 +205,7 @@ class Forward:
     def size(self, number: int, size: SizeText, texts: list[str]) -> str:
         """A size as text, over the `texts` of what node `number` reads."""
         aligned = self.plan.nodes[number]
-        written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size.dim)
+        written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size)
         if written is not None:
             return written
         names = {name: self.heads.symbol(name, aligned.node) for name in size.symbols}
@@ -216,6 +218,9 @@ class Forward:
         called = Module(*(In(i) for i, s in enumerate(aligned.sources) if s is not None))
         if not single and not aligned.looped and not aligned.unrolled:
             self._compute(number, aligned, called, self.attributes.access(number), None)
+            return
+        if aligned.node.carry > 1:
+            self._carrying(number, aligned, single, called)
             return
         source, *rest = aligned.sources
         assert source is not None
@@ -246,6 +251,28 @@ class Forward:
             made = [f"if {self._condition(aligned, '')}:", *(f"    {line}" for line in made)]
         self.lines += [(line, "") for line in made[:-1]]
         self.write(number, aligned, made[-1])
+
+    def _carrying(self, number: int, aligned: NodePlan, single: list[str], called: Module) -> None:
+        """A repeat whose turns hand on several values."""
+        carry = aligned.node.carry
+        texts = ["None" if s is None else self.variables.text(s) for s in aligned.sources]
+        targets: list[str] = []
+        for k in range(carry):
+            targets.append(self.variables.target((number, k), (*texts[carry:], *targets)))
+        left = ", ".join([*targets, *["_"] * (len(aligned.first.outputs) - carry)])
+        if single:
+            for k, own in enumerate(single):
+                read = texts if k == 0 else [*targets, *texts[carry:]]
+                self.lines.append((f"{left} = {self._text(number, called, read, own)}", ""))
+            self._comment(number, aligned)
+            self.free(number)
+            return
+        if targets != texts[:carry]:
+            self.lines.append((f"{', '.join(targets)} = {', '.join(texts[:carry])}", ""))
+        layer = self.variables.fresh("layer")
+        self.lines.append((f"for {layer} in {self.attributes.access(number)}:", ""))
+        text = self._text(number, called, [*targets, *texts[carry:]], layer)
+        self._write(number, aligned, f"    {left} = {text}")
 
     # -- statements ----------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan
 from archspec.codegen.rows import Row
+from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import MISSING
 from archspec.codegen.variables import Variables
 from archspec.codegen.written import Expression, expression
@@ -44,26 +45,27 @@ class Heads:
             raise SizeUnknownError(name, node)
         return self._named(place, name)
 
-    def written(self, row: Row, size: Dim) -> str | None:
+    def written(self, row: Row, size: SizeText) -> str | None:
         """The expression that the spec has where `row` takes this size, over variables; None if it has none there."""
         for text, values in row.expressions():
             value = next((v for v in values if v is not MISSING), None)
-            given = expression(text) if isinstance(value, Dim) and value == size else None
-            found = self._over_variables(given) if given is not None else None
+            given = expression(text) if isinstance(value, Dim) and value == size.dim else None
+            near = not size.symbols  # `x.shape[0]` says what `$N` does, once
+            found = self._over_variables(given, near) if given is not None else None
             if found is not None:
                 return found
         return None
 
-    def _over_variables(self, given: Expression) -> str | None:
-        """An expression of the spec over the variables that hold what it reads."""
-        sizes = {name: place for name in given.names if (place := self._place_of(name)) is not None}
+    def _over_variables(self, given: Expression, near: bool = False) -> str | None:
+        """An expression of the spec over variables that hold what it reads. `near`: a bare name gets no variable."""
+        sizes = {name: place for name in sorted(given.names) if (place := self._place_of(name)) is not None}
         texts: dict[str, str] = {}
-        for name in given.names - sizes.keys():
+        for name in sorted(given.names - sizes.keys()):
             default = expression(self.plan.graph.defaults.get(name))
             text = self._over_variables(default) if default is not None else None
             if text is not None and isinstance(self._value(self.plan.instances[0], name), Dim):
                 texts[name] = self._derived.setdefault(text, self._derived.get(text) or self.variables.fresh(name))
-        alone = isinstance(given.tree, ast.Name)  # `x.shape[0]` says it as well, once
+        alone = near and isinstance(given.tree, ast.Name)
         if not (sizes or texts) or (alone and not set(sizes.values()) <= self._names.keys()):
             return None
         if self.parameters.written(given, {**dict.fromkeys(sizes, "x"), **texts}) is None:

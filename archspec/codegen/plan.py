@@ -226,7 +226,7 @@ class Planner:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
         places = {tuple(_homes(d.node)) for d in present}
-        if len({(d.node.repeated, d.node.shared) for d in present}) > 1 or len(places) > 1:
+        if len({(d.node.repeated, d.node.shared, d.node.carry) for d in present}) > 1 or len(places) > 1:
             raise NotUnifiableError
         if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[0] is None):
             raise NotUnifiableError

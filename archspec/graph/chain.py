@@ -16,7 +16,7 @@ from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, is_named, snake_case
 from archspec.graph.repeats import Turn, turns_of
-from archspec.graph.results import bind, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
+from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
@@ -118,6 +118,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         inputs, join = joining.placed(inputs, declared)
     routed = joining.routed if joining is not None else ()
     bare = item.op is not None and item.op.bare()
+    carry = carry_of(ctx, item, scope, inputs.values, made.calls)
+    if carry is None:
+        return unknown_value(ctx, scope, item.node, item.position)
     unique = all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
     node = Node(
         made.calls,
@@ -130,6 +133,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         (*inputs.spans, *(given.span for given in made.captured.inputs), *(joining.routed_spans if joining else ())),
         raw=item.value,
         repeated=item.get("repeat") is not None,
+        carry=carry,
         doc=text_of(item.get("doc")),
         when=item.get("when"),
         repeat=item.get("repeat"),

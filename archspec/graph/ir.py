@@ -80,7 +80,8 @@ class Node:
     `calls`: what is run: one entry, or for a repeat one per turn (`repeated`); each an OpCall or a Graph.
     `paths`: the module path of each call inside this graph ("conv1", "encoder.0", "layer1.2"); always given, though
              only calls with state (or modules) come to use it.
-    `inputs`: what is read; None for an absent optional input. In a repeat, input 0 is threaded through the turns.
+    `inputs`: what is read; None for an absent optional input. In a repeat, the first `carry`
+             are threaded through the turns.
     `names`: what its outputs are called in the spec ("" where unnamed).
     `item`: identity of the spec item it came from, equal in all instances of a block (for codegen's alignment).
     `raw`: the YAML of the arguments; its expressions are what codegen prints where arguments differ by instance.
@@ -101,6 +102,7 @@ class Node:
     input_spans: tuple[Span | None, ...] = ()
     raw: YamlNode | None = None
     repeated: bool = False
+    carry: int = 1
     shared: int | None = None
     tie: dict[str, str] = field(default_factory=dict)
     tie_spans: dict[str, Span] = field(default_factory=dict)

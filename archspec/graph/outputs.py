@@ -61,5 +61,6 @@ def _entries(node: Node) -> list[tuple[str, Node, Span]]:
 
 
 def _own_name(node: Node) -> str:
-    """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`."""
-    return str(node.value).replace(".", "_") if isinstance(node, Scalar) else ""
+    """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`, `3` as `output_3`."""
+    name = str(node.value).replace(".", "_") if isinstance(node, Scalar) else ""
+    return f"output_{name}" if name.isdecimal() else name

@@ -85,7 +85,11 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
 
 def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any]] | None:
     if isinstance(repeat, Mapping):
-        return _each(ctx, repeat, env)
+        if not _keys(ctx, repeat):
+            return None
+        if "count" not in repeat.entries:
+            return _each(ctx, repeat, env)
+        repeat = repeat.entries["count"]
     count = ctx.evaluate(repeat, env)
     if count is FAILED:
         return None
@@ -111,14 +115,26 @@ def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any
     return [{**env, "i": i} for i in range(count)] if _bounded(ctx, repeat, count) else None
 
 
-def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, Any]] | None:
+_KEYS = ("each", "as", "count", "carry")
+
+
+def _keys(ctx: Context, repeat: Mapping) -> bool:
     healthy = True
     for key in repeat.entries:
-        if key not in ("each", "as"):
-            help = did_you_mean(key, ("each", "as")) or "keys: each, as"
-            fix = rename(key, [each for each in ("each", "as") if each not in repeat], repeat.keys[key])
+        if key not in _KEYS:
+            help = did_you_mean(key, _KEYS) or f"keys: {', '.join(_KEYS)}"
+            fix = rename(key, [each for each in _KEYS if each not in repeat], repeat.keys[key])
             ctx.error("AS201", repeat.keys[key], f"`repeat` has no key `{key}`", help=help, fix=fix)
             healthy = False
+    if "count" in repeat.entries and ("each" in repeat.entries or "as" in repeat.entries):
+        other = "each" if "each" in repeat.entries else "as"
+        ctx.error("AS201", repeat.keys[other], "`repeat` goes by `count` or through a list with `each`, not both")
+        healthy = False
+    return healthy
+
+
+def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, Any]] | None:
+    healthy = True
     each, bound = repeat.get("each"), repeat.get("as")
     name = bound.value if isinstance(bound, Scalar) else None
     if bound is not None and (not isinstance(name, str) or wrong_identifier(name)):
@@ -127,7 +143,10 @@ def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, 
     if each is None:
         if healthy:
             ctx.error(
-                "AS204", repeat.span, "`repeat` needs `each`", help="`repeat: {each: $stages, as: stage}`, or a count"
+                "AS204",
+                repeat.span,
+                "`repeat` needs `each` or `count`",
+                help="`repeat: {each: $stages, as: stage}`, or a count",
             )
         return None
     values = ctx.evaluate(each, env)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from archspec.diagnostics.model import Span
-from archspec.graph.context import Context
+from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item
 from archspec.graph.labels import text_of
@@ -11,6 +13,7 @@ from archspec.graph.names import Position, name_of
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
+from archspec.ops.kinds import show
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
@@ -121,3 +124,26 @@ def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position
         if text not in scope.names:
             scope.names[text] = Binding(Value(number), span, number, unknown=True)
     return Value(number)
+
+
+def carry_of(ctx: Context, item: Item, scope: Scope, inputs: tuple[Any, ...] | None, calls: list[Any]) -> int | None:
+    """How many values each turn hands on to the next; None if wrong (reported)."""
+    repeat = item.get("repeat")
+    node = repeat.get("carry") if isinstance(repeat, Mapping) else None
+    if node is None:
+        return 1
+    carry = ctx.evaluate(node, scope.env)
+    if carry is FAILED:
+        return None
+    if isinstance(carry, bool) or not isinstance(carry, int) or carry < 1:
+        ctx.error("AS205", node.span, f"`carry` takes a count, 1 or more, got {show(carry)}", value_of=node)
+        return None
+    counts = [result_count(call) if isinstance(call, OpCall) else len(call.outputs) for call in calls]
+    least = min((count for count in counts if count is not None), default=carry)
+    read = carry if inputs is None else sum(value is not None for value in inputs[:carry])
+    for count, what in ((least, "gives"), (read, "reads")):
+        if count < carry:
+            values = "value" if count == 1 else "values"
+            ctx.error("AS205", node.span, f"`carry: {carry}`, but `{item.key}` {what} {count} {values}")
+            return None
+    return carry

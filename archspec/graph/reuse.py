@@ -62,6 +62,7 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         label_span(item),
         (*inputs.spans, *(None,) * len(captured)),
         repeated=repeated or item.get("repeat") is not None,
+        carry=target.carry if repeated else 1,
         shared=number,
         doc=text_of(item.get("doc")),
         when=item.get("when"),

@@ -241,7 +241,7 @@ def _split_repeats(
             at = len(out) - 1
             parts.append((at, set(part.paths)))
             where[Value(number, -(cut + 1))] = Value(at, 0)
-            inputs = (Value(at, 0), *inputs[1:])
+            inputs = (*(Value(at, k) for k in range(node.carry)), *inputs[node.carry :])
             begin = cut + 1
         start[number] = parts
     return out, [(name, moved(value)) for name, value in outputs]

@@ -184,6 +184,10 @@ _ITEMS: Schema = {"$ref": "#/definitions/items"}
 _NAMES: Schema = {"$ref": "#/definitions/names"}
 
 _VALUES: Schema = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+_CARRY: Schema = {
+    "description": "How many values a turn hands on to the next: 1, if left out.",
+    "anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION],
+}
 
 _COMMON: dict[str, Schema] = {
     "name": {
@@ -219,8 +223,21 @@ _COMMON: dict[str, Schema] = {
                         "type": "string",
                         "pattern": skeleton.NAME,
                     },
+                    "carry": _CARRY,
                 },
                 "required": ["each"],
+                "additionalProperties": False,
+            },
+            {
+                "type": "object",
+                "properties": {
+                    "count": {
+                        "description": "How many turns.",
+                        "anyOf": [{"type": "integer", "minimum": 0}, _EXPRESSION],
+                    },
+                    "carry": _CARRY,
+                },
+                "required": ["count"],
                 "additionalProperties": False,
             },
         ],

@@ -133,8 +133,8 @@ class Inference:
                 done.calls.append(inner)
             turn += 1
             if node.repeated:
-                before, current = current, (outputs[0], *current[1:])
-                if current[0] is UNKNOWN:
+                before, current = current, (*outputs[: node.carry], *current[node.carry :])
+                if UNKNOWN in current:
                     break
                 if current == before:  # the turns that follow find the same, as far as they are the same call
                     more = _alike(node.calls, turn)

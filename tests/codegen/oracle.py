@@ -39,7 +39,7 @@ def run(
                 out = run(callee, read, state, sizes, f"{prefix}{path}.")
             else:
                 out = _op(callee, types, read, state, sizes, prefix + path)
-            read = [out[0], *read[1:]]
+            read = [*out[: done.node.carry], *read[done.node.carry :]]
         for output, tensor in enumerate(out):
             values[number, output] = tensor
     return [values[tuple(v)] for _, v in typed.graph.outputs]
