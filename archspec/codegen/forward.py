@@ -263,7 +263,7 @@ class Forward:
         if single:
             for k, own in enumerate(single):
                 read = texts if k == 0 else [*targets, *texts[carry:]]
-                self.lines.append((f"{left} = {self._text(number, called, read, own)}", ""))
+                self.lines.append((f"{left} = {self.text(number, called, read, own)}", ""))
             self._comment(number, aligned)
             self.free(number)
             return
@@ -271,8 +271,8 @@ class Forward:
             self.lines.append((f"{', '.join(targets)} = {', '.join(texts[:carry])}", ""))
         layer = self.variables.fresh("layer")
         self.lines.append((f"for {layer} in {self.attributes.access(number)}:", ""))
-        text = self._text(number, called, [*targets, *texts[carry:]], layer)
-        self._write(number, aligned, f"    {left} = {text}")
+        text = self.text(number, called, [*targets, *texts[carry:]], layer)
+        self.write(number, aligned, f"    {left} = {text}")
 
     # -- statements ----------------------------------------------------------------------------------------
 

@@ -135,6 +135,10 @@ def carry_of(ctx: Context, item: Item, scope: Scope, inputs: tuple[Any, ...] | N
     carry = ctx.evaluate(node, scope.env)
     if carry is FAILED:
         return None
+    joined = next((key for key in ("merge", "route") if item.get(key) is not None), None)
+    if joined is not None:
+        ctx.error("AS205", node.span, f"`carry` is for turns that follow one another; `{joined}` joins them")
+        return None
     if isinstance(carry, bool) or not isinstance(carry, int) or carry < 1:
         ctx.error("AS205", node.span, f"`carry` takes a count, 1 or more, got {show(carry)}", value_of=node)
         return None
