@@ -59,13 +59,23 @@ def _input(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def build(package: str, call: str) -> torch.nn.Module:
-    names: dict[str, Any] = {"torch": torch, "nn": torch.nn}
-    for module in MODULES.get(package, ()):
-        names[module.rpartition(".")[2]] = importlib.import_module(module)
-        names |= vars(names[module.rpartition(".")[2]])
+    names = _Names({"torch": torch, "nn": torch.nn})
+    names.modules = [importlib.import_module(module) for module in MODULES.get(package, ())]
     torch.manual_seed(0)
-    made: torch.nn.Module = eval(call, names)  # a developer's own command line
+    made: torch.nn.Module = eval(call, {}, names)  # a developer's own command line
     return made
+
+
+class _Names(dict[str, Any]):
+    """What is in some modules, by name; a module may give a name only when it is asked for it."""
+
+    modules: list[Any]
+
+    def __missing__(self, name: str) -> Any:
+        for module in self.modules:
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise KeyError(name)
 
 
 def record(data: dict[str, Any], module: torch.nn.Module, outputs: list[str]) -> None:
