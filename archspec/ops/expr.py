@@ -73,7 +73,7 @@ class Attr(NamedTuple):
 
 
 class Binary(NamedTuple):
-    """``left op right``; op is one of + - * / // % ** @ < <= > >= == != & | ^."""
+    """``left op right``; op is one of + - * / // % ** @ << >> < <= > >= == != & | ^."""
 
     op: str
     left: Any

@@ -34,6 +34,9 @@ FAMILIES = {
     " sin cos tan asin acos atan sinh cosh asinh acosh atanh erf frac sgn signbit isnan isfinite isinf logical_not to",
     "special": "erfc erfinv erfcx lgamma digamma polygamma sinc logit entr ndtr ndtri log_ndtr i0 i0e i1 i1e"
     " nan_to_num",
+    "pairwise": "atan2 hypot copysign fmod logaddexp logaddexp2 xlogy xlog1py float_power fmax fmin gcd lcm",
+    "bitwise": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
+    "blending": "lerp addcmul addcdiv addmm baddbmm",
     "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor where masked_fill",
     "joining": "concat stack chunk split unbind",
     "indexing": "select slice narrow index_select gather take_along_dim",

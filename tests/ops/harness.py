@@ -5,7 +5,8 @@ is accepted when it runs in evaluation and, forwards and backwards, in training,
 codegen may print either. Nothing here knows particular ops (known_differences.py lists the exceptions), but:
 
 - PyTorch lets a parameter or a result be empty (`nn.Linear(3, 0)`); archspec may refuse that.
-- A kernel missing on the CPU for float16 or bfloat16 alone is a gap of this backend: the meta device decides then.
+- A kernel missing on the CPU for float16 or bfloat16, but not float32, is a gap of this backend: the meta device
+  decides then.
 - How many inputs an op reads is the language's affair (AS210): PyTorch is not asked.
 - A float turned into an integer has no gradient: that it cannot be trained is no refusal.
 - Batch normalisation refuses a single value in training: it is then trained on two samples.
@@ -321,7 +322,9 @@ def performed(op: Op, inputs: tuple[TensorType | None, ...], device: str | None 
             raise
         except REFUSALS as error:
             if device == "cpu" and any(gap in str(error) for gap in BACKEND_GAP):
-                return performed(op, inputs, "meta")
+                wide = tuple(t and (t.with_dtype("float32") if "float16" in t.dtype else t) for t in inputs)
+                full = performed(op, wide)
+                return performed(op, inputs, "meta") if full.accepted else full
             return Verdict(False, f"{type(error).__name__}: {error}")
     return verdict
 

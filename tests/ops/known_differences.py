@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from archspec.ops.registry import all_ops
 from archspec.ops.tensor import TensorType
 
 Inputs = tuple[TensorType | None, ...]
@@ -18,6 +19,11 @@ def _no_bags(op: Any, inputs: Inputs) -> bool:
 def _no_dims(op: Any, inputs: Inputs) -> bool:
     twice = op.normalized_shape is not None and op.dims not in (1, len(op.normalized_shape))
     return twice or (inputs[0] is not None and not 0 < op.dims <= inputs[0].rank)
+
+
+def _cut_factors(op: Any, inputs: Inputs) -> bool:
+    factors = [getattr(op, name) for name in ("value", "beta", "alpha") if hasattr(op, name)]
+    return any(isinstance(f, float) for f in factors)
 
 
 def _no_step(op: Any, inputs: Inputs) -> bool:
@@ -95,7 +101,7 @@ def _divides_integers(op: Any, inputs: Inputs) -> bool:
 
 
 # Calls whose fate lies in the numbers: integers are zeros here, and cannot be divided by.
-BY_VALUE: dict[str, Holds] = {"div": _divides_integers, "remainder": _divides_integers}
+BY_VALUE: dict[str, Holds] = dict.fromkeys(("div", "remainder", "fmod"), _divides_integers)
 
 
 def _listed_values(op: Any, inputs: Inputs) -> bool:
@@ -150,6 +156,8 @@ for _name in (
     STRICTER[_name] = ("where p is 0 or 1, and in evaluation, PyTorch does not look at the input", _unchecked_dropout)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
+for _name in ("addcmul", "addmm", "baddbmm"):
+    STRICTER[_name] = ("a factor loses its fraction in silence where the dtype holds none", _cut_factors)
 for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):
     STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
 
@@ -160,8 +168,4 @@ CUTS: frozenset[str] = frozenset()
 OWN_NOTATION = frozenset({"rearrange"})
 
 # Ops that broadcast. A symbol is never taken for a 1 that stretches: where it is 1, the rule for symbols asks for more.
-BROADCASTING = frozenset({
-    "add", "sub", "mul", "div", "remainder", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "where",
-    "logical_and", "logical_or", "logical_xor", "masked_fill", "matmul", "einsum", "expand", "take_along_dim",
-    "attention", "cosine_similarity", "pairwise_distance",
-})  # fmt: skip
+BROADCASTING = {"einsum", "expand"} | {name for name, cls in all_ops().items() if "broadcast" in cls.rule}
