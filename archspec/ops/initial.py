@@ -13,6 +13,7 @@ from archspec.ops.kinds import (
     AnyInt,
     AScalar,
     BadValue,
+    Bool,
     Choice,
     Kind,
     ListOf,
@@ -57,6 +58,8 @@ PARAMETER_INITS: Table = {
     "dirac": {"groups": (PositiveInt, 1)},
     "sinusoidal": {"max_period": (PositiveFloat, 10000.0)},
 }  # fmt: skip
+_WINDOWS = ("hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window")
+_PERIODIC: dict[str, tuple[Kind[Any], Any]] = {"periodic": (Bool, True)}
 BUFFER_INITS: Table = {
     **PARAMETER_INITS,
     "full": {"fill_value": (ALiteral, None)},
@@ -66,6 +69,8 @@ BUFFER_INITS: Table = {
     "grid": {"sizes": (ListOf(PositiveInt, 2), None), "steps": (ListOf(AnyInt, 2), None), "start": (AnyInt, 0)},
     "tril": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "triu": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
+    **dict.fromkeys(_WINDOWS, _PERIODIC),
+    "kaiser_window": {**_PERIODIC, "beta": (Number, 12.0)},
     "values": {"values": (ListOf(ALiteral, 1), None)},
 }
 
@@ -73,11 +78,11 @@ _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
 _RANKS: dict[str, tuple[int, int | None]] = {
     "eye": (2, 2), "sparse": (2, 2),
     "sinusoidal": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
-    **dict.fromkeys(_FANS, (2, None)),
+    **dict.fromkeys(_FANS, (2, None)), **dict.fromkeys(_WINDOWS, (1, 1)),
 }  # fmt: skip
 _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
     **dict.fromkeys(("normal", "uniform", "sparse", *_FANS), FLOATING + COMPLEX),
-    "trunc_normal": FLOATING,
+    **dict.fromkeys(("trunc_normal", *_WINDOWS), FLOATING),
     "orthogonal": ("float32", "float64"),
     "arange": INTEGRAL + FLOATING,
     "linspace": INTEGRAL + FLOATING + COMPLEX,
@@ -158,8 +163,10 @@ class Init(NamedTuple):
             values = [_as(v, dtype) for v in self.args["values"]]
             inferred = dtype in ("float32", "bool") or (dtype == "int64" and all(isinstance(v, int) for v in values))
             return _shaped(Call("torch.tensor", values, **({} if inferred else as_dtype)), len(values), shape)
-        table = PARAMETER_INITS[self.name]
+        table = BUFFER_INITS[self.name]
         options = {k: v for k, v in self.args.items() if v != table[k][1]}
+        if self.name in _WINDOWS:
+            return Call(f"torch.{self.name}", *shape, **options, **option)
         return Call(f"nn.init.{self.name}_", Call("torch.empty", *sizes, **option), **options)
 
 

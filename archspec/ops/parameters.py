@@ -82,6 +82,8 @@ class Buffer(OwnTensor):
         Example({"shape": [8, 8], "init": "tril", "dtype": "bool"}, (), "bool[8, 8]"),
         Example({"shape": [3, 1, 1], "init": {"values": [0.485, 0.456, 0.406]}}, (), "float32[3, 1, 1]"),
         Example({"shape": [2, 3], "init": {"full": 7}, "dtype": "int32"}, (), "int32[2, 3]"),
+        Example({"shape": 400, "init": "hann_window"}, (), "float32[400]"),
+        Example({"shape": 9, "init": {"kaiser_window": {"periodic": False, "beta": 8}}}, (), "float32[9]"),
         Example(
             {
                 "shape": [4, 4],

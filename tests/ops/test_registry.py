@@ -11,7 +11,7 @@ import torch
 from harness import Case, arguments, compare, declared, padded, shown, types_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from known_differences import BROADCASTING, OWN_NOTATION
+from known_differences import BROADCASTING, NO_META, OWN_NOTATION
 from op_cases import cases, concrete, partly_symbolic
 from rule_reader import Silent, evaluate, formal
 
@@ -68,7 +68,7 @@ def test_example(name: str, number: int) -> None:
     assert verdict.outputs == types_of(example.outputs), shown(verdict.outputs)
     sizes = {n: 8 + 4 * i for i, n in enumerate(symbols_of(case))}
     case = concrete(case, sizes)
-    assert compare(case, "meta") == "accepted"
+    assert name in NO_META or compare(case, "meta") == "accepted"
     assert compare(case) == "accepted"
 
 
