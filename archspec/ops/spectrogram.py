@@ -12,7 +12,7 @@ from archspec.ops.expr import Call, In
 from archspec.ops.kinds import BadValue, Bool, Choice, Optional, PositiveInt, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
-from archspec.ops.tensor import COMPLEX, TensorType, promote
+from archspec.ops.tensor import COMPLEX, FLOATING, TensorType, promote
 
 
 class _Frames(Op):
@@ -39,9 +39,9 @@ class _Frames(Op):
     def window(self) -> int:
         return self.n_fft if self.win_length is None else self.win_length
 
-    def check_window(self, require: Require, window: TensorType | None) -> None:
+    def check_window(self, require: Require, window: TensorType | None, *dtypes: str) -> None:
         if window is not None:
-            require.dtype(window, *COMPLEX_OF, *COMPLEX, what="the window", inputs=(1,))
+            require.dtype(window, *dtypes, what="the window", inputs=(1,))
             require.rank(window, 1, what="the window", inputs=(1,))
             message = f"the window of `{self.name}` is not as long as said"
             require.equal(window.shape[0], self.window, message, inputs=(1,), axis=(0,))
@@ -78,7 +78,7 @@ class Stft(_Frames):
     def infer(self, require: Require, x: TensorType, window: TensorType | None = None) -> TensorType:
         require.dtype(x, *COMPLEX_OF, *COMPLEX, what="the input of `stft`", inputs=(0,))
         require.rank(x, 1, 2, what="the input of `stft`", inputs=(0,))
-        self.check_window(require, window)
+        self.check_window(require, window, *FLOATING, *COMPLEX)
         dtype = x.dtype if window is None else promote(x.dtype, window.dtype)
         if dtype in COMPLEX and self.onesided:
             require.fail("AS303", f"the spectrum of a {dtype} signal has two sides", inputs=(0,), argument="onesided")
@@ -120,7 +120,7 @@ class Istft(_Frames):
     def infer(self, require: Require, x: TensorType, window: TensorType | None = None) -> TensorType:
         require.dtype(x, *COMPLEX, what="the input of `istft`", inputs=(0,))
         require.rank(x, 2, 3, what="the input of `istft`", inputs=(0,))
-        self.check_window(require, window)
+        self.check_window(require, window, *FLOATING)
         message = "`istft` must know the number of frequencies"
         found = require.known(x.shape[-2], message, inputs=(0,), axis=(x.rank - 2,))
         onesided = found != self.n_fft if self.onesided is None else self.onesided
@@ -133,7 +133,9 @@ class Istft(_Frames):
         usual = whole - 2 * (self.n_fft // 2) if self.center else whole
         length: Size = usual if self.length is None else self.length
         require.at_least(length, 1, "`istft` would give an empty signal", inputs=(0,), axis=(axis,))
-        return TensorType(REAL_OF[x.dtype], (*x.shape[:-2], length))
+        spectra = REAL_OF[x.dtype]
+        dtype = spectra if window is None else promote(spectra, window.dtype)
+        return TensorType(dtype, (*x.shape[:-2], length))
 
     def forward(self, x: TensorType, window: TensorType | None = None) -> Any:
         return Call("torch.istft", In(0), self.n_fft, **self.settings(window))

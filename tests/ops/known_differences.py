@@ -105,7 +105,7 @@ BY_VALUE: dict[str, Holds] = dict.fromkeys(("div", "remainder", "fmod"), _divide
 
 
 def _listed_values(op: Any, inputs: Inputs) -> bool:
-    return op.init.name in ("values", "grid")
+    return op.init.name in ("values", "grid", "sinusoidal")
 
 
 def _states_of_other_rank(op: Any, inputs: Inputs) -> bool:
@@ -129,6 +129,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
+    "parameter": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
     "buffer": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
     "layer_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
     "rms_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
