@@ -269,12 +269,13 @@ def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:
 
 def _initial(report: Report, found: Diagnostics) -> None:
     """How parameters begin: the stage `init:`."""
-    from archspec.parameters.initial import initialise
+    from archspec.parameters.initial import initialise, says
     from archspec.parameters.table import TooManyError
 
     assert report.typed is not None
     try:
-        report.initial = initialise(report.typed, report.table, found)
+        if says(report.typed):
+            report.initial = initialise(report.typed, report.table, found)
     except TooManyError as error:
         found.error("AS215", report.typed.graph.span, str(error))
 
