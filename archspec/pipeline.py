@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.cost.rows import Row, rows
 from archspec.cost.totals import Costs, Counted
+from archspec.diagnostics import suggest
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
 from archspec.dims import Constraints, Facts, Size
@@ -163,6 +164,7 @@ def check(
     Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
     Raises OSError where the file cannot be read.
     """
+    suggest.begin()
     spec = load(source)
     report = Report(spec)
     found = Diagnostics()
