@@ -16,7 +16,7 @@ from archspec.cost.totals import Costs, Counted
 from archspec.diagnostics import suggest
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
-from archspec.dims import Constraints, Facts, Size
+from archspec.dims import Constraints, Facts, Size, solve
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
@@ -178,6 +178,7 @@ def forget() -> None:
     """Drop what earlier checks of this process left to later ones: for measuring. It changes no result."""
     known.forget()
     kept.forget()
+    solve.forget()
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from archspec.graph.ir import Graph, Node, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
-from archspec.ops.known import Known, remember
-from archspec.ops.require import Demand, Mismatch, Require
+from archspec.ops.known import Demand, Known, remember
+from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
 from archspec.shapes.extent import check_extent
