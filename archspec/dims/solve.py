@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from archspec.dims.column import column
-from archspec.dims.extremes import bounds, forget_bounds
+from archspec.dims.extremes import bounds
 from archspec.dims.size import (
     Atom,
     Dim,
@@ -23,39 +22,15 @@ from archspec.dims.size import (
 from archspec.dims.values import Part, Values, between, congruence, listed, periodic
 
 MAX_PERIOD = 1 << 13  # values tried
-MAX_SOLVED = 1 << 11  # answers remembered
-MAX_PARTS = 16  # of an answer that is
 _FAR = 1 << 64
 _NONE = Values(())
 _ALL = between(1)
-
-
-_Question = tuple[Dim, str, bool, int]
-_solved: dict[_Question, Values | None] = {}
 
 
 def solve(f: Size, name: str, at_least: bool, depth: int = 8) -> Values | None:
     """The n >= 1 where f is 0 (or with `at_least`, f >= 0) for symbol `name` = n; None where that costs too much."""
     if isinstance(f, int):
         return _ALL if (f >= 0 if at_least else f == 0) else _NONE
-    question = (f, name, at_least, depth)
-    if question in _solved:
-        return _solved[question]
-    found = _solve(f, name, at_least, depth)
-    if found is None or len(found.parts) <= MAX_PARTS:
-        if len(_solved) >= MAX_SOLVED:
-            _solved.clear()
-        _solved[question] = found
-    return found
-
-
-def forget() -> None:
-    """Drop what is remembered of earlier questions."""
-    _solved.clear()
-    forget_bounds()
-
-
-def _solve(f: Dim, name: str, at_least: bool, depth: int) -> Values | None:
     for sign in (1, -1):
         if _rising(f * sign):
             return _monotone(f * sign, name, at_least, sign)
@@ -237,9 +212,8 @@ def _quasi_linear(f: Dim, name: str, at_least: bool) -> Values | None:
     period = _period(f)
     if period is None or period > MAX_PERIOD:
         return None
-    numbers = range(1, period + 2)
-    values = dict(zip(numbers, column(f, numbers), strict=True))
-    rise = values.pop(1 + period) - values[1]
+    values = {n: f.evaluate({name: n}) for n in range(1, period + 1)}
+    rise = f.evaluate({name: 1 + period}) - values[1]
     if not rise:
         return periodic(period, (n % period for n, v in values.items() if (v >= 0 if at_least else v == 0)))
     if not at_least:
@@ -299,8 +273,7 @@ def level_range(f: Dim, name: str, within: Values) -> tuple[int, int] | None:
     period = _period(f)
     if period is None or period > MAX_PERIOD // 16 or f.evaluate({name: 1 + period}) != f.evaluate({name: 1}):
         return None
-    numbers = [n for n in range(1, period + 1) if within & periodic(period, (n % period,))]
-    values = column(f, numbers)
+    values = [f.evaluate({name: n}) for n in range(1, period + 1) if within & periodic(period, (n % period,))]
     return min(values), max(values)
 
 
