@@ -40,6 +40,8 @@ FAMILIES = {
     "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor where masked_fill",
     "joining": "concat stack chunk split unbind",
     "indexing": "select slice narrow index_select gather take_along_dim",
+    "scatter": "scatter scatter_add scatter_reduce index_add index_copy index_fill masked_scatter"
+    " select_scatter slice_scatter",
     "shaping": "flatten unflatten reshape permute transpose movedim squeeze unsqueeze expand contiguous",
     "rearrange": "rearrange",
     "reduction": "mean sum prod max min amax amin argmax argmin std var norm logsumexp any all",

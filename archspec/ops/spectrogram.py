@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Size
+from archspec.dims import Size, minimum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.calls import given
 from archspec.ops.complex import COMPLEX_OF, REAL_OF, complex_of
@@ -133,6 +133,14 @@ class Istft(_Frames):
         usual = whole - 2 * (self.n_fft // 2) if self.center else whole
         length: Size = usual if self.length is None else self.length
         require.at_least(length, 1, "`istft` would give an empty signal", inputs=(0,), axis=(axis,))
+        start = self.n_fft // 2 if self.center else 0
+        first = (self.n_fft - self.window) // 2  # the window lies in the middle of its frame
+        covered = self.hop * (frames - 1) + first + self.window
+        if start < first or self.hop > self.window:
+            message = "the windows of `istft` leave samples out that no frame tells"
+            require.fail("AS205", message, argument="win_length")
+        message = "`istft` gives samples that no window covers"
+        require.at_least(covered, minimum(start + length, whole), message, inputs=(0,), axis=(axis,))
         spectra = REAL_OF[x.dtype]
         dtype = spectra if window is None else promote(spectra, window.dtype)
         return TensorType(dtype, (*x.shape[:-2], length))

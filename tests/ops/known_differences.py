@@ -26,6 +26,11 @@ def _cut_factors(op: Any, inputs: Inputs) -> bool:
     return any(isinstance(f, float) for f in factors)
 
 
+def _uneven(op: Any, inputs: Inputs) -> bool:
+    _, index, src = inputs
+    return index is not None and src is not None and index.shape != src.shape
+
+
 def _no_step(op: Any, inputs: Inputs) -> bool:
     return 0 in op.dilation
 
@@ -160,6 +165,8 @@ for _name in (
     STRICTER[_name] = ("where p is 0 or 1, and in evaluation, PyTorch does not look at the input", _unchecked_dropout)
 for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)), "local_response_norm"):
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
+for _name in ("scatter", "scatter_add", "scatter_reduce"):
+    STRICTER[_name] = ("a gradient of another shape than src passes where it happens to broadcast", _uneven)
 for _name in ("addcmul", "addmm", "baddbmm"):
     STRICTER[_name] = ("a factor loses its fraction in silence where the dtype holds none", _cut_factors)
 for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):

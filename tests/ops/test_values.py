@@ -72,6 +72,20 @@ CASES: tuple[tuple[str, dict[str, Any], tuple[torch.Tensor, ...], Callable[[], A
     ),
     ("norm", {"ord": 1, "dim": -1}, (X,), lambda: X.abs().sum(-1)),
     ("var", {"dim": 1, "correction": 0}, (X,), lambda: ((X - X.mean(1, keepdim=True)) ** 2).mean(1)),
+    ("scatter", {"dim": 0, "value": 9}, (Y, torch.tensor([2, 0])), lambda: torch.tensor([9, -1 / 3, 9, 1])),
+    (
+        "index_add",
+        {"dim": 0},
+        (torch.zeros(3), torch.tensor([2, 0, 2]), torch.tensor([1.0, 2, 3])),
+        lambda: torch.tensor([2.0, 0, 4]),
+    ),
+    ("slice_scatter", {"start": 1, "step": 2}, (Y, torch.zeros(2)), lambda: Y * torch.tensor([1, 0, 1, 0])),
+    ("select_scatter", {"dim": 1, "index": -1}, (X, torch.zeros(2, 4)), lambda: X * torch.tensor([[1], [1], [0]])),
+    ("unfold_dim", {"dimension": 0, "size": 2, "step": 1}, (Y,), lambda: torch.stack([Y[:-1], Y[1:]], 1)),
+    ("addmm", {"beta": 2, "alpha": 3}, (Y, X[0], torch.eye(4)), lambda: 2 * Y + 3 * X[0]),
+    ("lerp", {"weight": 0.25}, (X, X + 4), lambda: X + 1),
+    ("atan2", {}, (torch.tensor([1.0]), torch.tensor([0.0])), lambda: torch.tensor([torch.pi / 2])),
+    ("rfft", {}, (torch.tensor([1.0, 0, 0, 0]),), lambda: torch.ones(3, dtype=torch.complex64)),
     ("einsum", {"equation": "b i d, d -> b i"}, (X, Y), lambda: (X * Y).sum(-1)),
 )
 
