@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.cost.rows import Row, rows
 from archspec.cost.totals import Costs, Counted
+from archspec.diagnostics import suggest
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
-from archspec.dims import Constraints, Facts, Size
+from archspec.dims import Constraints, Facts, Size, solve
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
@@ -163,6 +164,7 @@ def check(
     Returns a Report; nothing is raised for what is wrong with the spec, and torch is not imported.
     Raises OSError where the file cannot be read.
     """
+    suggest.begin()
     spec = load(source)
     report = Report(spec)
     found = Diagnostics()
@@ -176,6 +178,7 @@ def forget() -> None:
     """Drop what earlier checks of this process left to later ones: for measuring. It changes no result."""
     known.forget()
     kept.forget()
+    solve.forget()
 
 
 @contextmanager
@@ -269,12 +272,13 @@ def _budget(report: Report, given: Budget | None, found: Diagnostics) -> None:
 
 def _initial(report: Report, found: Diagnostics) -> None:
     """How parameters begin: the stage `init:`."""
-    from archspec.parameters.initial import initialise
+    from archspec.parameters.initial import initialise, says
     from archspec.parameters.table import TooManyError
 
     assert report.typed is not None
     try:
-        report.initial = initialise(report.typed, report.table, found)
+        if says(report.typed):
+            report.initial = initialise(report.typed, report.table, found)
     except TooManyError as error:
         found.error("AS215", report.typed.graph.span, str(error))
 

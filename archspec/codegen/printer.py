@@ -136,7 +136,7 @@ def number(value: float) -> str:
         return 'float("-inf")' if value < 0 else 'float("inf")'
     if math.isnan(value):
         return 'float("nan")'
-    return re.sub(r"e([+-])0(?=[0-9])", r"e\1", repr(value))
+    return re.sub(r"e(-?)[+]?0?(?=[0-9])", r"e\1", repr(value).replace("e-0", "e-"))
 
 
 def binding_of(text: str) -> int:

@@ -43,14 +43,17 @@ def verify(report: Report, module: nn.Module, run: Runner, tried: list[Sizes]) -
         try:
             found = run(given)
         except Exception as error:  # of whichever engine it is
-            raise ExportError(f"what was exported does not run for {_words(report, sizes)}: {_first(error)}") from None
+            words = f"what was exported does not run for {_words(sizes)}: {_first(error)}"
+            fixed = [f"--size {name}={value}" for name, value in tried[0].items() if sizes[name] != value]
+            help = f"it does for {_words(tried[0])}: fix a size of these, as {fixed[-1]}" if number and fixed else None
+            raise ExportError(words, help) from None
         for name in names:
-            worst = max(worst, _difference(name, found[name], wanted[name], report, sizes))
+            worst = max(worst, _difference(name, found[name], wanted[name], sizes))
     return Verified(worst, tuple(shapes))
 
 
-def _difference(name: str, found: Tensor, wanted: Tensor, report: Report, sizes: Sizes) -> float:
-    where = f"output `{name}` for {_words(report, sizes)}"
+def _difference(name: str, found: Tensor, wanted: Tensor, sizes: Sizes) -> float:
+    where = f"output `{name}` for {_words(sizes)}"
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         raise ExportError(
             f"what was exported gives {found.dtype} {list(found.shape)} for {where}, and the model "
@@ -72,7 +75,7 @@ def _difference(name: str, found: Tensor, wanted: Tensor, report: Report, sizes:
     return share
 
 
-def _words(report: Report, sizes: Sizes) -> str:
+def _words(sizes: Sizes) -> str:
     return ", ".join(f"{name}={value}" for name, value in sizes.items()) or "its inputs"
 
 

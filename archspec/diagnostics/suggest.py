@@ -65,6 +65,14 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 _QUALIFIED = re.compile(r"^(?:(?:torch|nn|functional|F|tf|keras|layers)\.)+")
 _LONGEST = 80  # longer words are not typing errors, and the distance is quadratic
 _OPTIONS = 5_000
+MOST = 300  # words that are looked up in one check: a spec with more mistakes is a spec for something else
+_looked_up = 0
+
+
+def begin() -> None:
+    """A check begins: count the words that are looked up anew."""
+    global _looked_up
+    _looked_up = 0
 
 
 def plain(word: str) -> str:
@@ -92,7 +100,9 @@ def distance(a: str, b: str, limit: int) -> int:
 
 def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
     """The options that are equally the best guess, at most `most` of them; none where nothing is near."""
-    if not word or len(word) > _LONGEST:
+    global _looked_up
+    _looked_up += 1
+    if not word or len(word) > _LONGEST or _looked_up > MOST:
         return []
     names = [o for o in islice(options, _OPTIONS) if o and len(o) <= _LONGEST and o != word]
     key = plain(_QUALIFIED.sub("", word))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import lcm
 
 from archspec.dims.size import Atom, Dim, Extreme, Floor, Size, Symbol, Term, from_terms, terms_of
@@ -50,6 +51,14 @@ def bounds(size: Size, ranges: Mapping[str, Interval]) -> Interval:
     """An interval that holds every value of the size, for symbols within `ranges` (a symbol not named: 1 or more)."""
     if isinstance(size, int):
         return size, size
+    return _bounds(
+        size, tuple((name, ranges[name]) for name in sorted(size.symbols) if name in ranges) if ranges else ()
+    )
+
+
+@lru_cache(maxsize=1 << 12)
+def _bounds(size: Dim, given: tuple[tuple[str, Interval], ...]) -> Interval:
+    ranges = dict(given)
     low, high = _plain(size, ranges)
     if len(size.terms) > 1 and (low is None or high is None) and any(_floored(m) is not None for m, _ in size.terms):
         if low is None:
@@ -58,6 +67,9 @@ def bounds(size: Size, ranges: Mapping[str, Interval]) -> Interval:
             least = _relaxed(-size, ranges, 6)
             high = None if least is None else -least
     return low, high
+
+
+forget_bounds = _bounds.cache_clear
 
 
 def _plain(size: Size, ranges: Mapping[str, Interval]) -> Interval:

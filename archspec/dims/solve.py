@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import gcd
 
-from archspec.dims.extremes import bounds
+from archspec.dims.column import column
+from archspec.dims.extremes import bounds, forget_bounds
 from archspec.dims.size import (
     Atom,
     Dim,
@@ -22,15 +23,39 @@ from archspec.dims.size import (
 from archspec.dims.values import Part, Values, between, congruence, listed, periodic
 
 MAX_PERIOD = 1 << 13  # values tried
+MAX_SOLVED = 1 << 11  # answers remembered
+MAX_PARTS = 16  # of an answer that is
 _FAR = 1 << 64
 _NONE = Values(())
 _ALL = between(1)
+
+
+_Question = tuple[Dim, str, bool, int]
+_solved: dict[_Question, Values | None] = {}
 
 
 def solve(f: Size, name: str, at_least: bool, depth: int = 8) -> Values | None:
     """The n >= 1 where f is 0 (or with `at_least`, f >= 0) for symbol `name` = n; None where that costs too much."""
     if isinstance(f, int):
         return _ALL if (f >= 0 if at_least else f == 0) else _NONE
+    question = (f, name, at_least, depth)
+    if question in _solved:
+        return _solved[question]
+    found = _solve(f, name, at_least, depth)
+    if found is None or len(found.parts) <= MAX_PARTS:
+        if len(_solved) >= MAX_SOLVED:
+            _solved.clear()
+        _solved[question] = found
+    return found
+
+
+def forget() -> None:
+    """Drop what is remembered of earlier questions."""
+    _solved.clear()
+    forget_bounds()
+
+
+def _solve(f: Dim, name: str, at_least: bool, depth: int) -> Values | None:
     for sign in (1, -1):
         if _rising(f * sign):
             return _monotone(f * sign, name, at_least, sign)
@@ -212,8 +237,9 @@ def _quasi_linear(f: Dim, name: str, at_least: bool) -> Values | None:
     period = _period(f)
     if period is None or period > MAX_PERIOD:
         return None
-    values = {n: f.evaluate({name: n}) for n in range(1, period + 1)}
-    rise = f.evaluate({name: 1 + period}) - values[1]
+    numbers = range(1, period + 2)
+    values = dict(zip(numbers, column(f, numbers), strict=True))
+    rise = values.pop(1 + period) - values[1]
     if not rise:
         return periodic(period, (n % period for n, v in values.items() if (v >= 0 if at_least else v == 0)))
     if not at_least:
@@ -273,7 +299,8 @@ def level_range(f: Dim, name: str, within: Values) -> tuple[int, int] | None:
     period = _period(f)
     if period is None or period > MAX_PERIOD // 16 or f.evaluate({name: 1 + period}) != f.evaluate({name: 1}):
         return None
-    values = [f.evaluate({name: n}) for n in range(1, period + 1) if within & periodic(period, (n % period,))]
+    numbers = [n for n in range(1, period + 1) if within & periodic(period, (n % period,))]
+    values = column(f, numbers)
     return min(values), max(values)
 
 

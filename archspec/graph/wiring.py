@@ -16,6 +16,8 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Chain = Value | Absent
 
+MOST_INPUTS = 1_000  # of one item
+
 
 class Inputs(NamedTuple):
     values: tuple[Value | None, ...]
@@ -151,6 +153,9 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
     if not takes(declared, len(nodes)):
         what = f"`{item.key}` reads {counted(declared)} ({named(declared)})"
         ctx.error("AS210", source.span, f"{what}, and `from` names {len(nodes)}")
+        return None
+    if len(nodes) > MOST_INPUTS:
+        ctx.error("AS210", source.span, f"`from` names {len(nodes):,} values; at most {MOST_INPUTS}")
         return None
     values = [read_name(ctx, scope, node) for node in nodes]
     if None in values:

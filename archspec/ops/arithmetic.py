@@ -13,6 +13,8 @@ from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST, SAME
 from archspec.ops.tensor import TensorType
 
+MOST_OPERANDS = 100  # they are written as one expression
+
 
 class Arithmetic(Op):
     """Base: tensors, and perhaps a scalar as the last operand (argument `scalar_name`)."""
@@ -34,6 +36,8 @@ class Arithmetic(Op):
                     argument=self.scalar_name,
                 )
             found.append(scalar)
+        if len(found) > MOST_OPERANDS:
+            require.fail("AS210", f"`{self.name}` has {len(found)} operands; at most {MOST_OPERANDS}")
         if len(found) < 2:
             require.fail(
                 "AS210",

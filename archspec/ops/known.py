@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archspec.dims import Size
+
 if TYPE_CHECKING:
     from archspec.ops.base import Op
-    from archspec.ops.require import Demand
     from archspec.ops.tensor import TensorType
 
 MAX_OPS = 4096  # equal calls are one op, for so many; then it begins anew
 MAX_TYPES = 32  # of inputs, of one op
+MAX_DEMANDS = 1 << 14
+
+Demand = tuple[str, Size, Size]  # a question to the constraints: its name, and of what
 
 _ops: dict[Any, Op] = {}
+always: set[Demand] = set()  # proved without a promise or requirement: it holds for all sizes
 
 
 class Known:
@@ -52,6 +57,7 @@ def remember(op: Op, inputs: tuple[Any, ...], known: Known) -> None:
 def forget() -> None:
     """Begin anew."""
     _ops.clear()
+    always.clear()
 
 
 def freeze(value: Any) -> Any:

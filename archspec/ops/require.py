@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NoReturn
 
 from archspec.dims import Constraints, Size
+from archspec.ops.known import MAX_DEMANDS, Demand, always
 from archspec.ops.tensor import TensorType, dtype_words
-
-Demand = tuple[str, Size, Size]  # a question to the constraints: its name, and of what
-
-
-@lru_cache(maxsize=1 << 14)
-def _always(demand: Demand) -> bool:
-    """Is it so for all sizes, without a promise or requirement?"""
-    question, a, b = demand
-    anything = Constraints()
-    return bool(getattr(anything, question)(a, b)) and not anything.requirements
 
 
 class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhere
@@ -56,7 +46,7 @@ class Require:
     def holds(self, question: str, a: Size, b: Size) -> bool:
         """A question to the constraints (`equal`, `at_least`, `divisible`), which is asked once.
 
-        What holds whatever the sizes are is not put to them at all.
+        What was found to hold whatever the sizes are is not put to them at all.
         """
         if isinstance(a, int) and isinstance(b, int):
             return bool(getattr(self.constraints, question)(a, b))
@@ -64,12 +54,16 @@ class Require:
         if demand in self._held:
             self.demands.append(demand)
             return True
-        if _always(demand):
+        if demand in always:
             return True
         self.demands.append(demand)
         if not getattr(self.constraints, question)(a, b):
             return False
         self._held.add(demand)
+        if not self.constraints.facts.promises and not self.constraints.requirements:
+            if len(always) >= MAX_DEMANDS:
+                always.clear()
+            always.add(demand)
         return True
 
     def fail(self, code: str, message: str, **where: Any) -> NoReturn:

@@ -29,6 +29,21 @@ class Around(NamedTuple):
 Choice = tuple[InitRule, Init]
 
 
+def says(typed: Typed) -> bool:
+    """Is there a rule anywhere in the graph?"""
+    seen: set[int] = set()
+    todo = [typed]
+    while todo:
+        graph = todo.pop()
+        if id(graph) in seen:
+            continue
+        seen.add(id(graph))
+        if graph.graph.init or any(done.node.init for done in graph.nodes):
+            return True
+        todo += [call for done in graph.nodes for call in done.calls if isinstance(call, Typed)]
+    return False
+
+
 def initialise(typed: Typed, table: Table, diagnostics: Diagnostics) -> Typed:
     """The same graph, in which `init` of every node says how its parameters begin; what no rule means begins as in
     PyTorch.

@@ -20,6 +20,7 @@ MAX_CLASSES = 100_000
 MAX_IMAGE_FILES = 5_000_000
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 class DataError(Exception):
@@ -98,6 +99,9 @@ class CsvRow(NamedTuple):
 
 def csv_rows(path: Path, delimiter: str, argument: str = "path") -> Iterator[CsvRow]:
     """The rows of a csv file, the header first; empty lines are left out. Raises DataError for a ragged row."""
+    if path.suffix.lower() not in CSV_SUFFIXES:  # what is no table must not come to be shown as one
+        endings = ", ".join(CSV_SUFFIXES[:-1])
+        raise DataError(f"a table ends in {endings} or {CSV_SUFFIXES[-1]}", path, argument=argument)
     regular_file(path, argument, MAX_TEXT)
     width: int | None = None
     line = 1

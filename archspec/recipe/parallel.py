@@ -47,6 +47,10 @@ def check_parallel(
 
 def combination(parallel: Parallel, given: Node, diagnostics: Diagnostics) -> None:
     """Kinds that PyTorch does not take together."""
+    for axis in ("context", "pipeline"):
+        if getattr(parallel, axis) > 1:
+            message = f"`{axis}` parallelism is not there yet"
+            diagnostics.error("AS507", _at(given, axis), message, help="say `data: fsdp`, or `tensor: 2`")
     inner = [axis for axis in ("tensor", "context", "pipeline") if getattr(parallel, axis) > 1]
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"

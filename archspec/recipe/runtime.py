@@ -60,8 +60,8 @@ class Parallel(Part):
         "of one process",
     )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
-    context = arg(PositiveInt, 1, "processes that share every sequence")
-    pipeline = arg(PositiveInt, 1, "processes that have the layers one after another")
+    context = arg(PositiveInt, 1, "processes that share every sequence (not there yet: 1)")
+    pipeline = arg(PositiveInt, 1, "processes that have the layers one after another (not there yet: 1)")
 
 
 RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Parallel, Checkpoint)}

@@ -16,6 +16,7 @@ from archspec.parameters.table import Entry, Table, TooManyError
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Sequence
 from archspec.recipe.model import Optimizer, ParamGroup, Tuning
+from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parts import Written, at_path
 from archspec.recipe.sections import Value
 from archspec.shapes.typed import Typed
@@ -42,12 +43,24 @@ class GroupList(Kind[Any]):
                     "match": {
                         "description": "patterns of names of parameters, or of modules",
                         "anyOf": [text, {"type": "array", "items": text, "minItems": 1}],
-                    }
+                    },
+                    **_any_argument(),
                 },
                 "required": ["match"],
                 "minProperties": 2,
             },
         }
+
+
+def _any_argument() -> dict[str, Any]:
+    """Schemas of all arguments of all optimizers; which ones an entry may have, the optimizer beside it says."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for optimizer in OPTIMIZERS.parts.values():
+        for key, declared in optimizer.args.items():
+            one = declared.kind.schema()
+            if one not in (known := found.setdefault(key, [])):
+                known.append(one)
+    return {key: kinds[0] if len(kinds) == 1 else {"anyOf": kinds} for key, kinds in found.items()}
 
 
 _UpToOne = Float(0, 1, title="a number above 0, at most 1")

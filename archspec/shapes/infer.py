@@ -13,10 +13,11 @@ from archspec.graph.ir import Graph, Node, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
-from archspec.ops.known import Known, remember
-from archspec.ops.require import Demand, Mismatch, Require
+from archspec.ops.known import Demand, Known, remember
+from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.extent import check_extent
 from archspec.shapes.joins import infer_join
 from archspec.shapes.scans import infer_scan
 from archspec.shapes.state import state_of
@@ -188,6 +189,7 @@ class Inference:
             if op is None:
                 op = call.cls.parse({k: substitute(v, bindings) for k, v in call.values.items()})
             result = op.infer(self.require, *inputs)
+            check_extent(self.require, op, inputs, (result,) if isinstance(result, TensorType) else result)
         except Mismatch as mismatch:
             mismatch.inputs = () if merging else mismatch.inputs
             report.mismatch(self.diagnostics, self.constraints, site, mismatch)

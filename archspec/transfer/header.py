@@ -18,10 +18,12 @@ from archspec.parameters.pattern import LONGEST_NAME
 MAX_HEADER = 16 << 20  # bytes; a hundred thousand tensors
 TIED = "archspec.tied"  # metadata: {name: name it is tied to}, for the names that are not stored themselves
 
-DTYPES = {
-    "BOOL": ("bool", 1), "U8": ("uint8", 1), "I8": ("int8", 1), "U16": ("uint16", 2), "I16": ("int16", 2),
-    "F16": ("float16", 2), "BF16": ("bfloat16", 2), "U32": ("uint32", 4), "I32": ("int32", 4), "F32": ("float32", 4),
-    "C64": ("complex64", 8), "F64": ("float64", 8), "I64": ("int64", 8), "U64": ("uint64", 8),
+DTYPES = {  # PyTorch's name, and bits; "" where nothing is computed in it
+    "BOOL": ("bool", 8), "U8": ("uint8", 8), "I8": ("int8", 8), "U16": ("uint16", 16), "I16": ("int16", 16),
+    "F16": ("float16", 16), "BF16": ("bfloat16", 16), "U32": ("uint32", 32), "I32": ("int32", 32),
+    "F32": ("float32", 32), "C64": ("complex64", 64), "F64": ("float64", 64), "I64": ("int64", 64),
+    "U64": ("uint64", 64), "F4": ("", 4), "F6_E2M3": ("", 6), "F6_E3M2": ("", 6), "F8_E5M2": ("", 8),
+    "F8_E4M3": ("", 8), "F8_E8M0": ("", 8), "F8_E4M3FNUZ": ("", 8), "F8_E5M2FNUZ": ("", 8),
 }  # fmt: skip
 
 
@@ -96,7 +98,9 @@ def read_header(path: Path) -> list[Stored]:
         header = read_json(file.read(length), f"the header of {path}")
     if not isinstance(header, dict):
         raise WeightsFileError(f"the header of {path} is not a JSON object")
-    metadata = header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise WeightsFileError(f"the `__metadata__` of {path} are not texts by name")
     spans: list[tuple[int, int, str]] = []
     found: dict[str, Stored] = {}
     for name in sorted(header):
@@ -123,11 +127,13 @@ def _tensor(path: Path, name: str, entry: Any, spans: list[tuple[int, int, str]]
     if not isinstance(dtype, str) or not _is_sizes(shape) or not _is_sizes(offsets) or len(offsets) != 2:
         raise WeightsFileError(f"{what} has a dtype, shape or data_offsets of another kind")
     begin, end = offsets
-    known = DTYPES.get(dtype)
-    if begin > end or (known is not None and end - begin != math.prod(shape) * known[1]):
+    if dtype not in DTYPES:
+        raise WeightsFileError(f"{what} has the dtype {json.dumps(dtype[:40])}, which is not known")
+    known, bits = DTYPES[dtype]
+    if begin > end or (end - begin) * 8 != math.prod(shape) * bits:
         raise WeightsFileError(f"{what} has {end - begin:,} bytes, which do not make {dtype} {shape}")
     spans.append((begin, end, name))
-    return Stored(name, tuple(shape), known[0] if known is not None else dtype[:40], str(path), name)
+    return Stored(name, tuple(shape), known or dtype, str(path), name)
 
 
 def _is_sizes(value: Any) -> bool:
@@ -152,9 +158,7 @@ def _check_spans(path: Path, spans: list[tuple[int, int, str]], size: int) -> No
 
 def _aliases(metadata: Any, found: dict[str, Stored]) -> list[Stored]:
     """The tied names that the metadata list; anything but {name: name of a tensor} is ignored."""
-    text = metadata.get(TIED) if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        return []
+    text = metadata.get(TIED, "{}")
     try:
         tied = json.loads(text)
     except (ValueError, RecursionError):

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from archspec.parameters.pattern import fill
+from archspec.parameters.selection import MOST_MATCHES
 from archspec.parameters.table import Entry, Table
-from archspec.transfer.header import Stored
+from archspec.transfer.header import Stored, WeightsFileError
 from archspec.transfer.report import Line, Status, TransferReport
 from archspec.transfer.section import Join, Section
 from archspec.transfer.wrappers import unwrapped
@@ -58,7 +59,8 @@ class Plan(NamedTuple):
 
 
 def make_plan(section: Section, table: Table, stored: Iterable[Stored], notes: Iterable[str] = ()) -> Plan:
-    """The plan for the tensors of the files. `notes`: what is known of how they were found."""
+    """The plan for the tensors of the files. `notes`: what is known of how they were found. Raises WeightsFileError
+    where the rules are too many to try."""
     return _Planner(section, table, list(notes)).run(list(stored))
 
 
@@ -74,6 +76,11 @@ class _Planner:
         self.recipes: dict[str, Recipe] = {}
 
     def run(self, stored: list[Stored]) -> Plan:
+        section = self.section
+        rules = sum(map(len, (section.ignore, section.rename, section.split, section.concat, section.transpose)))
+        names = len(stored) + len(self.table.entries)
+        if rules * names > MOST_MATCHES:
+            raise WeightsFileError(f"{rules} rules for {names:,} tensors are more than are tried", "fewer, wider rules")
         self.receive(stored)
         split = self.split()
         for entry in self.table.entries.values():

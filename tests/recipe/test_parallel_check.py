@@ -28,6 +28,8 @@ train:
     ("runtime", "words"),
     [
         ("{parallel: ddp}", "no loss reaches `aux.weight`, `aux.bias`"),
+        ("{parallel: {pipeline: 2}}", "is not there yet"),
+        ("{parallel: {context: 2}}", "is not there yet"),
         ("{parallel: {tensor: 5}}", "cannot be shared out evenly by 5"),
         ("{parallel: {data: data_parallel, tensor: 2}}", "is one process"),
         ("{parallel: {data: ddp, tensor: 2}}", "takes no parameters that tensor parallelism has split"),

@@ -1,1 +1,0 @@
-"""The one layout of a spec, comments kept."""
