@@ -6,7 +6,6 @@ spec without errors has none. Nothing is written before all is decided; then fil
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from archspec import pipeline
 from archspec.cli.output import UsageError, printable, write_error
 from archspec.cli.specs import STDIN_FILE, cannot_read, load
-from archspec.cli.writing import writable, write_all
+from archspec.cli.writing import difference, writable, write_all
 from archspec.diagnostics.edits import applied, together
 from archspec.diagnostics.model import Diagnostic, Fix
 from archspec.reading.text import MAX_BYTES
@@ -50,12 +49,7 @@ class Repaired:
 
     def diff(self) -> str:
         """What changes, as a unified diff."""
-        out = []
-        for file, text in self.after.items():
-            old, new = self.before[file].splitlines(keepends=True), text.splitlines(keepends=True)
-            lines = difflib.unified_diff(old, new, file, file)
-            out += [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines]
-        return "".join(out)
+        return "".join(difference(file, self.before[file], text) for file, text in self.after.items())
 
     def write(self) -> None:
         """Replace the files. Raises UsageError: then none of them has changed."""

@@ -72,3 +72,12 @@ def write_output(path: Path, text: str) -> None:
             write_text(path, text)
     except OSError as wrong:
         raise UsageError(f"`{path}` cannot be written: {wrong.strerror or wrong}") from None
+
+
+def difference(file: str, before: str, after: str) -> str:
+    """A unified diff of a file's texts; "" where they are equal."""
+    import difflib
+
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    lines = difflib.unified_diff(old, new, file, file)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("check", "show", "diff", "compile", "train", "predict", "ops", "explain")
+COMMANDS = ("check", "fmt", "show", "diff", "compile", "train", "predict", "ops", "explain")
 OPS = ["conv2d"] * 200  # more than a pipe holds
 SPEC = ROOT / "specs" / "tutorial" / "tutorial_mlp.yaml"
 
