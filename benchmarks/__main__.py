@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib import import_module
 
-ALL = ("check", "compiled")
+ALL = ("check", "warm", "scale", "compiled")
 
 
 def main(names: list[str]) -> int:

@@ -51,6 +51,31 @@ def test_torch_stays_out(statement: str) -> None:
     assert not loaded(statement) & set(HEAVY)
 
 
+# What a check stands on outside of the standard library; networkx only where a cycle is to be explained.
+BUDGET = {"archspec", "yaml", "cython_runtime"}
+BUDGET |= {
+    "jsonschema",
+    "jsonschema_specifications",
+    "referencing",
+    "rpds",
+    "attr",
+    "attrs",
+    "idna",
+    "typing_extensions",
+}
+# Parts of the standard library that cost as much as a check does.
+DEAR = {"asyncio", "concurrent", "multiprocessing", "unittest", "sqlite3", "http", "ssl", "xml", "doctest", "pdb"}
+
+
+@pytest.mark.parametrize("spec", ["specs/vision/resnet50.yaml", "specs/language/gpt2.yaml", "specs/digits_cnn.yaml"])
+def test_a_check_imports_no_more_than_it_stands_on(spec: str) -> None:
+    """A budget of modules, as time cannot be tested: each of these others would be seen in every save of a file."""
+    names = loaded(command("check", spec))
+    assert not names & DEAR
+    third = {name for name in names - set(sys.stdlib_module_names) if not name.startswith("_")}
+    assert third <= BUDGET
+
+
 def test_importing_archspec_is_nearly_free() -> None:
     """`import archspec` brings in nothing but itself; its functions import what they need."""
     assert not loaded("import archspec") & {"yaml", "jsonschema", "networkx"}
