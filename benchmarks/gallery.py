@@ -84,7 +84,10 @@ def _row(path: Path, reference: dict[str, Any] | None) -> Row:
     flops, inputs = None, ", ".join(map(str, report.inputs.values()))
     if golden_file.exists():
         shapes = {n: i["shape"] for n, i in json.loads(golden_file.read_text(encoding="utf-8"))["inputs"].items()}
-        sizes = {str(s): n for i, t in report.inputs.items() for s, n in zip(t.shape, shapes[i], strict=True)}
+        named = report.inputs.keys() <= shapes.keys()  # else they are called in order, as `golden.compare` does
+        given = [shapes[name] for name in report.inputs] if named else list(shapes.values())
+        both = zip(report.inputs.values(), given, strict=True)
+        sizes = {str(s): n for t, shape in both for s, n in zip(t.shape, shape, strict=True)}
         flops = report.flops.evaluate(sizes) if isinstance(report.flops, Dim) else report.flops
         inputs = ", ".join(" × ".join(map(str, shape)) for shape in shapes.values())
     source = lines.python(pipeline.emitted(report).text)
