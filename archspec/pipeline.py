@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.cost.rows import Row, rows
 from archspec.cost.totals import Costs, Counted
 from archspec.diagnostics import suggest
+from archspec.diagnostics.merge import merged
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
 from archspec.dims import Constraints, Facts, Size, solve
@@ -32,7 +33,7 @@ from archspec.reading.reader import read
 from archspec.reading.text import MAX_BYTES
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
-from archspec.schema.document import validate
+from archspec.schema.document import as_meant, validate
 from archspec.schema.skeleton import SECTIONS
 from archspec.shapes.infer import Inference
 from archspec.shapes.typed import UNKNOWN, Typed
@@ -170,7 +171,9 @@ def check(
     found = Diagnostics()
     with _collector_paused():
         _stages(spec, params or {}, budget, weights, architecture_only, selection, found, report)
-    report.diagnostics = without_ignored(found.sorted(), report.sources, spec.file, selection, report_unused=not params)
+    report.diagnostics = without_ignored(
+        merged(found.sorted()), report.sources, spec.file, selection, report_unused=not params
+    )
     return report
 
 
@@ -226,6 +229,8 @@ def _stages(
         if root is not None and not found.has_errors:
             found.error("AS205", root.span, "a spec is a mapping: `archspec: 1`, `inputs:`, `layers:`, …")
         return
+    if found.has_errors:
+        root = as_meant(root)
     elaboration = report.elaboration = elaborate(root, params, found)
     if elaboration is None:
         return

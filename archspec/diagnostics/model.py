@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -120,6 +120,10 @@ class Diagnostics:
         self.add(
             Diagnostic(code, message, span, label, tuple(secondary), None, help, tuple(notes), Severity.WARNING, fix)
         )
+
+    def drop(self, follows: Callable[[Diagnostic], bool]) -> None:
+        """Leave out what turns out to follow from another finding."""
+        self._found = {key: d for key, d in self._found.items() if not follows(d)}
 
     @property
     def has_errors(self) -> bool:

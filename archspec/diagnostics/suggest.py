@@ -135,6 +135,21 @@ def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
     return best[:most]
 
 
+def meant_keys(written: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """What keys that are not known were meant for, where one known key, that is not there, is nearest.
+
+    Later stages read them as such, so that a misspelt key is one error.
+    """
+    keys, options = list(written), list(known)
+    free = [option for option in options if option not in keys]
+    out: dict[str, str] = {}
+    for key in keys:
+        best = closest(key, free) if key not in options else []
+        if len(best) == 1 and best[0] not in out.values():
+            out[key] = best[0]
+    return out
+
+
 def rename(word: str, options: Iterable[str], span: Span) -> Fix | None:
     """The repair of a misspelt word at a span; None where no option, or more than one, is near it.
 

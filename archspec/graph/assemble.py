@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label
-from archspec.diagnostics.suggest import did_you_mean, rename, surround
+from archspec.diagnostics.suggest import did_you_mean, meant_keys, rename, surround
 from archspec.graph.replace import replace_items
 from archspec.reading.files import DISK, File, Files, FileSource
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -102,9 +102,12 @@ class _Assembly:
                 seen.add(library.identity)
                 complete &= self.add_blocks(self.library(library, path), blocks)
         own_blocks = own.get("blocks")
+        for key, meant in meant_keys(own.entries, (*KEYS, *_ORDER)).items() if own_blocks is None else ():
+            if meant == "blocks":  # the misspelt key is reported later; its blocks are there
+                own_blocks = own.entries[key]
         if isinstance(own_blocks, Mapping):
             self.add_blocks(own_blocks, blocks)
-        if own_blocks is None or isinstance(own_blocks, Mapping):
+        if own.get("blocks") is None or isinstance(own_blocks, Mapping):
             entries["blocks"] = blocks
             keys["blocks"] = own.keys.get("blocks", own.keys["include"])
         return Mapping(entries, keys, own.span) if complete else None

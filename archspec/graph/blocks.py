@@ -8,7 +8,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics.model import Label, Span
+from archspec.diagnostics.model import Diagnostic, Label, Span
 from archspec.dims import Dim, symbol
 from archspec.graph import kept
 from archspec.graph.context import FAILED, BlockCall, Context, freeze
@@ -32,7 +32,7 @@ Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
 class BlockDef:
     """One entry of `blocks:`; its parts are read when it is first called."""
 
-    __slots__ = ("_params", "built", "ctx", "layers", "name", "node", "recursive", "span")
+    __slots__ = ("_params", "built", "ctx", "layers", "name", "node", "not_declared", "recursive", "span")
 
     def __init__(self, ctx: Context, name: str, node: Mapping, span: Span) -> None:
         self.ctx = ctx
@@ -43,6 +43,7 @@ class BlockDef:
         self.layers = layers if isinstance(layers, Sequence) else None
         self.recursive = False
         self.built = False
+        self.not_declared: set[str] = set()  # what calls give it, though it has no such parameter
         self._params: dict[str, Param] | None = None
 
     def parameters(self) -> dict[str, Param]:
@@ -107,6 +108,26 @@ def read_blocks(ctx: Context, node: Node | None) -> None:
     for block in ctx.blocks.values():
         block.check_inputs()
     _find_recursion(ctx)
+
+
+def drop_followers(ctx: Context) -> None:
+    """Calls give a block what it has not declared, and it reads that: one misspelt name, which the calls report."""
+    for block in ctx.blocks.values():
+        if not block.not_declared:
+            continue
+        unknown = {f"unknown parameter `{name}`" for name in block.not_declared}
+        around = block.node.span
+
+        def inside(d: Diagnostic, unknown: set[str] = unknown, around: Span = around) -> bool:
+            place = d.span
+            return (
+                d.code == "AS209"
+                and d.message in unknown
+                and place.file == around.file
+                and (around.line, around.col) <= (place.line, place.col) <= (around.end_line, around.end_col)
+            )
+
+        ctx.diagnostics.drop(inside)
 
 
 def used_blocks(ctx: Context, items: Sequence) -> Iterator[tuple[str, Span]]:
@@ -208,6 +229,7 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
             if key in declared:
                 nodes[key] = node.entries[key]
             else:
+                block.not_declared.add(key)
                 unknown_param(ctx, node.keys[key], f"`{block.name}`", key, declared, node)
                 healthy = False
     elif node is not None and not (isinstance(node, Scalar) and node.value is None):

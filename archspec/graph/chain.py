@@ -14,7 +14,7 @@ from archspec.graph.ir import Graph, GraphInput, Join, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
 from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
-from archspec.graph.names import Position, is_named, snake_case
+from archspec.graph.names import Position, snake_case
 from archspec.graph.repeats import Turn, turns_of
 from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
 from archspec.graph.reuse import use_again
@@ -44,7 +44,7 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
         return _op(ctx, scope, item, before)
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
-    if item.is_structure and scope.builder.plan.spliced and not is_named(node) and item.get("repeat") is None:
+    if item.is_structure and scope.builder.plan.spliced and item.get("name") is None and item.get("repeat") is None:
         return _spliced(ctx, scope, item, before)
     return _step(ctx, scope, item, before)
 
@@ -57,7 +57,7 @@ def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     inputs = read_inputs(ctx, scope, item, item.op.inputs, before)
     call = op_call(ctx, item, scope.env)
     if call is None or inputs is None or name is FAILED:
-        return unknown_value(ctx, scope, item.node, item.position)
+        return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
     span = item.key_span if written is None else written.span
     path = name if name is not None else scope.builder.plan.auto.get(item.position, item.key)
     unique = scope.builder.claim(ctx, path, span, bare=item.op.bare())
@@ -108,7 +108,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     else:
         inspect_item(ctx, scope, item, walk)
     if inputs is None or turns is None or name is FAILED or outputs is None or tie is None:
-        return unknown_value(ctx, scope, item.node, item.position)
+        return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
     if made is None or not outputs_fit(ctx, item, made.calls[0], outputs):

@@ -11,7 +11,7 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostics, Label
 from archspec.dims import symbol
 from archspec.graph import unused
-from archspec.graph.blocks import read_blocks
+from archspec.graph.blocks import drop_followers, read_blocks
 from archspec.graph.chain import walk
 from archspec.graph.context import FAILED, Context, LimitReachedError
 from archspec.graph.facts import read_facts
@@ -59,6 +59,7 @@ def _elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostic
     begins = read_init(ctx, root.get("init"), ctx.env)
     graph = builder.finish(named, params=params, doc=text_of(root.get("doc")), output_spans=spans, init=begins)
     inspect_blocks(ctx, walk)
+    drop_followers(ctx)
     check_size(ctx, graph)
     check_ties(ctx, graph)
     unused.warn(ctx, root, graph)

@@ -24,6 +24,8 @@ def read_facts(ctx: Context, node: Node | None, symbols: list[str], env: dict[st
     if not isinstance(node, Mapping):
         return out
     for name, promises in node.entries.items():
+        if ctx.env.get(name) is FAILED:
+            continue  # of an input whose type is in error
         if name not in symbols:
             help = did_you_mean(name, symbols)
             if help is None:

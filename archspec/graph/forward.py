@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archspec.diagnostics.model import Label, Span
-from archspec.diagnostics.suggest import did_you_mean, rename
+from archspec.diagnostics.suggest import closest, did_you_mean, rename
 from archspec.graph.context import Context
 from archspec.graph.names import inner_lists, key_of, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -37,11 +37,19 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
                 return
         here = here.parent
     options = scope.visible()
+    if likely_misnamed(scope, name):
+        return
     help = did_you_mean(name, options)
     if help is None:
         shown = ", ".join(f"`{option}`" for option in options[:12])
         help = f"values here: {shown}{', …' if len(options) > 12 else ''}"
     ctx.error("AS206", span, f"there is no value `{name}`", help=help, fix=rename(name, options, span))
+
+
+def likely_misnamed(scope: Scope, name: str) -> bool:
+    """Is the name near to one that is refused, which is reported? That item is most likely meant."""
+    near = [found[0] for option in closest(name, scope.visible()) if (found := scope.find(option)) is not None]
+    return any(binding.misnamed for binding in near)
 
 
 def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: bool = True) -> bool:

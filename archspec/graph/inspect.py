@@ -34,5 +34,6 @@ def inspect_blocks(ctx: Context, walk: Walk) -> None:
     before, ctx.inspecting = ctx.inspecting, True
     for block in ctx.blocks.values():
         if not block.built and block.layers is not None:
-            build(ctx, block, dict.fromkeys(block.parameters(), FAILED), {}, walk)
+            unknown = dict.fromkeys((*block.parameters(), *block.not_declared), FAILED)
+            build(ctx, block, unknown, {}, walk)
     ctx.inspecting = before

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Label, Span
-from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
+from archspec.diagnostics.suggest import did_you_mean, meant_keys, rename, write_instead
 from archspec.graph.context import Context
 from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name
 from archspec.ops.base import Op
 from archspec.ops.registry import all_ops, find
-from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence, renamed
 
 LOOP = frozenset({"i"})
 _COMMON = frozenset(COMMON)
@@ -88,7 +88,11 @@ def _read_item(ctx: Context, node: Node, position: Position) -> Item | None:
         ctx.error("AS205", doc.span, "`doc` takes text")
     if len(known) == 1:
         if len(others) > 1:
-            _unknown_keys(ctx, node, known[0], [key for key in others if key != known[0]])
+            left = [key for key in others if key != known[0]]
+            _unknown_keys(ctx, node, known[0], left)
+            # What follows reads a misspelt `name` or `from` as what it was meant for.
+            node = renamed(node, meant_keys([*common, *left], _COMMON))
+            common = {key: value for key, value in node.entries.items() if key in _COMMON}
         return _of_key(ctx, node, position, known[0], node.keys[known[0]], node.entries[known[0]], common)
     if len(known) > 1:
         first, *rest = known
@@ -169,6 +173,8 @@ _FORMS = {
 def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if key in ctx.misnamed_blocks:
         return
+    if is_block_name(key) and isinstance(ctx.root, Mapping) and "include" in ctx.root:
+        return  # `include` is misspelt, which is reported: the files that have the block were not read
     if "$" in key:
         ctx.error(
             "AS202",

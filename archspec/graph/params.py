@@ -79,7 +79,7 @@ def bind_params(
         if not accepts(kind, value):
             default = f"its default is {show(sample)}" if param.type is None else None
             ctx.error("AS205", given[name].span, f"`{name}` takes {_TITLES[kind]}, got {show(value)}", help=default)
-            value = sample
+            value = FAILED
         values[name] = value
     return values
 

@@ -104,7 +104,7 @@ def pass_by(
     return value
 
 
-def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position) -> Value:
+def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position, *, misnamed: bool = False) -> Value:
     """A node in error: it has no calls, and whatever is read of it is unknown."""
     name = name_of(node)
     if name is not None and "$" in name:
@@ -122,7 +122,7 @@ def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position
     number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
     for text, span in names.items():
         if text not in scope.names:
-            scope.names[text] = Binding(Value(number), span, number, unknown=True)
+            scope.names[text] = Binding(Value(number), span, number, unknown=True, misnamed=misnamed)
     return Value(number)
 
 

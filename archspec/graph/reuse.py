@@ -5,7 +5,7 @@ from __future__ import annotations
 from archspec.diagnostics.model import Label
 from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.context import FAILED, Context
-from archspec.graph.forward import explain_later
+from archspec.graph.forward import explain_later, likely_misnamed
 from archspec.graph.ir import Graph, Node, Value
 from archspec.graph.items import Item
 from archspec.graph.labels import item_name, output_names, text_of
@@ -87,6 +87,8 @@ def _find(ctx: Context, scope: Scope, item: Item) -> tuple[int, int | None] | No
         return None
     found = scope.find(name)
     if found is None and explain_later(ctx, scope, name, node.span, reads=False):
+        return None
+    if found is None and likely_misnamed(scope, name):
         return None
     if found is None:
         known = [each for each in scope.visible() if (at := scope.find(each)) and at[0].step is not None]

@@ -30,6 +30,7 @@ class Binding(NamedTuple):
     turns: tuple[int, ...] | range | None = None
     turn_inputs: Value | Absent | None = None  # what the first turn reads
     unknown: bool = False  # the item is in error: whatever is read of it is unknown too
+    misnamed: bool = False  # its name is refused: names near it may well mean it
     tap: int | None = None  # the value is that after turn number `tap` of a repeat
     left_out: bool = False  # by `when`: another item of the list may have the name, and then is meant
 

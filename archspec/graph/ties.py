@@ -37,6 +37,8 @@ def find_module(graph: Graph, path: str) -> OpCall | str | None:
             if isinstance(call, Graph):
                 return find_module(call, path[len(where) + 1 :])
             return call
+        if path == where and call is None:
+            return None
         if path == where and isinstance(call, OpCall) and call.cls.attribute == "parameter":
             return call
     known = [where for where, _ in _modules(graph)]

@@ -72,6 +72,14 @@ class Mapping(Node):
         return Mapping(entries, {key: self.keys[key] for key in entries}, self.span)
 
 
+def renamed(node: Mapping, names: dict[str, str]) -> Mapping:
+    """The mapping with other names for some keys; their places and values stay."""
+    if not names:
+        return node
+    entries = {names.get(key, key): value for key, value in node.entries.items()}
+    return Mapping(entries, {names.get(key, key): span for key, span in node.keys.items()}, node.span)
+
+
 def entry_span(node: Mapping, key: str) -> Span | None:
     """From a key to the end of its value; None where the value stands elsewhere (an alias)."""
     first, last = node.keys[key], node.entries[key].span

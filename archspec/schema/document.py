@@ -15,8 +15,8 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.diagnostics.suggest import closest, did_you_mean, rename, surround, write_instead
-from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.diagnostics.suggest import closest, did_you_mean, meant_keys, rename, surround, write_instead
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence, renamed
 from archspec.schema import skeleton
 
 Path = tuple[str | int, ...]
@@ -46,6 +46,21 @@ def validate(root: Node, diagnostics: Diagnostics) -> bool:
     if not isinstance(root, Mapping):
         return False
     return isinstance(root.get("inputs"), Mapping) and isinstance(root.get("layers"), Sequence)
+
+
+def as_meant(root: Mapping) -> Mapping:
+    """The document with its misspelt keys, which are reported, read as what they were meant for."""
+    known = skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"]
+    root = renamed(root, meant_keys(root.entries, known))
+    blocks = root.get("blocks")
+    if not isinstance(blocks, Mapping):
+        return root
+    keys = skeleton.block(skeleton.item_list())["properties"]
+    bodies = {
+        name: renamed(body, meant_keys(body.entries, keys)) if isinstance(body, Mapping) else body
+        for name, body in blocks.entries.items()
+    }
+    return Mapping({**root.entries, "blocks": Mapping(bodies, blocks.keys, blocks.span)}, root.keys, root.span)
 
 
 def _outline(root: Node) -> Any:

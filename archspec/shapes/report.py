@@ -83,7 +83,7 @@ def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadVa
     span = node.span
     if bad.path:
         span = _argument(node.raw, str(bad.path[0]), call, bad.path[1:]) or span
-        message = f"`{call.cls.name}`: `{bad.path[0]}`: {bad.message}"
+        message = f"`{bad.path[0]}` of `{call.cls.name}`: {bad.message}"
     else:
         message = bad.message
     diagnostics.error("AS205", span, message, help=bad.help, notes=_context(site))
