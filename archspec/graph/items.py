@@ -173,8 +173,8 @@ _FORMS = {
 def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if key in ctx.misnamed_blocks:
         return
-    if is_block_name(key) and isinstance(ctx.root, Mapping) and "include" in ctx.root:
-        return  # `include` is misspelt, which is reported: the files that have the block were not read
+    if is_block_name(key) and isinstance(ctx.root, Mapping) and "include" in ctx.root and ctx.diagnostics.has_errors:
+        return  # `include` was misspelt, which is reported: the files that have the block were not read
     if "$" in key:
         ctx.error(
             "AS202",

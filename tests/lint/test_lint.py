@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WARNED = sorted((HERE / "warned").glob("*.yaml"))
 CLEAN = sorted((HERE / "clean").glob("*.yaml"))
-SPECS = sorted((ROOT / "specs").rglob("*.yaml"))
+SPECS = sorted(path for path in (ROOT / "specs").rglob("*.yaml") if "\narchspec:" in "\n" + path.read_text())
 NAMES = Selection(extend=("AS410",))
 
 
