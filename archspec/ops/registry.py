@@ -26,9 +26,11 @@ FAMILIES = {
     " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu"
     " softmax softmin log_softmax softmax2d",
     "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout stochastic_depth",
+    "noise": "gumbel_softmax",
     "embedding": "embedding embedding_bag",
     "padding": "pad",
     "upsample": "interpolate pixel_shuffle pixel_unshuffle channel_shuffle",
+    "sampling": "grid_sample affine_grid",
     "arithmetic": "add mul sub rsub div remainder pow maximum minimum clamp",
     "pointwise": "neg abs square sign floor ceil trunc round exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal"
     " sin cos tan asin acos atan sinh cosh asinh acosh atanh erf frac sgn signbit isnan isfinite isinf logical_not to",
@@ -51,7 +53,7 @@ FAMILIES = {
     "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftshift ifftshift",
     "spectrogram": "stft istft",
     "products": "matmul einsum",
-    "similarity": "normalize cosine_similarity pairwise_distance",
+    "similarity": "normalize cosine_similarity pairwise_distance cdist pdist",
     "creation": "arange zeros ones full one_hot",
     "parameters": "parameter buffer",
     "recurrent": "lstm gru rnn",

@@ -99,3 +99,47 @@ class PairwiseDistance(Op):
 
     def sequential(self) -> bool:
         return False
+
+
+@op("cdist", "torch.cdist")
+class Cdist(Op):
+    """The p-norm distance of each vector of x1 from each of x2."""
+
+    rule = "[*, P, M], [*, R, M] → [*, P, R], where the [*] broadcast"
+    inputs = ("x1", "x2")
+    p = arg(NonNegativeFloat, 2.0, "exponent of the norm")
+    examples = (
+        Example({}, ("float32[B, P, 8]", "float32[B, R, 8]"), "float32[B, P, R]"),
+        Example(1, ("float64[B, 3, 8]", "float64[5, 8]"), "float64[B, 3, 5]"),
+    )
+
+    def infer(self, require: Require, x1: TensorType, x2: TensorType) -> TensorType:
+        for number, x in enumerate((x1, x2)):
+            require.floating(x, "each input of `cdist`", inputs=(number,))
+            require.rank(x, least=2, what="each input of `cdist`", inputs=(number,))
+        require.same_dtype(x1, x2, "the inputs of `cdist`", inputs=(0, 1))
+        message = "`cdist` compares vectors of different length"
+        require.equal(x1.shape[-1], x2.shape[-1], message, inputs=(0, 1), axis=(x1.rank - 1, x2.rank - 1))
+        batch = broadcast(require, [x1.shape[:-2], x2.shape[:-2]], self.name, (0, 1))
+        return x1.with_shape((*batch, x1.shape[-2], x2.shape[-2]))
+
+    def forward(self, x1: TensorType, x2: TensorType) -> Any:
+        return Call("torch.cdist", In(0), In(1), **given(self, "p"))
+
+
+@op("pdist", "torch.nn.functional.pdist")
+class Pdist(Op):
+    """The p-norm distance of each pair of the rows of a matrix: the upper triangle of `cdist` without the diagonal."""
+
+    rule = "[N, M] → [N*(N - 1)//2]"
+    p = arg(NonNegativeFloat, 2.0, "exponent of the norm")
+    examples = (Example({}, "float32[5, 8]", "float32[10]"), Example(1, "float64[N, 8]", "float64[N*(N - 1)//2]"))
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.floating(x, "the input of `pdist`", inputs=(0,))
+        require.rank(x, 2, what="the input of `pdist`", inputs=(0,))
+        require.at_least(x.shape[0], 1, "`pdist` reads no rows", inputs=(0,), axis=(0,))
+        return x.with_shape((x.shape[0] * (x.shape[0] - 1) // 2,))
+
+    def forward(self, x: TensorType) -> Any:
+        return Call("F.pdist", In(0), **given(self, "p"))

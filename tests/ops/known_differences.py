@@ -120,8 +120,21 @@ def _states_of_other_rank(op: Any, inputs: Inputs) -> bool:
 # Ops whose sizes PyTorch tells on the CPU alone: their kernels look at the numbers.
 NO_META = frozenset({"istft"})
 
-# Calls that end the process (PyTorch 2.13 reads out of bounds).
-CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags, "lstm_cell": _states_of_other_rank}
+
+def _two_images(op: Any, inputs: Inputs) -> bool:
+    return op.like is not None and op.size is not None
+
+
+def _no_temperature(op: Any, inputs: Inputs) -> bool:
+    return bool(op.tau <= 0)
+
+
+def _no_rows(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and inputs[0].shape[:1] == (0,)
+
+
+# Calls that end the process (PyTorch 2.13 reads out of bounds, or divides by zero).
+CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags, "lstm_cell": _states_of_other_rank, "pdist": _no_rows}
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
@@ -135,6 +148,8 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "parameter": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
+    "affine_grid": ("`like` is archspec's own, and stands alone", _two_images),
+    "gumbel_softmax": ("any number passes for a temperature", _no_temperature),
     "buffer": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
     "layer_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
     "rms_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
