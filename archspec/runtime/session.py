@@ -151,6 +151,7 @@ def _execute(
         folder.rewind(0)
     if transferred is not None:
         facts["weights"] = started_from(given.report, transferred)
+        facts["settings"]["weights"] = transferred.summary()
     if world.rank:  # what is random in training differs between processes
         torch.manual_seed(recipe.seed + world.rank)
     try:

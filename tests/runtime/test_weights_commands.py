@@ -1,14 +1,39 @@
-"""`archspec weights`, `train --weights` and `predict --weights`, in processes of their own."""
+"""`archspec weights`, `train --weights` and `predict --weights`: each as a process, its variants within this one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import safetensors.torch
 import torch
 from runtime_process import DIGITS, SMALL, archspec
+
+from archspec.cli.main import main
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Done]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Run a command line in this process, in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str | Path) -> Done:
+        code = main([str(arg) for arg in args])
+        return Done(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -25,15 +50,15 @@ def backbone(digits_run: Path, tmp_path: Path) -> Path:
 RULES = ("--set", 'weights.rename={"net.*": "*"}', "--set", "weights.fresh=[fc]")
 
 
-def test_the_report(digits_run: Path, tmp_path: Path) -> None:
+def test_the_report(digits_run: Path, tmp_path: Path, here: Here) -> None:
     fits = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, cwd=tmp_path)
     assert (fits.returncode, fits.stderr) == (0, "")
     assert "→ digits_cnn: 20 loaded" in fits.stdout
-    unfit = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--set", "classes=3", cwd=tmp_path)
+    unfit = here("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--set", "classes=3")
     assert unfit.returncode == 1
     rows = [line.split()[:3] for line in unfit.stdout.splitlines() if line.startswith("wrong")]
     assert rows == [["wrong", "shape", "fc.weight"], ["wrong", "shape", "fc.bias"]]
-    every = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--json", cwd=tmp_path)
+    every = here("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--json")
     told = json.loads(every.stdout)
     state = safetensors.torch.load_file(digits_run / "weights.safetensors")
     assert told["ok"] and {t["name"]: t["shape"] for t in told["tensors"]} == {
@@ -41,17 +66,17 @@ def test_the_report(digits_run: Path, tmp_path: Path) -> None:
     }
 
 
-def test_the_report_on_a_pickle(backbone: Path, tmp_path: Path) -> None:
-    done = archspec("weights", DIGITS, backbone, *SMALL, *RULES, cwd=tmp_path)
+def test_the_report_on_a_pickle(backbone: Path, tmp_path: Path, here: Here) -> None:
+    done = here("weights", DIGITS, backbone, *SMALL, *RULES)
     assert (done.returncode, done.stderr) == (0, "")
     assert "18 loaded, 2 fresh, 2 ignored" in done.stdout and "float16 → float32: 15 tensors" in done.stdout
     assert "from `state_dict`" in done.stdout and "`module.`" in done.stdout
-    done = archspec("weights", DIGITS, backbone, *SMALL, cwd=tmp_path)
+    done = here("weights", DIGITS, backbone, *SMALL)
     assert done.returncode == 1 and 'rename: {"net.*": "*"}' in done.stdout
-    done = archspec("weights", DIGITS, cwd=tmp_path)
+    done = here("weights", DIGITS)
     assert done.returncode == 2 and "names no weights" in done.stderr
     (tmp_path / "bad.pt").write_bytes(b"junk")
-    done = archspec("weights", DIGITS, "bad.pt", cwd=tmp_path)
+    done = here("weights", DIGITS, "bad.pt")
     assert done.returncode == 1 and "AS702" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -77,24 +102,23 @@ def test_training_starts_from_them(backbone: Path, digits_run: Path, tmp_path: P
     assert archspec("predict", run, "digits:3", cwd=tmp_path).returncode == 0
 
 
-def test_weights_that_do_not_fit_end_a_run_before_it_begins(backbone: Path, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_end_a_run_before_it_begins(backbone: Path, tmp_path: Path, here: Here) -> None:
     done = archspec("train", DIGITS, "--weights", backbone, *SMALL, cwd=tmp_path)
     assert done.returncode == 1 and "AS703" in done.stderr and "Traceback" not in done.stderr
     assert "missing" in done.stderr and "help: the file's names begin with `net.`" in done.stderr
-    done = archspec("train", DIGITS, "--weights", "none.pt", cwd=tmp_path)
+    done = here("train", DIGITS, "--weights", "none.pt")
     assert done.returncode == 1 and "AS702" in done.stderr and "--weights:1:1" in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_predicting_with_other_weights(digits_run: Path, tmp_path: Path) -> None:
+def test_predicting_with_other_weights(digits_run: Path, tmp_path: Path, here: Here) -> None:
     last = archspec("predict", digits_run, "digits:3", "--weights", digits_run / "last.safetensors", cwd=tmp_path)
     assert last.returncode == 0, last.stderr
-    best = archspec("predict", digits_run, "digits:3", cwd=tmp_path)
-    spec = archspec("predict", digits_run / "spec.yaml", "digits:3", "--weights", digits_run / "weights.safetensors",
-                    cwd=tmp_path)  # fmt: skip
+    best = here("predict", digits_run, "digits:3")
+    spec = here("predict", digits_run / "spec.yaml", "digits:3", "--weights", digits_run / "weights.safetensors")
     assert (spec.returncode, spec.stdout) == (0, best.stdout)
-    none = archspec("predict", digits_run / "spec.yaml", "digits:3", cwd=tmp_path)
+    none = here("predict", digits_run / "spec.yaml", "digits:3")
     assert none.returncode == 2 and "names no weights" in none.stderr
     (tmp_path / "w.safetensors").write_bytes(b"\0" * 20)
-    bad = archspec("predict", digits_run, "digits:3", "--weights", "w.safetensors", cwd=tmp_path)
+    bad = here("predict", digits_run, "digits:3", "--weights", "w.safetensors")
     assert bad.returncode == 2 and "Traceback" not in bad.stderr
