@@ -38,8 +38,9 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
     holds = True if differs else _when(ctx, when, scope.env)
     if holds is None:
         return None
-    if not own and not differs and not ctx.mentions(item.value) & item.loop_names:  # the turns are all alike
-        envs = envs[:1] * len(envs)
+    read = (item.value, *(node for key, node in item.common.items() if key != "repeat"))
+    if not own and not differs and not any(ctx.mentions(node) & item.loop_names for node in read):
+        envs = envs[:1] * len(envs)  # the turns are all alike
     out: list[Turn] = []
     for number, env in enumerate(envs if holds else ()):
         here = _when(ctx, when, env) if differs else True
