@@ -132,7 +132,9 @@ def test_activations_give_what_has_the_shape_of_their_input(name: str) -> None:
     assert OPS[name].parse(required).infer(Require(Constraints()), x) == x
 
 
-@pytest.mark.parametrize("name", sorted(n for n, op in OPS.items() if op.idle is not Op.idle and n != "stochastic_depth"))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, op in OPS.items() if op.idle is not Op.idle and n != "stochastic_depth")
+)
 def test_ops_of_no_use(name: str) -> None:
     shape = (2, 4, 3) if name == "dropout1d" else (2, 4, 3, 3)
     x, values = TensorType("float32", shape), torch.randn(shape)
