@@ -19,7 +19,9 @@ from archspec.reading.nodes import Sequence as YamlSequence
 from archspec.shapes.typed import Typed
 
 _LITERALS = (int, float, bool, str, type(None))
-_ODD = frozenset({"ceil", "floor", "round"})  # whose meaning for sizes, or name in Python, is another
+_ODD = frozenset(
+    {"ceil", "exp", "floor", "log", "round", "sqrt"}
+)  # whose meaning for sizes, or name in Python, is another
 
 
 class Expression(NamedTuple):

@@ -276,6 +276,22 @@ def _integral(name: str, function: Callable[[float], int]) -> Callable[[list[Any
     return call
 
 
+def _real(name: str, function: Callable[..., float], most: int = 1) -> Callable[[list[Any]], float]:
+    def call(args: list[Any]) -> float:
+        _count(name, args, 1, most)
+        for value in args:
+            if isinstance(value, Dim):
+                raise RefusedError(f"`{name}` of the size {value}, which is known only when the model runs")
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                raise RefusedError(f"`{name}` wants a number, not {describe(value)}")
+        try:
+            return float(function(*args))
+        except (ValueError, OverflowError, ZeroDivisionError):
+            raise RefusedError(f"`{name}` has no value for {' and '.join(map(str, args))}") from None
+
+    return call
+
+
 def _round(args: list[Any]) -> Any:
     _count("round", args, 1, 2)
     value = args[0]
@@ -314,11 +330,14 @@ def _range(args: list[Any]) -> list[int]:
 CALLS: dict[str, Callable[[list[Any]], Any]] = {
     "abs": _absolute,
     "ceil": _integral("ceil", math.ceil),
+    "exp": _real("exp", math.exp),
     "floor": _integral("floor", math.floor),
     "len": _length,
+    "log": _real("log", math.log, 2),
     "max": lambda args: _extreme("max", args),
     "min": lambda args: _extreme("min", args),
     "range": _range,
     "round": _round,
+    "sqrt": _real("sqrt", math.sqrt),
     "sum": _sum,
 }
