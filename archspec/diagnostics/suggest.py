@@ -115,6 +115,10 @@ def closest(word: str, options: Iterable[str], most: int = 3) -> list[str]:
     meant = [name for name in SYNONYMS.get(key, ()) if name in keys]
     if meant:
         return meant[:most]
+    begun = [name for name in names if len(key) >= 4 and keys[name].startswith(key) and len(keys[name]) <= len(key) + 2]
+    if begun:  # `conv` for conv2d, and not for conj
+        shortest = min(len(keys[name]) for name in begun)
+        return [name for name in begun if len(keys[name]) == shortest][:most]
     limit = 0 if len(key) == 1 else max(1, len(key) // 3)
     best: list[str] = []
     for name in names:

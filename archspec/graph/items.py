@@ -186,7 +186,9 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
     plain = _squeeze(torch_name)
     ops = all_ops()
-    same = [name for name in ops if plain in (_squeeze(name), _squeeze(ops[name].counterpart.rpartition(".")[2]))]
+    same = [name for name in ops if plain == _squeeze(name)] or [
+        name for name in ops if plain == _squeeze(ops[name].counterpart.rpartition(".")[2])
+    ]
     if same:
         fix = write_instead(key, same[0], span, safe=len(same) == 1)
         ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`", fix=fix)

@@ -40,8 +40,8 @@ def test_cost_of_published_networks(name: str) -> None:
     report = pipeline.check(SPECS[name])
     sizes = {
         str(size): actual
-        for key, type_ in report.inputs.items()
-        for size, actual in zip(type_.shape, reference["inputs"][key]["shape"], strict=True)
+        for type_, given in zip(report.inputs.values(), reference["inputs"].values(), strict=True)
+        for size, actual in zip(type_.shape, given["shape"], strict=True)
         if isinstance(size, Dim)
     }
     assert report.typed is not None
