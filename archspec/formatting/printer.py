@@ -70,10 +70,9 @@ class _Printer:
         entries = self.ordered(node, role, lines=True)
         long = False  # did the entry before take several lines?
         for number, entry in enumerate(entries):
-            above = self.comments([*entry.lead, *(comment.text for comment in entry.trail[1:])], indent)
             lines = self.entry(entry, roles.inner(role, entry), indent)
-            for comment in entry.trail[:1]:
-                self.trail(lines, comment, above, indent)
+            left = self.trail(lines, entry.trail)
+            above = self.comments([*entry.lead, *(comment.text for comment in left)], indent)
             parted = self.airy and roles.apart(role, entry) and (long or len(above + lines) > 1)
             if number and (entry.blank or parted):
                 out.append(Line(""))
@@ -81,12 +80,13 @@ class _Printer:
             long = len(above + lines) > 1
         return out + self.comments(node.foot, indent)
 
-    def trail(self, lines: list[Line], comment: Comment, above: list[Line], indent: int) -> None:
-        """Put a comment at the end of the first line, or above it where there is one already."""
-        if lines[0].comment:
-            above += self.comments([comment.text], indent)
-        else:
-            lines[0].comment, lines[0].column = comment.text, comment.at.col
+    def trail(self, lines: list[Line], found: list[Comment]) -> list[Comment]:
+        """Put the first comment at the end of the first line, if none is there; those that are left over."""
+        line = lines[_first(lines)]
+        if not found or line.comment:
+            return found
+        line.comment, line.column = found[0].text, found[0].at.col
+        return found[1:]
 
     def comments(self, found: list[str | None], indent: int) -> list[Line]:
         return [Line(" " * indent + text if text is not None else "") for text in found]
@@ -101,7 +101,7 @@ class _Printer:
             return self.value(dash, value, role, indent)
         inner = self.collection(value, role, indent + STEP)
         # The dash takes the place of the first entry's indentation; comments above that stand above the dash.
-        at = next(n for n, line in enumerate(inner) if line.text and not line.text.lstrip().startswith("#"))
+        at = _first(inner)
         for line in inner[:at]:
             line.text = line.text[STEP:] if line.text else ""
         inner[at].text = dash + " " + inner[at].text[indent + STEP :]
@@ -193,6 +193,11 @@ class _Printer:
 
 
 _LISTS = (Role.ITEMS, Role.STRUCTURE, Role.BRANCHES)
+
+
+def _first(lines: list[Line]) -> int:
+    """The number of the first that is neither empty nor a comment."""
+    return next(n for n, line in enumerate(lines) if line.text and not line.text.lstrip().startswith("#"))
 
 
 def _aligned(lines: list[Line]) -> list[str]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from archspec.formatting.tree import Node
 from archspec.graph.params import TYPES
+from archspec.reading.reader import open_expression
 from archspec.reading.scalars import TooLargeError, resolve
 from archspec.reading.text import forbidden
 
@@ -73,6 +74,8 @@ def plain(text: str, *, flow: bool) -> bool:
         return False
     if not flow:
         return True
+    if "$" in text and open_expression(text):
+        return False
     return first != "?" and not any(char in ",[]{}" for char in text) and not re.search(r":(?=[,\[\]{}]|$)", text)
 
 

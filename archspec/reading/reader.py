@@ -329,7 +329,7 @@ class _Reader(Events):
             return Scalar(text, span, plain)
         if span.end_line > span.line:
             self.folded(span)
-        if flow and "$" in text and _open_expression(text):
+        if flow and "$" in text and open_expression(text):
             from archspec.reading.syntax import quote_expression
 
             quote_expression(span, self.lines, self.diagnostics)
@@ -387,7 +387,7 @@ def _missing(value: Node) -> bool:
     return isinstance(value, Scalar) and value.value is None and (span.line, span.col) == (span.end_line, span.end_col)
 
 
-def _open_expression(text: str) -> bool:
+def open_expression(text: str) -> bool:
     """Does a `$(` have no closing parenthesis in this text?"""
     if "$(" not in _CLOSED.sub("", text):  # the common case
         return False

@@ -115,7 +115,7 @@ def test_any_document(content: dict[str, Any], seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(st.dictionaries(KEYS, TREES, min_size=1, max_size=8), st.integers(0, 2**32))
 def test_many_documents(content: dict[str, Any], seed: int) -> None:
     test_any_document.hypothesis.inner_test(content, seed)  # type: ignore[attr-defined]
@@ -198,6 +198,11 @@ CASES = {
     "windows": ("\ufeffname: n\r\nlayers:\r\n- relu\r\n", "name: n\nlayers:\n  - relu\n"),
     "nothing": ("a:\nb: {}\nc: []\nd: {x: }\n", "a:\nb: {}\nc: []\nd: {x: null}\n"),
     "lists of lists": ("a: [[1, 2], [3]]\nb:\n- - 1\n  - 2\n-\n  - x\n", "a: [[1, 2], [3]]\nb: [[1, 2], [x]]\n"),
+    "an expression that does not end": ("a: [\"$(\"]\n", "a: [\"$(\"]\n"),
+    "comments behind brackets within brackets": (
+        "a: [1, # one\n  [[2, # two\n    3] ] # three\n  ]  # four\n",
+        "a:\n  - 1  # one\n  # four\n  # three\n  - - - 2  # two\n      - 3\n",
+    ),
     "a structure": (
         "layers:\n- residual:\n  - relu\n  - {linear: 3}\n- {name: s, sequence: [relu, {linear: 3}]}\n",
         "layers:\n  - residual:\n      - relu\n      - linear: 3\n  - {name: s, sequence: [relu, {linear: 3}]}\n",
