@@ -60,6 +60,7 @@ FAMILIES = {
     "cells": "lstm_cell gru_cell rnn_cell",
     "attention": "attention",
     "multihead": "multihead_attention",
+    "transformer": "transformer_encoder_layer transformer_decoder_layer transformer",
 }
 _FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names.split()}
 
