@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.cli import pages
 from archspec.ops.base import Arg, Declared, Op
+from archspec.ops.coverage import NOT_OPS, SAID_BY
 from archspec.ops.words import doc, example, families, gives, reads, title, value
 from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
@@ -90,7 +91,23 @@ def ops() -> str:
     for module, group in grouped.items():
         parts.append(f"## {title(module)}\n")
         parts += [_op(op) for op in group]
-    return _joined(parts)
+    return _joined([*parts, *_other_names()])
+
+
+def _other_names() -> list[str]:
+    """What of torch.nn and torch.nn.functional has another name here, or none."""
+    lines = ["## Names of PyTorch's that are no ops of that name", "", "`*` stands for any letters.", ""]
+    lines += ["| in PyTorch | here |", "| --- | --- |"]
+    for namespace, table in SAID_BY.items():
+        lines += [f"| {_names(namespace, patterns)} | [`{op}`](#{op}) |" for op, patterns in table.items()]
+    lines += ["", "| in PyTorch | why it is none |", "| --- | --- |"]
+    for namespace, reasons in NOT_OPS.items():
+        lines += [f"| {_names(namespace, patterns)} | {why} |" for why, patterns in reasons.items()]
+    return lines
+
+
+def _names(namespace: str, patterns: str) -> str:
+    return ", ".join(f"`{namespace}.{pattern}`" for pattern in patterns.split())
 
 
 def training() -> str:
