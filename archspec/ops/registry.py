@@ -53,6 +53,7 @@ FAMILIES = {
     "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftshift ifftshift",
     "spectrogram": "stft istft",
     "products": "matmul einsum",
+    "linalg": "inv matrix_exp matrix_power cholesky det slogdet eigh pinv qr svdvals solve_triangular",
     "similarity": "normalize cosine_similarity pairwise_distance cdist pdist",
     "creation": "arange zeros ones full one_hot",
     "parameters": "parameter buffer",

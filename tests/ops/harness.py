@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as the printed code names it
-from known_differences import BY_VALUE, CRASHES, CUTS, STRICTER
+from known_differences import BY_VALUE, CRASHES, CUTS, PREPARED, STRICTER
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -218,6 +218,11 @@ def tensor(t: TensorType, device: str, grad: bool = False) -> torch.Tensor:
     return torch.zeros(t.shape, dtype=dtype, device=device)
 
 
+def prepared(op: Op, x: torch.Tensor) -> torch.Tensor:
+    """Numbers for which the op is defined."""
+    return PREPARED[op.name](x).requires_grad_(x.requires_grad) if op.name in PREPARED else x
+
+
 def flattened(value: Any, unpack: tuple[Any, ...] | None) -> tuple[torch.Tensor, ...]:
     """The outputs in the order of the declaration."""
     if isinstance(value, torch.Tensor):
@@ -260,7 +265,7 @@ def _run(text: str, op: Op, inputs: tuple[TensorType | None, ...], device: str) 
     with torch.device(device):
         torch.manual_seed(0)
         net = build(text).eval()
-        given = [None if t is None else tensor(t, device) for t in inputs]
+        given = [None if t is None else prepared(op, tensor(t, device)) for t in inputs]
     counter = FlopCounterMode(display=False)
     with counter:
         result = flattened(net(*given), op.unpack)
@@ -285,7 +290,8 @@ def _run(text: str, op: Op, inputs: tuple[TensorType | None, ...], device: str) 
 
 
 def _train(net: nn.Module, op: Op, inputs: tuple[TensorType | None, ...]) -> tuple[torch.Tensor, ...]:
-    result = flattened(net.train()(*(None if t is None else tensor(t, "cpu", grad=True) for t in inputs)), op.unpack)
+    tensors = [None if t is None else prepared(op, tensor(t, "cpu", grad=True)) for t in inputs]
+    result = flattened(net.train()(*tensors), op.unpack)
     given = any(t is not None and (t.is_floating or t.dtype in COMPLEX) for t in inputs[: len(op.inputs)])
     for y in result:
         if given and op.name not in CUTS and y.dtype in DIFFERENTIABLE and not y.requires_grad:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from archspec.ops.registry import all_ops
 from archspec.ops.tensor import TensorType
 
@@ -88,6 +90,14 @@ def _complex(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and inputs[0].dtype.startswith("complex")
 
 
+def _half(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and inputs[0].dtype in ("float16", "bfloat16")
+
+
+def _half_or_mixed(op: Any, inputs: Inputs) -> bool:
+    return _half(op, inputs) or _mixed(op, inputs)
+
+
 def _mixed(op: Any, inputs: Inputs) -> bool:
     return len({t.dtype for t in inputs if t is not None}) > 1
 
@@ -116,6 +126,15 @@ def _listed_values(op: Any, inputs: Inputs) -> bool:
 def _states_of_other_rank(op: Any, inputs: Inputs) -> bool:
     return len({t.rank for t in inputs if t is not None}) > 1
 
+
+def _positive(x: torch.Tensor) -> torch.Tensor:
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2] or not (x.is_floating_point() or x.is_complex()):
+        return x
+    return (x @ x.mH + 3 * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)).detach()
+
+
+# Ops that are defined on some numbers only: made of random ones.
+PREPARED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"cholesky": _positive}
 
 # Ops whose sizes PyTorch tells on the CPU alone: their kernels look at the numbers.
 NO_META = frozenset({"istft"})
@@ -182,6 +201,11 @@ for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
 for _name in ("scatter", "scatter_add", "scatter_reduce"):
     STRICTER[_name] = ("a gradient of another shape than src passes where it happens to broadcast", _uneven)
+for _name in ("cholesky", "det", "eigh", "qr", "svdvals", "solve_triangular"):
+    STRICTER[_name] = (
+        "documented for float, double, cfloat and cdouble; only the meta device takes less, and the CPU two dtypes",
+        _half_or_mixed,
+    )
 for _name in ("addcmul", "addmm", "baddbmm"):
     STRICTER[_name] = ("a factor loses its fraction in silence where the dtype holds none", _cut_factors)
 for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):

@@ -158,5 +158,7 @@ def value(text: str, op: Op, known: dict[str, Any], axis: int) -> int:
                 found = op.kernel_size  # type: ignore[attr-defined]
             return found[axis] if isinstance(found, tuple) else found
 
-    found = eval(text, {"__builtins__": {}}, Names({**known, "ceil": math.ceil, "floor": math.floor, "max": max}))
+    found = eval(
+        text, {"__builtins__": {}}, Names({**known, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min})
+    )
     return int(found)
