@@ -8,7 +8,7 @@ from archspec.dims import Size, maximum, minimum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import normalize_dims
 from archspec.ops.calls import given
-from archspec.ops.expr import In, Method
+from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import AnyInt, AnySize, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -177,3 +177,54 @@ class Diagonal(Op):
     def forward(self, x: TensorType) -> Any:
         names = ("offset", "dim1", "dim2")
         return Method(In(0), "diagonal", **given(self, *names))
+
+
+@op("rot90", "torch.rot90")
+class Rot90(Op):
+    """Turned by 90 degrees in the plane of two dimensions, k times: group-equivariant networks."""
+
+    rule = "the shape of x, the sizes of `dims` exchanged for an odd `k`"
+    k = arg(AnyInt, 1, "how often, from the first of `dims` towards the second")
+    dims = arg(ListOf(AnyInt, 2, 2), [0, 1], "the two dimensions")
+    examples = (
+        Example({"dims": [-2, -1]}, "float32[B, 3, H, W]", "float32[B, 3, W, H]"),
+        Example({"k": 2}, "int64[3, 4]", "int64[3, 4]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=2, what="the input of `rot90`", inputs=(0,))
+        a, b = normalize_dims(require, x, self.dims, "dims")
+        shape = list(x.shape)
+        if self.k % 2:
+            shape[a], shape[b] = shape[b], shape[a]
+        return x.with_shape(shape)
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "rot90", self.k, self.dims)
+
+
+@op("diag_embed", "torch.diag_embed")
+class DiagEmbed(Op):
+    """The last dimension as the diagonal of matrices of zeros."""
+
+    rule = "[*, N] → [*, N + abs(offset), N + abs(offset)]; `dim1` and `dim2` put the last two elsewhere"
+    offset = arg(AnyInt, 0, "which diagonal; above the main one it is positive")
+    dim1 = arg(AnyInt, -2, "where the rows stand in the result")
+    dim2 = arg(AnyInt, -1, "where the columns stand in the result")
+    examples = (
+        Example({}, "float32[B, T]", "float32[B, T, T]"),
+        Example({"offset": -1, "dim1": 0, "dim2": 2}, "float32[B, 4]", "float32[5, B, 5]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, what="the input of `diag_embed`", inputs=(0,))
+        rows = require.axis(x, self.dim1, "dim1", extra=1)
+        columns = require.axis(x, self.dim2, "dim2", extra=1)
+        if rows == columns:
+            require.fail("AS301", "`diag_embed` needs two different dimensions", inputs=(0,), argument="dim2")
+        size = x.shape[-1] + abs(self.offset)
+        rest = iter(x.shape[:-1])
+        return x.with_shape(size if axis in (rows, columns) else next(rest) for axis in range(x.rank + 1))
+
+    def forward(self, x: TensorType) -> Any:
+        return Call("torch.diag_embed", In(0), **given(self, "offset", "dim1", "dim2"))

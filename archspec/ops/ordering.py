@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.expr import In, Method, Name
+from archspec.ops.broadcast import category
+from archspec.ops.calls import given
+from archspec.ops.expr import Call, In, Method, Name
 from archspec.ops.kinds import AnyDType, AnyInt, Bool, NonNegativeInt, Optional
 from archspec.ops.reduction import ordered, whole_sum
 from archspec.ops.registry import op
@@ -124,3 +127,128 @@ class Argsort(Sorting):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         self.check(require, x)
         return x.with_dtype("int64")
+
+
+class RunningExtreme(Op):
+    """Base of running extremes, with their positions."""
+
+    rule: ClassVar[str] = SAME
+    result = ("values", "indices")
+    dim = arg(AnyInt, doc="the dimension to run along")
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example({"dim": 1}, "float32[B, T]", ("float32[B, T]", "int64[B, T]")),
+        Example(-1, "int32[B, T]", ("int32[B, T]", "int64[B, T]")),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> tuple[TensorType, ...]:
+        ordered(require, x, self.name)
+        require.axis(x, self.dim)
+        return x, x.with_dtype("int64")
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), self.name, self.dim)
+
+
+@op("cummax", "torch.cummax")
+class Cummax(RunningExtreme):
+    """The largest of the elements up to each along a dimension, and their positions."""
+
+
+@op("cummin", "torch.cummin")
+class Cummin(RunningExtreme):
+    """The smallest of the elements up to each along a dimension, and their positions."""
+
+
+@op("logcumsumexp", "torch.logcumsumexp")
+class Logcumsumexp(Op):
+    """Logarithm of the sum of exp(x) up to each element, without overflow."""
+
+    rule = SAME
+    dim = arg(AnyInt, doc="the dimension to run along")
+    examples = (Example({"dim": 1}, "float32[B, T]", "float32[B, T]"), Example(0, "float64[T]", "float64[T]"))
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        if category(x.dtype) < 2:
+            require.floating(x, "the input of `logcumsumexp`", inputs=(0,))
+        require.axis(x, self.dim)
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "logcumsumexp", self.dim)
+
+
+@op("diff", "torch.diff")
+class Diff(Op):
+    """Differences of neighbours along a dimension, n times over."""
+
+    rule = "the shape of x, with max(S - n, 0) along `dim`"
+    n = arg(NonNegativeInt, 1, "how often")
+    dim = arg(AnyInt, -1, "the dimension")
+    examples = (
+        Example({}, "float32[B, T]", "float32[B, T - 1]"),
+        Example({"n": 2, "dim": 0}, "int64[5, 3]", "int64[3, 3]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, what="the input of `diff`", inputs=(0,))
+        axis = require.axis(x, self.dim)
+        return x.with_shape((*x.shape[:axis], maximum(x.shape[axis] - self.n, 0), *x.shape[axis + 1 :]))
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "diff", **given(self, "n", "dim"))
+
+
+class Searched(Op):
+    """Base of positions in a sorted sequence."""
+
+    right = arg(Bool, False, "of equal numbers, the position behind the last instead of before the first")
+    out_int32 = arg(Bool, False, "positions as int32 instead of int64")
+
+    def searched(self, require: Require, shape: tuple[Size, ...], sequence: TensorType, x: TensorType) -> TensorType:
+        for number, t in enumerate((sequence, x)):
+            if category(t.dtype) == 3 or t.dtype == "bool":
+                require.fail("AS303", f"`{self.name}` does not take {t.dtype}", inputs=(number,))
+        return TensorType("int32" if self.out_int32 else "int64", shape)
+
+
+@op("bucketize", "torch.bucketize")
+class Bucketize(Searched):
+    """In which of the intervals between sorted `boundaries` each element of x lies: buckets of relative positions."""
+
+    rule = SAME
+    inputs = ("x", "boundaries")
+    examples = (
+        Example({}, ("float32[B, T]", "float32[9]"), "int64[B, T]"),
+        Example({"right": True, "out_int32": True}, ("int64[B]", "int64[N]"), "int32[B]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, boundaries: TensorType) -> TensorType:
+        require.rank(boundaries, 1, what="the boundaries of `bucketize`", inputs=(1,))
+        return self.searched(require, x.shape, boundaries, x)
+
+    def forward(self, x: TensorType, boundaries: TensorType) -> Any:
+        return Call("torch.bucketize", In(0), In(1), **given(self, "out_int32", "right"))
+
+
+@op("searchsorted", "torch.searchsorted")
+class Searchsorted(Searched):
+    """Where each of `values` would stand in its sorted row: sampling by a distribution function."""
+
+    rule = "the shape of values"
+    inputs = ("sorted_sequence", "values")
+    examples = (
+        Example({}, ("float32[B, N]", "float32[B, T]"), "int64[B, T]"),
+        Example({"right": True}, ("float64[9]", "float64[B, T]"), "int64[B, T]"),
+    )
+
+    def infer(self, require: Require, sequence: TensorType, values: TensorType) -> TensorType:
+        require.rank(sequence, least=1, what="the sorted sequence", inputs=(0,))
+        if sequence.rank > 1:
+            require.rank(values, sequence.rank, what=f"with a sequence {sequence}, the values", inputs=(0, 1))
+            for axis in range(sequence.rank - 1):
+                message = f"`searchsorted` has not a row for each row of values in dimension {axis}"
+                require.equal(sequence.shape[axis], values.shape[axis], message, inputs=(0, 1), axis=(axis, axis))
+        return self.searched(require, values.shape, sequence, values)
+
+    def forward(self, sequence: TensorType, values: TensorType) -> Any:
+        return Call("torch.searchsorted", In(0), In(1), **given(self, "out_int32", "right"))

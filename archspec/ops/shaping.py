@@ -371,3 +371,17 @@ class Contiguous(Op):
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "contiguous")
+
+
+@op("detach", "torch.Tensor.detach")
+class Detach(Op):
+    """The same numbers, through which no gradient flows: stop-gradient, the straight-through estimator."""
+
+    rule = SAME
+    examples = (Example({}, "float32[B, 8]", "float32[B, 8]"), Example({}, "int64[]", "int64[]"))
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        return Method(In(0), "detach")

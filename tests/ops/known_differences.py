@@ -212,7 +212,7 @@ for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", 
     STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
 
 # Ops whose results are numbers with a gradient to nothing that they read.
-CUTS: frozenset[str] = frozenset()
+CUTS = frozenset({"detach"})
 
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})

@@ -159,6 +159,8 @@ def value(text: str, op: Op, known: dict[str, Any], axis: int) -> int:
             return found[axis] if isinstance(found, tuple) else found
 
     found = eval(
-        text, {"__builtins__": {}}, Names({**known, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min})
+        text,
+        {"__builtins__": {}},
+        Names({**known, "ceil": math.ceil, "floor": math.floor, "max": max, "min": min, "abs": abs}),
     )
     return int(found)
