@@ -99,10 +99,10 @@ class CsvRow(NamedTuple):
 
 def csv_rows(path: Path, delimiter: str, argument: str = "path") -> Iterator[CsvRow]:
     """The rows of a csv file, the header first; empty lines are left out. Raises DataError for a ragged row."""
+    regular_file(path, argument, MAX_TEXT)
     if path.suffix.lower() not in CSV_SUFFIXES:  # what is no table must not come to be shown as one
         endings = ", ".join(CSV_SUFFIXES[:-1])
         raise DataError(f"a table ends in {endings} or {CSV_SUFFIXES[-1]}", path, argument=argument)
-    regular_file(path, argument, MAX_TEXT)
     width: int | None = None
     line = 1
     try:

@@ -229,14 +229,14 @@ def fingerprints(text: str, name: str = "spec.yaml") -> list[str]:
 
 def test_fingerprints_stay_when_lines_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    spec = CLEAN.replace("[linear: 10]", "\n  - reluu\n  - linear: 3\n  - reluu\n  - geluu\n")
+    spec = CLEAN.replace("[linear: 10]", "\n  - linear: -1\n  - linear: 3\n  - linear: -1\n  - geluu\n")
     before = fingerprints(spec)
     assert len(set(before)) == 3, "two equal findings are two"
     moved = spec.replace("inputs:", "\n# a comment\n\nparams: {}\ninputs:")
     assert fingerprints(moved) == before
     indented = re.sub("^  - ", "    - ", spec, flags=re.MULTILINE)
     assert fingerprints(indented) == before
-    assert fingerprints(spec.replace("  - reluu\n", "", 1)) == [before[0], before[2]]
+    assert fingerprints(spec.replace("  - linear: -1\n", "", 1)) == [before[0], before[2]]
     assert not set(fingerprints(spec, "other.yaml")) & set(before)
     (tmp_path / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "deep")

@@ -34,7 +34,7 @@ def repository(tmp_path: Path) -> Path:
     (top / "specs" / "link.yaml").symlink_to("base.yaml")
     (top / "specs" / "out.yaml").symlink_to("/etc/hostname")
     (top / "specs" / "dangling.yaml").symlink_to("nowhere.yaml")
-    (top / "specs" / "large.yaml").write_text("#" * (1 << 20) + "\n")
+    (top / "specs" / "large.yaml").write_text("#" * (8 << 20) + "\n")
     git(top, "add", ".")
     git(top, "commit", "-q", "-m", "first")
     git(top, "tag", "-a", "v1", "-m", "v1")
@@ -83,7 +83,7 @@ def test_paths(repository: Path) -> None:
         ("specs/base.yaml/x.yaml", "a part of its path is no folder"),
         ("specs/out.yaml", "it is a link that leads out of the repository"),
         ("specs/dangling.yaml", "it is a link to a file that is not in that revision"),
-        ("specs/large.yaml", "it is larger than 1024 KiB"),
+        ("specs/large.yaml", "it is larger than 8192 KiB"),
         ("../x.yaml", "it lies outside the repository"),
         ("/etc/hostname", "it lies outside the repository"),
         ("specs/a\nHEAD:specs/base.yaml", "its name cannot be asked for"),
