@@ -50,6 +50,7 @@ class Pad(Op):
             if axes not in (1, 2, 3):
                 require.fail("AS301", f"`mode: {self.mode}` pads 1, 2 or 3 dimensions, got {axes}", **where)
             require.rank(x, axes + 1, axes + 2, what=what, **where)
+            require.elements(x, what, inputs=(0,))
             dtypes = (*FLOATING, *INTEGRAL, *COMPLEX, *(("bool",) if self.mode == "circular" else ()))
             require.dtype(x, *dtypes, what=what, inputs=(0,))
         shape = list(x.shape)

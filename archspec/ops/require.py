@@ -125,6 +125,11 @@ class Require:
         if x.dtype != y.dtype:
             raise Mismatch("AS303", f"{what} must have one dtype, got {x.dtype} and {y.dtype}", **where)
 
+    def elements(self, x: TensorType, what: str, *, inputs: tuple[int, ...] = ()) -> None:
+        """None of the sizes of x is 0 (a symbol never is): for ops that PyTorch does not run, or trains, on nothing."""
+        if any(size == 0 for size in x.shape):
+            self.fail("AS304", f"{what} has no elements: {x}", inputs=inputs)
+
     def axis(self, x: TensorType, dim: int, argument: str = "dim", *, extra: int = 0) -> int:
         """`dim` (negative counts from the end) as a non-negative axis of x. PyTorch treats a scalar as having one."""
         rank = max(x.rank + extra, 1)

@@ -78,6 +78,8 @@ class Stft(_Frames):
     def infer(self, require: Require, x: TensorType, window: TensorType | None = None) -> TensorType:
         require.dtype(x, *COMPLEX_OF, *COMPLEX, what="the input of `stft`", inputs=(0,))
         require.rank(x, 1, 2, what="the input of `stft`", inputs=(0,))
+        if x.rank == 2 and x.shape[0] == 0:
+            require.fail("AS304", f"the input of `stft` has no signals: {x}", inputs=(0,))
         self.check_window(require, window, *FLOATING, *COMPLEX)
         dtype = x.dtype if window is None else promote(x.dtype, window.dtype)
         if dtype in COMPLEX and self.onesided:

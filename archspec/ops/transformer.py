@@ -123,6 +123,7 @@ class TransformerEncoderLayer(_Transformer):
         if self.causal and mask is not None:
             message = f"`{self.name}` takes `causal` or a mask, not both"
             require.fail("AS210", message, inputs=(1,), argument="causal")
+        require.elements(src, "`src`", inputs=(0,))
         self.attend(require, inputs, 0, None, None, 2, 1)
         return src
 
@@ -179,6 +180,9 @@ class TransformerDecoderLayer(_Transformer):
         if self.causal and inputs[2] is not None:
             message = f"`{self.name}` takes `causal` or a tgt_mask, not both"
             require.fail("AS210", message, inputs=(2,), argument="causal")
+        require.elements(tgt, "`tgt`", inputs=(0,))
+        if inputs[1] is not None:
+            require.elements(inputs[1], "`memory`", inputs=(1,))
         self.attend(require, inputs, 0, None, None, 4, 2)
         self.attend(require, inputs, 0, 1, None, 5, 3)
         self.same_features(require, inputs, 0, 1)
@@ -240,6 +244,9 @@ class Transformer(_Transformer):
         if self.causal and inputs[3] is not None:
             message = "`transformer` takes `causal` or a tgt_mask, not both"
             require.fail("AS210", message, inputs=(3,), argument="causal")
+        for number, name in enumerate(("src", "tgt")):
+            if (given := inputs[number]) is not None:
+                require.elements(given, f"`{name}`", inputs=(number,))
         self.attend(require, inputs, 0, None, None, 5, 2)
         self.attend(require, inputs, 1, None, None, 6, 3)
         self.attend(require, inputs, 1, 0, None, 7, 4)

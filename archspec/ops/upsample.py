@@ -168,6 +168,7 @@ class PixelShuffle(_Shuffle):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         super().infer(require, x)
+        require.elements(x, "the input of `pixel_shuffle`", inputs=(0,))
         r, axis = self.upscale_factor, x.rank - 3
         message = "the channels of the input of `pixel_shuffle` do not divide into squares of `upscale_factor`"
         require.divisible(x.shape[-3], r * r, message, inputs=(0,), axis=(axis,), argument="upscale_factor")

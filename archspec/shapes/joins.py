@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archspec.dims import Dim, Size, symbol
+from archspec.dims import Constraints, Dim, Size, symbol
 from archspec.graph.ir import Join, OpCall
+from archspec.ops.known import Demand
 from archspec.ops.require import Mismatch
 from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
@@ -106,9 +107,17 @@ def _fresh(types: tuple[Any, ...]) -> Dim:
     return symbol(name)
 
 
+def _always(demand: Demand) -> bool:
+    """Does it hold whatever the sizes are?"""
+    question, a, b = demand
+    anything = Constraints()
+    return bool(getattr(anything, question)(a, b)) and not anything.requirements
+
+
 def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: TensorType, site: report.CallSite) -> bool:
     """Does a turn go with any number of rows, and give as many?"""
-    wanted = next((d for d in inference.require.demands[asked:] if any(_in(rows, size) for size in d[1:])), None)
+    about = [d for d in inference.require.demands[asked:] if any(_in(rows, size) for size in d[1:])]
+    wanted = next((d for d in about if not _always(d)), None)
     if wanted is not None:
         question, a, b = wanted
         words = {"equal": "be equal to", "at_least": "be at least", "divisible": "be a multiple of"}[question]

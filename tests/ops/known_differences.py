@@ -75,7 +75,13 @@ def _no_axes(op: Any, inputs: Inputs) -> bool:
 def _strange_attention(op: Any, inputs: Inputs) -> bool:
     unsplit = op.num_heads is not None
     lengths = {t.shape[-2] for t in inputs[1:3] if t is not None and t.rank > 1}
+    if op.window is not None and op.window < 1:  # archspec's own
+        return True
     return len(lengths) > 1 or not 0 <= op.dropout_p <= 1 or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
+
+
+def _no_signal(op: Any, inputs: Inputs) -> bool:
+    return inputs[0] is not None and 0 in inputs[0].shape
 
 
 def _no_probability(op: Any, inputs: Inputs) -> bool:
@@ -117,6 +123,15 @@ def _divides_integers(op: Any, inputs: Inputs) -> bool:
 
 # Calls whose fate lies in the numbers: integers are zeros here, and cannot be divided by.
 BY_VALUE: dict[str, Holds] = dict.fromkeys(("div", "remainder", "fmod"), _divides_integers)
+
+
+def _complex_of_real(op: Any, inputs: Inputs) -> bool:
+    """Summed in a complex dtype real numbers have a result, but PyTorch fails on its gradient."""
+    x = inputs[0]
+    return "complex" in str(op.dtype) and x is not None and x.is_floating
+
+
+BY_VALUE |= dict.fromkeys(("mean", "sum", "prod", "cumsum", "cumprod"), _complex_of_real)
 
 
 def _listed_values(op: Any, inputs: Inputs) -> bool:
@@ -167,6 +182,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "parameter": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
+    "stft": ("PyTorch pads a signal of nothing with zeros, and takes their spectrum", _no_signal),
     "affine_grid": ("`like` is archspec's own, and stands alone", _two_images),
     "gumbel_softmax": ("any number passes for a temperature", _no_temperature),
     "buffer": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
