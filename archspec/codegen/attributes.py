@@ -9,9 +9,10 @@ from archspec.codegen.construct import Construct
 from archspec.codegen.names import is_attribute
 from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.printer import quoted
-from archspec.codegen.tree import Chain, Counted
+from archspec.codegen.tree import Chain, Counted, holds
 from archspec.graph.ir import joined
 from archspec.graph.reserved import RESERVED
+from archspec.ops.expr import Module, Own
 
 _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
 
@@ -38,6 +39,7 @@ class Attributes:
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
         self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
+        self._keyed: set[str] = set()  # those of them whose modules have no numbers
         self._dicts: dict[str, tuple[str, list[str]]] = {}  # containers by names: how to reach one, its paths
         taken = {path for n in plan.every_node() if n.ctor is not None for path in n.node.paths}
         for aligned in plan.every_node():
@@ -97,8 +99,11 @@ class Attributes:
         node = self.plan.nodes[number].node
         if not node.repeated or self._whole.get(node.paths[0].rpartition(".")[0]) == node.paths:
             return []
-        made = node.shared is not None or self.plan.nodes[number].ctor is not None
-        return [self._reach(path) for path in node.paths] if made else []
+        return [self._reach(path) for path in node.paths] if _made(self.plan.nodes[number]) else []
+
+    def turn(self, number: int, turn: int) -> str:
+        """The attribute of one turn of a repeat."""
+        return self._reach(self.plan.nodes[number].node.paths[turn])
 
     def _add(self, aligned: NodePlan, taken: set[str]) -> None:
         node = aligned.node
@@ -110,8 +115,11 @@ class Attributes:
             own = set(node.paths)
             shared = any(p not in own and (p == parent or p.startswith(parent + ".")) for p in taken)
             if parent and not shared:
-                self._put(parent, _Entry(self.construct.text(aligned.ctor), "module", condition))
+                text = self.construct.text(aligned.ctor)
+                self._put(parent, _Entry(text, "module", condition))
                 self._whole[parent] = node.paths
+                if text.startswith(("nn.ModuleDict(", "nn.Sequential(OrderedDict(")):
+                    self._keyed.add(parent)
                 return
             for path, text in zip(node.paths, self._turns(aligned.ctor), strict=True):
                 self._put(path, _Entry(text, "module", condition))
@@ -240,10 +248,17 @@ class Attributes:
         if path in self._reached:
             return self._reached[path]
         parent, _, name = path.rpartition(".")
-        if parent in self._reached and name.isdigit() and self._whole.get(parent, [path])[0] == f"{parent}.0":
+        if parent in self._reached and name.isdigit() and parent not in self._keyed:
             return f"{self._reached[parent]}[{name}]"
         best = max((p for p in self._reached if path.startswith(p + ".")), key=len)
         rest = path[len(best) + 1 :]
         if all(is_attribute(part) for part in rest.split(".")):
             return f"{self._reached[best]}.{rest}"
         return f"self.get_submodule({quoted(path)})"
+
+
+def _made(aligned: NodePlan) -> bool:
+    """Has a repeat attributes, its own or those of the repeat that it calls again?"""
+    if aligned.node.shared is None:
+        return aligned.ctor is not None
+    return not aligned.unrolled or any(holds(expr, Module, Own) for expr in aligned.unrolled)

@@ -64,7 +64,8 @@ class Construct:
         return f"{new.plan.name}({', '.join(parts)})"
 
     def _chain(self, chain: Chain) -> str:
-        children = _without_gaps(chain.children)
+        # What fills a gap passes a value on: in a list whose modules read several nothing can.
+        children = _without_gaps(chain.children) if chain.fn == "nn.Sequential" else chain.children
         names = [name for child in children for name in child.names]
         numbered = names == [str(i) for i in range(len(names))]
         open_count = any(isinstance(child.count, Var) for child in children)

@@ -18,7 +18,6 @@ from archspec.codegen.tree import MISSING, Var, holds, leaves, parts
 from archspec.codegen.variables import Pending, Variables
 from archspec.ops.base import Op
 from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Own
-from archspec.shapes.typed import Typed
 
 _INLINE = 52  # characters of a nested expression beyond which it gets a line of its own
 _DEPTH = 3
@@ -227,7 +226,7 @@ class Forward:
         start = self.variables.text(source)
         others = ["None" if s is None else self.variables.text(s) for s in rest]
         target = self.variables.target((number, 0), tuple(others))
-        left = _first_of(aligned, target)
+        left = [self._left(number, aligned, target, turn) for turn in range(len(aligned.first.calls))]
         made: list[str] = []
         if aligned.unrolled or single:
             exprs = aligned.unrolled or [aligned.forward or called] * len(single)
@@ -235,18 +234,18 @@ class Forward:
                 self.lines.append((f"{target} = {start}", ""))
                 start = target
             for turn, expr in enumerate(exprs):
-                own = single[turn] if single else f"{self.attributes.access(number)}[{turn}]" if aligned.ctor else ""
-                if left == target:
+                own = single[turn] if single else self.attributes.turn(number, turn) if aligned.ctor else ""
+                if left[turn] == target:
                     made += self._parted(number, target, expr, [start, *others], own)
                 else:
-                    made.append(f"{left} = {self.text(number, expr, [start, *others], own)}")
+                    made.append(f"{left[turn]} = {self.text(number, expr, [start, *others], own)}")
                 start = target
         else:
             if start != target:
                 self.lines.append((f"{target} = {start}", ""))
             layer = self.variables.fresh("layer")
             text = self.text(number, aligned.forward or called, [target, *others], layer)
-            made = [f"for {layer} in {self.attributes.every(number)}:", f"    {left} = {text}"]
+            made = [f"for {layer} in {self.attributes.every(number)}:", f"    {left[-1]} = {text}"]
         if aligned.present is not None:
             made = [f"if {self._condition(aligned, '')}:", *(f"    {line}" for line in made)]
         self.lines += [(line, "") for line in made[:-1]]
@@ -259,7 +258,7 @@ class Forward:
         targets: list[str] = []
         for k in range(carry):
             targets.append(self.variables.target((number, k), (*texts[carry:], *targets)))
-        left = ", ".join([*targets, *["_"] * (len(aligned.first.outputs) - carry)])
+        left = ", ".join([*targets, *self._others(number, aligned, targets)])
         if single:
             for k, own in enumerate(single):
                 read = texts if k == 0 else [*targets, *texts[carry:]]
@@ -270,9 +269,39 @@ class Forward:
         if targets != texts[:carry]:
             self.lines.append((f"{', '.join(targets)} = {', '.join(texts[:carry])}", ""))
         layer = self.variables.fresh("layer")
-        self.lines.append((f"for {layer} in {self.attributes.access(number)}:", ""))
+        self.lines.append((f"for {layer} in {self.attributes.every(number)}:", ""))
         text = self.text(number, called, [*targets, *texts[carry:]], layer)
         self.write(number, aligned, f"    {left} = {text}")
+
+    def _others(self, number: int, aligned: NodePlan, targets: list[str]) -> list[str]:
+        """Names for the results that are not handed on: those of the last turn remain."""
+        rest = range(len(targets), len(aligned.first.outputs))
+        read = self.variables.uses
+        return [self.variables.target((number, k), tuple(targets)) if read[(number, k)] else "_" for k in rest]
+
+    def _left(self, number: int, aligned: NodePlan, target: str, turn: int) -> str:
+        """The left side of a turn's statement: the first output is threaded on, others are those of the last turn."""
+        callee = aligned.first.calls[turn]
+        count = len(aligned.first.results[turn])
+        last = aligned.looped or turn == len(aligned.first.calls) - 1
+        unpack: Any = callee.unpack if isinstance(callee, Op) else None
+        if unpack is None and count == 1:
+            return target
+
+        def used(part: Any) -> bool:
+            if isinstance(part, tuple):
+                return any(map(used, part))
+            return part == 0 or (last and self.variables.uses[(number, part)] > 0)
+
+        def text(part: Any, top: bool) -> str:
+            if not used(part):
+                return "_"
+            if isinstance(part, tuple):
+                inside = ", ".join(text(p, False) for p in part) + ("," if len(part) == 1 else "")
+                return inside if top else f"({inside})"
+            return target if part == 0 else self.variables.target((number, part), (target,))
+
+        return text(unpack or tuple(range(count)), True)
 
     # -- statements ----------------------------------------------------------------------------------------
 
@@ -369,17 +398,3 @@ def _split_chain(expr: Any) -> tuple[Any, Any]:
         else:
             rest = Attr(rest, link.name)
     return expr, rest
-
-
-def _first_of(aligned: NodePlan, target: str) -> str:
-    """The left side of a turn's statement: only the first output is threaded on."""
-    callee = aligned.first.calls[0]
-    count = len(callee.outputs) if isinstance(callee, Typed) else len(aligned.first.outputs)
-    unpack = callee.unpack if isinstance(callee, Op) else None
-    return _take_first(unpack or tuple(range(count)), target) if unpack is not None or count > 1 else target
-
-
-def _take_first(unpack: Any, target: str) -> str:
-    first, *rest = unpack
-    inner = f"({_take_first(first, target)})" if isinstance(first, tuple) else target
-    return ", ".join([inner, *["_"] * len(rest)])

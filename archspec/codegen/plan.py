@@ -228,6 +228,8 @@ class Planner:
         places = {tuple(_homes(d.node)) for d in present}
         if len({(d.node.repeated, d.node.shared, d.node.carry) for d in present}) > 1 or len(places) > 1:
             raise NotUnifiableError
+        if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
+            raise NotUnifiableError
         if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[0] is None):
             raise NotUnifiableError
         if node.join is not None:

@@ -124,7 +124,7 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         return kind(across(lambda e, i=i: e[i]) for i in range(len(first)))
     if all(e == first and type(e) is type(first) for e in known):
         return first
-    if any(isinstance(e, (Var, SizeText)) for e in known):
+    if any(isinstance(e, Var) or _sized(e) for e in known):
         raise NotUnifiableError
     return Var(tuple(instances), hint)
 
@@ -254,6 +254,13 @@ def _written(loop: Loop) -> bool:
     """Can the rule be written over whatever else it reads?"""
     others = {name: "x" for name, value in loop.env.items() if not isinstance(value, (list, dict))}
     return python(loop.source, {"i": "i", **others}, loop.env, loop.values) is not None
+
+
+def _sized(value: Any) -> bool:
+    """Is it, or holds it, a size that only forward can know?"""
+    if isinstance(value, (tuple, list)) and not isinstance(value, SizeText):
+        return any(map(_sized, value))
+    return isinstance(value, SizeText)
 
 
 def _fill(calls: list[Made]) -> None:

@@ -192,13 +192,5 @@ def _runs(calls: Iterator[_Call]) -> Iterator[tuple[_Call, int]]:
 
 def each_call(done: TypedNode) -> Iterator[_Call]:
     """(callee, input types, output types) of each call of a node."""
-    last = len(done.calls) - 1
-    if done.node.join is not None:
-        yield from zip(done.calls, done.call_inputs, done.results, strict=True)
-        return
-    for turn, callee in enumerate(done.calls):
-        if isinstance(callee, Typed):
-            outputs = callee.outputs if done.node.scan is None else done.outputs
-        else:
-            outputs = done.outputs if turn == last else (done.call_inputs[turn + 1][0],)
-        yield callee, done.call_inputs[turn], outputs
+    results = [done.outputs] if done.node.scan is not None else done.results
+    yield from zip(done.calls, done.call_inputs, results, strict=True)

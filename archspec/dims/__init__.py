@@ -1,5 +1,6 @@
 """Symbolic sizes: exact (floors kept) and canonical."""
 
+from archspec.dims.broadcast import broadcast_size
 from archspec.dims.constraints import Constraints, Facts, Refusal, Requirement
 from archspec.dims.limits import TooComplex
 from archspec.dims.size import Dim, Size, ceil_div, maximum, minimum, symbol
@@ -12,6 +13,7 @@ __all__ = [
     "Requirement",
     "Size",
     "TooComplex",
+    "broadcast_size",
     "ceil_div",
     "maximum",
     "minimum",

@@ -2,94 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable
 
+from archspec.dims.cases import decided
 from archspec.dims.describe import describe
 from archspec.dims.extremes import Interval, bounds
 from archspec.dims.facts import Facts
+from archspec.dims.knowledge import Knowledge, ruled_out
 from archspec.dims.limits import TooComplex
-from archspec.dims.reduce import as_line, components, reduced, solved_form, written
-from archspec.dims.size import Dim, Size, subs, symbol, symbols_of
+from archspec.dims.reduce import components, reduced, written
+from archspec.dims.requirement import Refusal, Requirement
+from archspec.dims.size import Dim, Size, symbols_of
 from archspec.dims.solve import level_range, solve
-from archspec.dims.values import Values
+from archspec.dims.values import NONE, Values, union
 
 __all__ = ["Constraints", "Facts", "Refusal", "Requirement"]
-
-ROUNDS = 8  # of drawing conclusions from one requirement to the next
-
-
-class Requirement:
-    """A condition on symbols. `values` are those of its symbol, where it has just one and they are known exactly."""
-
-    __slots__ = ("at_least", "difference", "symbols", "text", "values")
-
-    def __init__(self, difference: Dim, at_least: bool, text: str, values: Values | None = None) -> None:
-        self.difference = difference
-        self.at_least = at_least
-        self.symbols = difference.symbols
-        self.text = text
-        self.values = values
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"<Requirement {self.text}>"
-
-    def holds(self, values: Mapping[str, int]) -> bool:
-        """Is it met by these values of its symbols?"""
-        found = self.difference.evaluate(values)
-        return found >= 0 if self.at_least else found == 0
-
-
-class Refusal(NamedTuple):
-    """Why something cannot be. `kind`: "never", "promise" (the facts forbid it) or "requirement" (earlier ones do)."""
-
-    kind: str
-    needs: str
-    against: str = ""
-    symbol: str | None = None
-
-    def __str__(self) -> str:
-        if self.kind == "never":
-            return f"{self.needs} can never hold"
-        if self.kind == "promise":
-            return f"needs {self.needs}, but `symbols` promises {self.against}"
-        return f"needs {self.needs}, but {self.against} is required already"
 
 
 class Constraints:
     """Collects requirements on top of the facts.
 
-    The questions (`equal`, `at_least`, `divisible`) answer False where the thing is refuted: it holds for no values at
-    all, for none that keep the promises, or for none that meet the requirements so far; `refusal` and `explain()` then
-    say which. True means proved, or recorded in `requirements`. For one symbol the answer is exact, unless the numbers
-    in it are so large that a search would take long; a condition on several is kept as it is where no rule decides it.
+    The questions (`equal`, `at_least`, `divisible`, `stretches`, `broadcasts`) answer False where the thing is refuted:
+    it holds for no values at all, for none that keep the promises, or for none that meet the requirements so
+    far; `refusal` and `explain()` then say which. True means proved, or recorded in `requirements`. For one symbol the
+    answer is exact, unless the numbers in it are so large that a search would take long; a condition on several is kept
+    as it is where no rule decides it.
     """
 
     def __init__(self, facts: Facts | None = None) -> None:
         self.facts = facts or Facts()
         self.requirements: list[Requirement] = []
         self.refusal: Refusal | None = None
-        self._known: dict[str, Values] = {}  # facts and what follows from other symbols
-        self._allowed: dict[str, Values] = {}  # and the symbol's own requirements
-        self._solved: dict[str, Size] = {}  # symbols that a requirement gives in terms of others
-        self._asked: set[tuple[Dim, bool]] = set()
+        self._knowledge = Knowledge(self.facts)
+        self._asked: set[tuple[tuple[Size, ...], bool]] = set()
+
+    def copy(self) -> Constraints:
+        """What is asked of the copy changes nothing here."""
+        out = Constraints(self.facts)
+        out.requirements, out.refusal = list(self.requirements), self.refusal
+        out._knowledge, out._asked = self._knowledge.copy(), set(self._asked)
+        return out
 
     # -- questions -----------------------------------------------------------------------------------------
 
     def equal(self, a: Size, b: Size) -> bool:
         """a == b."""
-        return a == b or self._ask(a - b, False, f"{a} == {b}")
+        return a == b or self._ask((a - b,), False, f"{a} == {b}")
 
     def at_least(self, a: Size, b: Size) -> bool:
         """a >= b."""
-        return self._ask(a - b, True, f"{a} >= {b}")
+        return self._ask((a - b,), True, f"{a} >= {b}")
 
     def divisible(self, a: Size, k: Size) -> bool:
         """a % k == 0."""
-        return self._ask(a % k, False, f"{_factor(a)} % {_factor(k)} == 0")
+        return self._ask((a % k,), False, f"{_factor(a)} % {_factor(k)} == 0")
+
+    def stretches(self, a: Size, b: Size) -> bool:
+        """a == b, or a == 1: a can be expanded to b.
+
+        Refused as well where all that could be is a stretched 1: a symbol stands for any size, and a spec that runs for
+        one only is in error. `refusal.stretched` then has the values that are left.
+        """
+        return a in (1, b) or self._fits(a, b, (a,))
+
+    def broadcasts(self, a: Size, b: Size) -> bool:
+        """a == b, or one is 1; refused as in `stretches`. `broadcast_size` is what they broadcast to."""
+        if a == b or 1 in (a, b):
+            return True
+        if not self._fits(a, b, (a, b)):
+            return False
+        # An empty dimension and a 1 give an empty one, which no formula of the two says: neither may be empty.
+        return isinstance(a, int) or isinstance(b, int) or (self.at_least(a, 1) and self.at_least(b, 1))
 
     @property
     def contradiction(self) -> str | None:
@@ -98,7 +81,7 @@ class Constraints:
 
     def values(self, name: str) -> Values:
         """What a symbol may be, by the promises and the requirements so far."""
-        return self._now(name)
+        return self._knowledge.now(name)
 
     def explain(self) -> str:
         """Why the last refused question was refused; empty if none was."""
@@ -116,74 +99,88 @@ class Constraints:
             if name in seen:
                 continue
             seen.add(name)
-            words = describe(self._allowed[name], self._domain(name), name)
+            now = self._knowledge.now(name)
+            words = describe(now, self._knowledge.domain(name), name)
             if words is None:
                 words = [r.text for r in self.requirements if r.values is not None and name in r.symbols]
-            elif words == [f"{name} == {self._allowed[name].least}"]:
+            elif words == [f"{name} == {now.least}"]:
                 pinned.add(name)
             out += words
-        return [*out, *(r.text for r in self.requirements if r.values is None and not r.symbols <= pinned)]
+        return [*out, *(r.text for r in self.requirements if self._worth_saying(r, pinned))]
+
+    def _worth_saying(self, r: Requirement, pinned: set[str]) -> bool:
+        """Does a requirement on several symbols say more than the others?"""
+        if r.values is not None or r.symbols <= pinned:
+            return False
+        return len(r.options) == 1 or not any(self._knowledge.equated(f) == 0 for f in r.options)
 
     # -- deciding ------------------------------------------------------------------------------------------
 
-    def _domain(self, name: str) -> Values:
-        return self._known.get(name) or self.facts.domain(name)
-
-    def _now(self, name: str) -> Values:
-        return self._allowed.get(name) or self._domain(name)
-
-    def _ranges(self, names: Iterable[str]) -> dict[str, Interval]:
-        return {n: (v.least, v.greatest) for n in names for v in (self._now(n),)}
-
-    def _ask(self, f: Size, at_least: bool, text: str) -> bool:
-        if isinstance(f, int):
-            return (f >= 0 if at_least else f == 0) or self._refuse("never", text)
-        if (f, at_least) in self._asked:
+    def _ask(self, options: tuple[Size, ...], at_least: bool, text: str) -> bool:
+        """Is one of the options 0 (0 or more)?"""
+        left = [f for f in options if isinstance(f, Dim)]
+        if any(f >= 0 if at_least else f == 0 for f in options if isinstance(f, int)):
+            return True
+        if not left:
+            return self._refuse("never", text)
+        if (options, at_least) in self._asked:
             return True
         try:
-            answer = self._decide(f, at_least, text)
+            answer = self._decide(left, at_least, text)
         except TooComplex:
-            answer = self._commit(Requirement(f, at_least, text))
+            told = text if len(left) == 1 else _written(left, at_least)
+            answer = self._commit(Requirement(tuple(left), at_least, told))
         except ZeroDivisionError:
-            answer = self._refuse_known(f.symbols, text)
+            answer = self._refuse_known(_symbols(left), text)
         if answer:
-            self._asked.add((f, at_least))
+            self._asked.add((options, at_least))
         return answer
 
-    def _decide(self, f: Dim, at_least: bool, text: str) -> bool:
-        g = subs(f.subs(self._solved), self._fixed())
-        if isinstance(g, Dim):
-            simple = reduced(g, at_least, self._ranges(g.symbols))
-        else:
-            simple = g >= 0 if at_least else g == 0
-        if isinstance(simple, bool):
-            return simple or (self._refuse("never", text) if g is f else self._refuse_known(f.symbols, text))
-        assert isinstance(simple, Dim)
-        if len(simple.symbols) == 1:
-            return self._one(simple, at_least, text)
-        return self._several(simple, at_least, text)
+    def _decide(self, options: list[Dim], at_least: bool, text: str) -> bool:
+        left: list[Dim] = []
+        learned = False  # has what is known ruled out an option?
+        for f in options:
+            g = self._knowledge.put_in(f)
+            if isinstance(g, Dim):
+                simple = reduced(g, at_least, self._knowledge.ranges(g.symbols))
+            else:
+                simple = g >= 0 if at_least else g == 0
+            if simple is True:
+                return True
+            if isinstance(simple, Dim):
+                left.append(simple)
+            else:
+                learned = learned or g is not f
+        if not left:
+            return self._refuse_known(_symbols(options), text) if learned else self._refuse("never", text)
+        if len(_symbols(left)) == 1:
+            return self._one(left, at_least, text)
+        return self._several(left[0], at_least, text) if len(left) == 1 else self._clause(left, text)
 
-    def _one(self, f: Dim, at_least: bool, text: str) -> bool:
-        (name,) = f.symbols
-        now = self._now(name)
-        truth = _solve_within(f, name, at_least, now)
+    def _one(self, options: list[Dim], at_least: bool, text: str) -> bool:
+        (name,) = _symbols(options)
+        now = self._knowledge.now(name)
+        truth = self._knowledge.solutions(options, name, at_least)
         if truth is None:
-            return self._raw(f, at_least, text)
+            return self._raw(options, at_least)
         left = now & truth
         if left == now:
             return True
         facts = self.facts.domain(name)
         words = describe(truth & facts, facts, name) if left else None
-        told = " and ".join(words) if words else written(f, at_least)
+        told = " and ".join(words) if words else _written(options, at_least)
         if left:
-            return self._commit(Requirement(f, at_least, told, truth))
-        free = solve(f, name, at_least)
+            return self._commit(Requirement(tuple(options), at_least, told, truth))
+        free = [solve(f, name, at_least) for f in options]
         anything = Facts().domain(name)
-        if free is not None:
-            if not free:
+        if all(values is not None for values in free):
+            every = NONE
+            for values in free:
+                every = union(every, values or NONE)
+            if not every:
                 return self._refuse("never", text)
-            told = " and ".join(describe(free, anything, name) or [told])
-            if not free & facts:
+            told = " and ".join(describe(every, anything, name) or [told])
+            if not every & facts:
                 return self._refuse("promise", told, self.facts.promise(name), name)
         against = describe(now, facts, name) or [r.text for r in self.requirements if name in r.symbols]
         return self._refuse("requirement", told, " and ".join(against), name)
@@ -196,134 +193,112 @@ class Constraints:
         if (low is not None and low >= 0) if at_least else (low == 0 and high == 0):
             return True
         if (high is not None and high < 0) or (not at_least and low is not None and low > 0):
-            return self._refuse_by_bounds(f, at_least, text)
+            return self._refuse_by_bounds([f], at_least)
         if len(parts) > 1:  # the sum reaches 0 only with every part at its end
             for end, total in ((1, high), (0, low)):
                 if total == 0 and (end or not at_least):
                     return self._all((p - (e[end] or 0) for p, e in zip(parts, ends, strict=True)), text)
-        return self._raw(f, at_least, text)
+        return self._by_cases([f], at_least)
 
     def _all(self, zeros: Iterable[Size], text: str) -> bool:
         """Each is 0; nothing is recorded if one is refused."""
-        before = dict(self._known), dict(self._allowed), dict(self._solved), set(self._asked)
-        count = len(self.requirements)
-        if all(self._ask(f, False, text) for f in zeros):
+        before = self.copy()
+        if all(self._ask((f,), False, text) for f in zeros):
             return True
-        self._known, self._allowed, self._solved, self._asked = before
-        del self.requirements[count:]
+        self._go_back(before)
         return False
+
+    def _go_back(self, before: Constraints) -> None:
+        self._knowledge, self._asked, self.requirements = before._knowledge, before._asked, before.requirements
 
     def _part_bounds(self, f: Dim) -> Interval:
         if len(f.symbols) == 1:
             (name,) = f.symbols
-            found = level_range(f, name, self._now(name))
+            found = level_range(f, name, self._knowledge.now(name))
             if found is not None:
                 return found
-        return bounds(f, self._ranges(f.symbols))
+        return bounds(f, self._knowledge.ranges(f.symbols))
 
-    def _raw(self, f: Dim, at_least: bool, text: str) -> bool:
+    def _clause(self, options: list[Dim], text: str) -> bool:
+        """One of several sizes of several symbols is 0."""
+        left: list[Dim] = []
+        for f in options:
+            ranges = self._knowledge.ranges(f.symbols)
+            if bounds(f, ranges) == (0, 0):
+                return True
+            if not ruled_out(f, False, ranges):
+                left.append(f)
+        if not left:
+            return self._refuse_by_bounds(options, False)
+        if len(_symbols(left)) == 1:
+            return self._one(left, False, text)
+        return self._several(left[0], False, text) if len(left) == 1 else self._by_cases(left, False)
+
+    def _by_cases(self, options: list[Dim], at_least: bool) -> bool:
+        """Decide with each of the alternatives that earlier requirements leave; keep what that does not decide."""
+        names = _symbols(options)
+        known = decided(self._knowledge, self.requirements, options, at_least, names)
+        if known is None:
+            return self._raw(options, at_least)
+        return known or self._refuse_known(names, _written(options, at_least))
+
+    def _raw(self, options: list[Dim], at_least: bool) -> bool:
         """Keep a condition that no rule decides."""
-        if _ruled_out(f, at_least, self._ranges(f.symbols)):
-            return self._refuse_by_bounds(f, at_least, text)
-        low, high = bounds(f, self._ranges(f.symbols))
-        if low is not None and (low >= 0 if at_least else low == 0 == high):
-            return True
-        return self._commit(Requirement(f, at_least, written(f, at_least)))
-
-    # -- recording -----------------------------------------------------------------------------------------
+        for f in options:
+            low, high = bounds(f, self._knowledge.ranges(f.symbols))
+            if low is not None and (low >= 0 if at_least else low == 0 == high):
+                return True
+        if all(ruled_out(f, at_least, self._knowledge.ranges(f.symbols)) for f in options):
+            return self._refuse_by_bounds(options, at_least)
+        return self._commit(Requirement(tuple(options), at_least, _written(options, at_least)))
 
     def _commit(self, new: Requirement) -> bool:
         """Record, unless with what is known already it leaves no value."""
-        before = dict(self._known), dict(self._allowed), dict(self._solved)
+        before = self._knowledge.copy()
         self.requirements.append(new)
         try:
-            fits = self._narrow(new)
+            fits = self._knowledge.narrow(new, self.requirements)
         except TooComplex:  # the condition stands; only less follows from it
             fits = True
         except ZeroDivisionError:  # a size would be divided by one that is now known to be 0
             fits = False
         if fits:
             return True
-        self._known, self._allowed, self._solved = before
+        self._knowledge = before
         self.requirements.pop()
         return self._refuse_known(new.symbols, new.text)
 
-    def _narrow(self, new: Requirement) -> bool:
-        if new.values is not None:
-            (name,) = new.symbols
-            self._allowed[name] = self._now(name) & new.values
-            if not self._allowed[name]:
-                del self._allowed[name]
-                return False
-        elif not new.at_least and len(new.symbols) > 1:
-            found = solved_form(new.difference)
-            if found is not None:
-                name, size = found
-                self._solved = {n: subs(s, {name: size}) for n, s in self._solved.items()}
-                self._solved[name] = size
-        return self._spread(new.symbols)
+    # -- broadcasting --------------------------------------------------------------------------------------
 
-    def _follows(self, name: str, values: Values) -> bool | None:
-        """Note what follows for a symbol. None: nothing new; False: no value is left."""
-        now = self._now(name)
-        left = now & values
-        if left == now:
-            return None
-        if not left:
+    def _fits(self, a: Size, b: Size, stretched: tuple[Size, ...]) -> bool:
+        """a == b, or one of those that may be stretched is 1; but it is refused where the sizes never agree."""
+        ones = tuple(size - 1 for size in sorted(stretched, key=str) if isinstance(size, Dim))
+        options = (a - b, *ones)
+        trial = self.copy()
+        agree = trial.equal(a, b)
+        if agree and not self._only_stretched(a - b, ones):
+            return self._ask(options, False, f"{a} == {b}")
+        refusal = trial.refusal if not agree else None
+        trial = self.copy()
+        if trial._ask(options, False, "") and len(trial.requirements) == len(self.requirements):
+            return True
+        self.refusal = refusal or Refusal("stretch", f"{a} == {b}")
+        if len(trial.requirements) > len(self.requirements):
+            self.refusal = self.refusal._replace(stretched=trial.requirements[-1].text)
+        return False
+
+    def _only_stretched(self, f: Size, ones: tuple[Size, ...]) -> bool:
+        """Do the sizes agree only where they are 1?"""
+        names = symbols_of(f)
+        if not isinstance(f, Dim) or len(names) != 1 or any(symbols_of(one) != names for one in ones):
             return False
-        self._known[name] = self._domain(name) & values
-        self._allowed[name] = left
-        return True
-
-    def _fixed(self) -> dict[str, Size]:
-        """The symbols that can have one value only."""
-        return {n: v.single for n, v in self._allowed.items() if v.single is not None}
-
-    def _spread(self, touched: frozenset[str]) -> bool:
-        """Draw what follows for single symbols from conditions on several. `touched`: symbols newly restricted."""
-        for _ in range(ROUNDS):
-            changed: set[str] = set()
-            for name, size in self._solved.items():
-                if name not in touched and touched.isdisjoint(symbols_of(size)):
-                    continue
-                form = as_line(size)
-                if isinstance(size, int):
-                    fits: bool | None = size in self._now(name)
-                elif form is not None:
-                    other, times, plus = form
-                    fits = self._follows(other, self._now(name).preimage(times, plus))
-                else:
-                    fits = None
-                if fits is False:
-                    return False
-                if fits and form is not None:
-                    changed.add(form[0])
-            fixed = self._fixed()
-            for r in self.requirements:
-                if r.values is not None or (touched | changed).isdisjoint(self._related(r.symbols)):
-                    continue
-                f = subs(r.difference.subs({**self._solved, **fixed}), fixed)
-                if isinstance(f, int):
-                    if not (f >= 0 if r.at_least else f == 0):
-                        return False
-                elif len(f.symbols) == 1:
-                    (name,) = f.symbols
-                    truth = _solve_within(f, name, r.at_least, self._now(name))
-                    fits = None if truth is None else self._follows(name, truth)
-                    if fits is False:
-                        return False
-                    if fits:
-                        changed.add(name)
-                elif _ruled_out(f, r.at_least, self._ranges(f.symbols)):
-                    return False
-            if not changed:
-                break
-            touched = frozenset(changed)
-        return True
-
-    def _related(self, names: frozenset[str]) -> frozenset[str]:
-        """The symbols, and those that they are given in terms of."""
-        return names.union(*(symbols_of(self._solved[n]) for n in names if n in self._solved))
+        (name,) = names
+        equal = self._knowledge.solutions([f], name, False)
+        single = self._knowledge.solutions([one for one in ones if isinstance(one, Dim)], name, False)
+        if equal is None or single is None:
+            return False
+        equal &= self._knowledge.now(name)
+        return (equal & single) == equal
 
     # -- refusing ------------------------------------------------------------------------------------------
 
@@ -331,17 +306,20 @@ class Constraints:
         self.refusal = Refusal(kind, needs, against, name)
         return False
 
-    def _refuse_by_bounds(self, f: Dim, at_least: bool, text: str) -> bool:
-        if _ruled_out(f, at_least, {}):
+    def _refuse_by_bounds(self, options: list[Dim], at_least: bool) -> bool:
+        text = _written(options, at_least)
+        if all(ruled_out(f, at_least, {}) for f in options):
             return self._refuse("never", text)
-        domains = {n: self.facts.domain(n) for n in f.symbols}
-        if _ruled_out(f, at_least, {n: (v.least, v.greatest) for n, v in domains.items()}):
-            return self._refuse("promise", text, " and ".join(filter(None, map(self.facts.promise, sorted(f.symbols)))))
-        return self._refuse_known(f.symbols, text)
+        names = _symbols(options)
+        domains = {n: self.facts.domain(n) for n in names}
+        promised = {n: (v.least, v.greatest) for n, v in domains.items()}
+        if all(ruled_out(f, at_least, promised) for f in options):
+            return self._refuse("promise", text, " and ".join(filter(None, map(self.facts.promise, sorted(names)))))
+        return self._refuse_known(names, text)
 
     def _refuse_known(self, symbols: frozenset[str], text: str) -> bool:
         """Refuse because of what is known of these symbols."""
-        symbols = self._related(symbols)
+        symbols = self._knowledge.related(symbols)
         others = [r.text for r in self.requirements if not symbols.isdisjoint(r.symbols)]
         promises = [p for p in map(self.facts.promise, sorted(symbols)) if p]
         if promises and not others:
@@ -349,23 +327,14 @@ class Constraints:
         return self._refuse("requirement", text, " and ".join(others or map(str, self.requirements)))
 
 
+def _symbols(options: list[Dim]) -> frozenset[str]:
+    return frozenset[str]().union(*(f.symbols for f in options))
+
+
+def _written(options: list[Dim], at_least: bool) -> str:
+    return " or ".join(written(f, at_least) for f in options)
+
+
 def _factor(size: Size) -> str:
     text = str(size)
     return text if text.isidentifier() or text.isdecimal() else f"({text})"
-
-
-def _ruled_out(f: Dim, at_least: bool, ranges: Mapping[str, Interval]) -> bool:
-    low, high = bounds(f, ranges)
-    return (high is not None and high < 0) or (not at_least and low is not None and low > 0)
-
-
-def _solve_within(f: Dim, name: str, at_least: bool, now: Values) -> Values | None:
-    """Like `solve`, and quicker where `now` leaves one residue: n = modulus*k + first makes floors exact."""
-    try:
-        if len(now.parts) == 1 and now.parts[0].modulus > 1 and len(now.parts[0].residues) == 1:
-            step, low = now.parts[0].modulus, now.parts[0].low
-            found = solve(f.subs({name: step * symbol(name) + (low - step)}), name, at_least)
-            return None if found is None else found.map(step, low - step)
-        return solve(f, name, at_least)
-    except (TooComplex, ZeroDivisionError):
-        return None

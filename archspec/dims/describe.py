@@ -61,20 +61,32 @@ def _regular(values: Values, known: Values, name: str) -> list[str] | None:
 
 
 def _stretches(values: Values, name: str) -> list[str] | None:
+    """`H == 1 or H % 2 == 0`: the parts one by one, each with no more bounds than tell it from what is left out."""
     if not 1 < len(values.parts) <= FEW:
         return None
     out = []
+    few: list[int] = []
     for part in values.parts:
         words = _residues(part.modulus, part.residues, name)
         if words is None:
             return None
         if part.low == part.high:
-            words = [f"{name} == {part.low}"]
-        else:
-            words += [f"{name} >= {part.low}"] if part.low > 1 else []
-            words += [f"{name} <= {part.high}"] if part.high is not None else []
+            few.append(part.low)
+            continue
+        pattern = Part(1, None, part.modulus, part.residues)
+        if not _inside(pattern._replace(high=part.high), values):
+            words.append(f"{name} >= {part.low}")
+        if part.high is not None and not _inside(pattern._replace(low=part.low), values):
+            words.append(f"{name} <= {part.high}")
         out.append(" and ".join(words))
+    if few:
+        out.insert(0, f"{name} == {few[0]}" if len(few) == 1 else f"{name} in ({', '.join(map(str, few))})")
     return [" or ".join(out)]
+
+
+def _inside(part: Part, values: Values) -> bool:
+    whole = Values((part,))
+    return (whole & values) == whole
 
 
 def _residues(modulus: int, residues: frozenset[int], name: str) -> list[str] | None:

@@ -20,13 +20,12 @@ from archspec.dims.size import (
     symbol,
     terms_of,
 )
-from archspec.dims.values import Part, Values, between, congruence, listed, periodic
+from archspec.dims.values import NONE, Part, Values, between, congruence, listed, periodic
 
 MAX_PERIOD = 1 << 13  # values tried
 MAX_SOLVED = 1 << 11  # answers remembered
 MAX_PARTS = 16  # of an answer that is
 _FAR = 1 << 64
-_NONE = Values(())
 _ALL = between(1)
 
 
@@ -37,7 +36,7 @@ _solved: dict[_Question, Values | None] = {}
 def solve(f: Size, name: str, at_least: bool, depth: int = 8) -> Values | None:
     """The n >= 1 where f is 0 (or with `at_least`, f >= 0) for symbol `name` = n; None where that costs too much."""
     if isinstance(f, int):
-        return _ALL if (f >= 0 if at_least else f == 0) else _NONE
+        return _ALL if (f >= 0 if at_least else f == 0) else NONE
     question = (f, name, at_least, depth)
     if question in _solved:
         return _solved[question]
@@ -97,11 +96,11 @@ def _monotone(f: Size, name: str, at_least: bool, sign: int) -> Values | None:
     if zero is None or one is None:
         return None
     if at_least and sign > 0:
-        return between(zero) if zero < _FAR else _NONE
+        return between(zero) if zero < _FAR else NONE
     high = None if one >= _FAR else one - 1
     if at_least:
         return between(1, high)
-    return between(zero, high) if zero < _FAR else _NONE
+    return between(zero, high) if zero < _FAR else NONE
 
 
 def _first(f: Size, name: str, value: int) -> int | None:
@@ -196,7 +195,7 @@ def _remainder(f: Dim) -> Values | None:
         return None
     target, off = divmod(-rest, times)
     if off or not 0 <= target < k:
-        return _NONE
+        return NONE
     b = more[0][1] if more else 0
     return periodic(k // gcd(a, k), congruence(a, target - b, k))
 

@@ -145,6 +145,11 @@ class Values:
         return Values(out)
 
 
+def union(a: Values, b: Values) -> Values:
+    """What is in one of both. Raises TooComplex where the residues are too many."""
+    return Values((*a.parts, *b.parts)) if a and b else a or b
+
+
 def congruence(a: int, b: int, m: int) -> tuple[int, ...]:
     """The n mod m/gcd(a, m) with a*n = b mod m: one or none."""
     g = gcd(a, m)
@@ -259,3 +264,6 @@ def _normal(parts: Iterable[Part]) -> tuple[Part, ...]:
         else:
             merged.append(part)
     return tuple(merged)
+
+
+NONE = Values(())

@@ -44,11 +44,12 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         captured = target.inputs[fed:]
         declared = tuple(given.name for given in first.inputs[:fed])
     else:
-        captured, declared = (), first.cls.inputs
+        refs = len(first.cls.ref_inputs)
+        captured, declared = target.inputs[len(target.inputs) - refs :], first.cls.inputs
     inputs = read_inputs(ctx, scope, item, declared, before)
     if inputs is None or not outputs_fit(ctx, item, first, outputs):
         return unknown_value(ctx, scope, item.node, item.position)
-    start = next((value for value in inputs.values if value is not None), None)
+    start = next((value for value in (*inputs.values, *captured) if value is not None), None)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
     repeated = target.repeated and which is None

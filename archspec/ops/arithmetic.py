@@ -171,7 +171,7 @@ class Div(Arithmetic):
         dtype = result_type(*operands)
         if self.rounding_mode is None:
             return floating_result(dtype)
-        if category(dtype) == 3:
+        if category(dtype) == 3 or dtype == "bool":
             require.fail("AS303", f"`div` does not round {dtype}", argument="rounding_mode")
         self.no_zero(require, dtype)
         return dtype
@@ -232,7 +232,10 @@ class Pow(Arithmetic):
         integral = isinstance(base, TensorType) and category(base.dtype) < 2
         if integral and isinstance(exponent, int) and not isinstance(exponent, bool) and exponent < 0:
             require.fail("AS303", "integers cannot be raised to a negative integer power", argument="exponent")
-        return result_type(*operands)
+        dtype = result_type(*operands)
+        if dtype == "bool" and isinstance(exponent, TensorType):
+            require.fail("AS303", "`pow` of bool to the power of a bool tensor", inputs=(0,))
+        return dtype
 
 
 class Extremum(Arithmetic):

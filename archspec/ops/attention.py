@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archspec.dims import Size
+from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.expr import Call, In, Method, Name, Training
@@ -164,7 +164,7 @@ class Attention(Op):
             size = mask.shape[-back]
             if size != 1:
                 message = f"`attn_mask` does not fit the scores in dimension {-back}"
-                require.equal(size, scores[-back], message, inputs=(3,), axis=(mask.rank - back,))
+                require.stretches(size, scores[-back], message, inputs=(3,), axis=(mask.rank - back,))
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         q, k, v = (self.split(None, i, x) for i, x in enumerate(inputs[:3]))
@@ -217,4 +217,4 @@ def _joint(a: tuple[Size, ...], b: tuple[Size, ...]) -> tuple[Size, ...]:
     """The shape two shapes that fit broadcast to."""
     rank = max(len(a), len(b))
     a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
-    return tuple(y if x == 1 else x for x, y in zip(a, b, strict=True))
+    return tuple(y if x == 1 else x if x == y or y == 1 else maximum(x, y) for x, y in zip(a, b, strict=True))

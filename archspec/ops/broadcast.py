@@ -15,8 +15,7 @@ DEFAULT_FLOAT = "float32"
 def broadcast(require: Require, shapes: list[tuple[Size, ...]], op: str, inputs: tuple[int, ...]) -> tuple[Size, ...]:
     """The shape several tensors broadcast to (https://docs.pytorch.org/docs/stable/notes/broadcasting.html).
 
-    A constant 1 stretches. A symbol is never taken for a 1 that stretches: two sizes of which neither is a constant 1
-    must be equal.
+    A 1 stretches, also where a symbol is 1: two sizes that are not constants give "equal, or one of them is 1".
     """
     rank = max(map(len, shapes))
     alike = all(len(shape) == rank for shape in shapes)
@@ -31,7 +30,7 @@ def broadcast(require: Require, shapes: list[tuple[Size, ...]], op: str, inputs:
             if size == 1:
                 size, first = other, number
                 continue
-            size = require.equal(
+            size = require.broadcast(
                 size,
                 other,
                 f"`{op}` reads two sizes that differ in dimension {rank - back if alike else -back}",

@@ -105,7 +105,7 @@ class Einsum(Op):
         return self.equation.result([t.rank for t in tensors])
 
     def _sizes(self, require: Require, tensors: tuple[TensorType, ...]) -> dict[str, Size]:
-        """The size of each label; a constant 1 stretches."""
+        """The size of each label; a 1 stretches."""
         equation: Equation = self.equation
         if len(tensors) != len(equation.terms):
             require.fail(
@@ -129,14 +129,13 @@ class Einsum(Op):
                     other, other_axis = origin[label]
                     if twice:
                         other, other_axis = number, labels.index(label)
-                    sizes[label] = require.equal(
-                        x.shape[other_axis] if twice else sizes[label],
-                        size,
-                        f"`einsum` reads two sizes that differ in `{label}`",
-                        inputs=(other, number),
-                        argument="equation",
-                        axis=(other_axis, axis),
-                    )
+                    message = f"`einsum` reads two sizes that differ in `{label}`"
+                    where: dict[str, Any] = {"inputs": (other, number), "axis": (other_axis, axis)}
+                    if twice:
+                        own = require.equal(x.shape[other_axis], size, message, argument="equation", **where)
+                        sizes[label] = own if origin[label][0] == number else sizes[label]
+                    else:
+                        sizes[label] = require.broadcast(sizes[label], size, message, argument="equation", **where)
         return sizes
 
     def _steps(self, inputs: tuple[TensorType, ...]) -> Iterator[Step]:

@@ -12,7 +12,6 @@ from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, ListOf
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import REDUCED
-from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
 
 # An empty list means all dimensions to some functions of PyTorch and none to others.
@@ -50,9 +49,7 @@ class Reduction(Op):
         return tuple(range(x.rank)) if self.dim is None else normalize_dims(require, x, self.dim)
 
     def not_empty(self, require: Require, x: TensorType, axes: tuple[int, ...]) -> None:
-        if self.dim is None and product(x.shape) == 0:
-            require.fail("AS304", f"`{self.name}` of no elements", inputs=(0,))
-        for axis in axes if x.shape and self.dim is not None else ():
+        for axis in axes if x.shape else ():
             require.at_least(x.shape[axis], 1, f"`{self.name}` of no elements", inputs=(0,), axis=(axis,))
 
     def reduced(self, x: TensorType, axes: tuple[int, ...]) -> tuple[Size, ...]:

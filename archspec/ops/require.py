@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from archspec.dims import Constraints, Size
+from archspec.dims import Constraints, Refusal, Size, broadcast_size
 from archspec.ops.known import MAX_DEMANDS, Demand, always
 from archspec.ops.tensor import TensorType, dtype_words
 
@@ -13,7 +13,7 @@ class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhe
     """An op refuses its inputs. Stages above attach the spans.
 
     `inputs`: numbers of the inputs at fault; `argument`: name of the argument at fault; `axis`: for `inputs`, in the
-    same order, which axis differs (for the trail of sizes).
+    same order, which axis differs (for the trail of sizes). `refusal`: what the constraints said, if they were asked.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhe
         argument: str | None = None,
         help: str | None = None,
         axis: tuple[int, ...] = (),
+        refusal: Refusal | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -33,6 +34,7 @@ class Mismatch(Exception):  # noqa: N818 - what it is, and it is raised everywhe
         self.argument = argument
         self.help = help
         self.axis = axis
+        self.refusal = refusal
 
 
 class Require:
@@ -44,7 +46,7 @@ class Require:
         self._held: set[Demand] = set()
 
     def holds(self, question: str, a: Size, b: Size) -> bool:
-        """A question to the constraints (`equal`, `at_least`, `divisible`), which is asked once.
+        """A question to the constraints (`equal`, `at_least`, `broadcasts`, …), which is asked once.
 
         What was found to hold whatever the sizes are is not put to them at all.
         """
@@ -77,20 +79,36 @@ class Require:
         if a == b:
             return a
         if not self.holds("equal", a, b):
-            raise Mismatch("AS302", f"{message}: {a} and {b}", **where)
+            raise self._differ(a, b, message, where)
         return b if isinstance(b, int) else a
+
+    def broadcast(self, a: Size, b: Size, message: str, **where: Any) -> Size:
+        """The size that two sizes broadcast to: they are equal, or one is 1 (also a symbol, which is then required)."""
+        if a != b and 1 not in (a, b) and not self.holds("broadcasts", a, b):
+            raise self._differ(a, b, message, where)
+        return broadcast_size(a, b)
+
+    def stretches(self, a: Size, b: Size, message: str, **where: Any) -> None:
+        """a == b, or a is 1 and can be expanded to b."""
+        if a not in (1, b) and not self.holds("stretches", a, b):
+            raise self._differ(a, b, message, where)
+
+    def _differ(self, a: Size, b: Size, message: str, where: dict[str, Any]) -> Mismatch:
+        return Mismatch("AS302", f"{message}: {a} and {b}", refusal=self.constraints.refusal, **where)
 
     def at_least(self, a: Size, least: Size, message: str, **where: Any) -> None:
         """a >= least."""
         if isinstance(a, int) and isinstance(least, int) and a >= least:
             return
         if not self.holds("at_least", a, least):
-            raise Mismatch("AS304", f"{message}: {a}, and at least {least} is needed", **where)
+            message = f"{message}: {a}, and at least {least} is needed"
+            raise Mismatch("AS304", message, refusal=self.constraints.refusal, **where)
 
     def divisible(self, a: Size, by: int, message: str, **where: Any) -> None:
         """a % by == 0."""
         if not self.holds("divisible", a, by):
-            raise Mismatch("AS305", f"{message}: {a} is not a multiple of {by}", **where)
+            message = f"{message}: {a} is not a multiple of {by}"
+            raise Mismatch("AS305", message, refusal=self.constraints.refusal, **where)
 
     def known(self, a: Size, message: str, **where: Any) -> int:
         """a as an int; an error where it is only known when the model runs."""

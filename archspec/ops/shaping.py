@@ -51,8 +51,12 @@ def fill_in(
                 axis=axis,
             )
         return shape
+    beside = f"`{op}` cannot work out -1 beside a size of 0"
     if known == 0:
-        require.fail("AS307", f"`{op}` cannot work out -1 beside a size of 0", inputs=(0,), argument=argument)
+        require.fail("AS307", beside, inputs=(0,), argument=argument)
+    for size in shape:
+        if isinstance(size, Dim):
+            require.at_least(size, 1, beside, inputs=(0,), argument=argument)
     if isinstance(known, int):
         message = f"`{op}` of {product(elements)} elements into {_show(shape)}"
         require.divisible(total, known, message, inputs=(0,), argument=argument, axis=axis)
@@ -349,7 +353,8 @@ class Expand(Op):
                 out.append(want)
             else:
                 message = f"`expand` stretches only sizes of 1; dimension {axis - new} differs"
-                out.append(require.equal(size, want, message, inputs=(0,), argument="shape", axis=(axis - new,)))
+                require.stretches(size, want, message, inputs=(0,), argument="shape", axis=(axis - new,))
+                out.append(want)
         return x.with_shape(out)
 
     def forward(self, x: TensorType) -> Any:

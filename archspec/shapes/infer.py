@@ -17,10 +17,10 @@ from archspec.ops.known import Demand, Known, remember
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.again import same_module
 from archspec.shapes.extent import check_extent
 from archspec.shapes.joins import infer_join
 from archspec.shapes.scans import infer_scan
-from archspec.shapes.state import state_of
 from archspec.shapes.ties import check_ties
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
@@ -132,6 +132,7 @@ class Inference:
                 inner = self.graph(callee, current, site, bindings)
                 outputs = inner.outputs
                 done.calls.append(inner)
+            done.results.append(outputs)
             turn += 1
             if node.repeated:
                 before, current = current, (*outputs[: node.carry], *current[node.carry :])
@@ -141,6 +142,7 @@ class Inference:
                     more = _alike(node.calls, turn)
                     done.calls += [done.calls[-1]] * more
                     done.call_inputs += [current] * more
+                    done.results += [outputs] * more
                     turn += more
         done.outputs = outputs
         if node.shared is not None and done.calls:
@@ -154,8 +156,7 @@ class Inference:
             first, at = _maker(typed, done.node, done.node.paths[turn])
             if at >= len(first.calls):
                 return
-            again = state_of(callee, done.call_inputs[turn])
-            if state_of(first.calls[at], first.call_inputs[at]) != again:
+            if not same_module(first.calls[at], first.call_inputs[at], callee, done.call_inputs[turn]):
                 report.shared(self.diagnostics, report.CallSite(typed, number, turn, call), first)
                 done.outputs = (UNKNOWN,) * len(done.outputs)
                 return
@@ -192,7 +193,7 @@ class Inference:
             check_extent(self.require, op, inputs, (result,) if isinstance(result, TensorType) else result)
         except Mismatch as mismatch:
             mismatch.inputs = () if merging else mismatch.inputs
-            report.mismatch(self.diagnostics, self.constraints, site, mismatch)
+            report.mismatch(self.diagnostics, site, mismatch)
             return None
         except BadValue as bad:
             report.bad_value(self.diagnostics, site, call, bad)

@@ -27,7 +27,7 @@ def infer_join(
     try:
         turns, rows = _inputs(inference, join, done)
     except Mismatch as mismatch:
-        report.mismatch(inference.diagnostics, inference.constraints, site, mismatch)
+        report.mismatch(inference.diagnostics, site, mismatch)
         return
     done.call_inputs = []
     calls: list[Any] = []
@@ -60,7 +60,7 @@ def infer_join(
         else:
             output = _shared_out(inference, done, results)
     except Mismatch as mismatch:
-        report.mismatch(inference.diagnostics, inference.constraints, site, mismatch)
+        report.mismatch(inference.diagnostics, site, mismatch)
         return
     done.calls, done.results, done.outputs = calls, results, (output,)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
-from archspec.dims import Constraints
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
@@ -26,7 +25,7 @@ class CallSite(NamedTuple):
     parent: CallSite | None
 
 
-def mismatch(diagnostics: Diagnostics, constraints: Constraints, site: CallSite, refused: Mismatch) -> None:
+def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> None:
     """The diagnostic for an op that refuses its inputs."""
     node = site.typed.graph.nodes[site.number]
     types = _call_inputs(site)
@@ -54,9 +53,13 @@ def mismatch(diagnostics: Diagnostics, constraints: Constraints, site: CallSite,
         help = _repair(site, blamed, types, refused.axis)
     notes = _context(site)
     code = refused.code
-    if code in ("AS302", "AS304", "AS305") and constraints.contradiction in ("promise", "requirement"):
-        notes = (constraints.explain(), *notes)
-        code = "AS308" if constraints.contradiction == "promise" else code
+    refusal = refused.refusal
+    if refusal is not None and refusal.stretched:
+        meant = "by stretching what is 1; if that is meant, `symbols` can promise it"
+        notes = (f"they go together only where {refusal.stretched}, {meant}", *notes)
+    if refusal is not None and refusal.kind in ("promise", "requirement"):
+        notes = (str(refusal), *notes)
+        code = "AS308" if refusal.kind == "promise" else code
     diagnostics.error(
         code,
         span,

@@ -26,7 +26,7 @@ def infer_scan(
     try:
         steps, slices = _slices(inference, scan, done.inputs, bindings)
     except Mismatch as mismatch:
-        report.mismatch(inference.diagnostics, inference.constraints, site, mismatch)
+        report.mismatch(inference.diagnostics, site, mismatch)
         return
     read = (*slices, *done.inputs[scan.over :])
     inner = inference.graph(graph, read, site, bindings)
@@ -37,7 +37,7 @@ def infer_scan(
     try:
         stacked = [_stacked(inference.require, scan, x, steps) for x in inner.outputs[: scan.stack]]
     except Mismatch as mismatch:
-        report.mismatch(inference.diagnostics, inference.constraints, site, mismatch)
+        report.mismatch(inference.diagnostics, site, mismatch)
         return
     done.calls, done.call_inputs, done.steps = [inner], [read], steps
     done.outputs = (*stacked, *done.inputs[scan.over : scan.over + scan.carry])

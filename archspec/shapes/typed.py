@@ -24,10 +24,10 @@ class TypedNode:
     """`calls` runs parallel to `node.calls`: a checked Op, or the Typed of a Graph. Empty where the node is in error.
 
     `inputs`: types of the node's inputs (None: an absent optional one). `call_inputs`: the same for each call, which
-    differ in a repeat. `outputs`: types of the results. `steps`: of a scan, how often its one call is made.
-    `init`: for each call of an op, how its parameters begin, by their names, where that is not as in PyTorch.
-    Of a repeat whose turns are joined: `results`, what each call gives; `merge`, the op; or, for rows that are routed,
-    `rows`, the symbol of how many a turn has, and `steps`, how many all turns have together.
+    differ in a repeat. `results`: what each call gives. `outputs`: what the node gives. `steps`: of a scan, how often
+    its one call is made. `init`: for each call of an op, how its parameters begin, by their names, where that is not as
+    in PyTorch. Of a repeat whose turns are joined: `merge`, the op; or, for rows that are routed, `rows`, the symbol of
+    how many a turn has, and `steps`, how many all turns have together.
     """
 
     __slots__ = ("call_inputs", "calls", "init", "inputs", "merge", "node", "outputs", "results", "rows", "steps")

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from archspec.ops.registry import all_ops
 from archspec.ops.tensor import TensorType
 
 Inputs = tuple[TensorType | None, ...]
@@ -232,6 +231,3 @@ CUTS = frozenset({"detach"})
 
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})
-
-# Ops that broadcast. A symbol is never taken for a 1 that stretches: where it is 1, the rule for symbols asks for more.
-BROADCASTING = {"einsum", "expand"} | {name for name, cls in all_ops().items() if "broadcast" in cls.rule}

@@ -35,7 +35,9 @@ Two sizes that must be one were proved to be different, for every value that the
 for some values only are no error: they become a requirement on the inputs, which `archspec check` shows.
 
 An element-wise op pairs the elements of both tensors, and a product sums over a size that both have. With different
-sizes there is no such pairing; size 1 alone is repeated (broadcast).
+sizes there is no such pairing; size 1 alone is repeated (broadcast), also where it is a symbol that is 1. Where that is
+all that could make two sizes fit, the model would run for next to no input: this too is an error. The note says for
+which values it would run, and `symbols` can promise those if they are meant.
 """,
         "The trail and the labels show how each size came about: give both paths the same stride, padding or features:",
         """

@@ -1,0 +1,71 @@
+"""Specs against PyTorch: none is accepted that PyTorch refuses, none refused that it runs, and what is required of the
+sizes is what they need. `python -m tests.soundness` hunts longer; what it found lies in `corpus/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archspec.ops.registry import all_ops
+from tests.soundness.generate import generate
+from tests.soundness.hunt import hunt
+from tests.soundness.judge import judge, text_of
+
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.yaml"))
+PARTS, EACH = 40, 500  # of the long hunt: 20,000 specs
+ENOUGH = {"accepted": 0.5, "refused": 0.03}  # at least this part of them
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_corpus(path: Path) -> None:
+    """What was found once: a comment in each says what."""
+    outcome = judge(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert outcome.finding is None, outcome.finding
+    assert outcome.verdict == path.stem.rpartition(".")[2]
+
+
+def _hold(numbers: range, seed: int) -> None:
+    seen = dict.fromkeys(ENOUGH, 0)
+    for number, spec, outcome in hunt(seed, numbers):
+        found = outcome.finding
+        assert found is None, f"{seed}:{number}: {found.kind}\n{text_of(spec)}\n{found.detail}"
+        if outcome.verdict in seen:
+            seen[outcome.verdict] += 1
+    assert all(count >= ENOUGH[what] * len(numbers) for what, count in seen.items()), seen
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_some(part: int) -> None:
+    _hold(range(60 * part, 60 * part + 60), seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many(part: int) -> None:
+    _hold(range(EACH * part, EACH * part + EACH), seed=2)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.randoms(use_true_random=False))
+def test_drawn_by_hypothesis(rng: Random) -> None:
+    """The same, with the choices in the hands of hypothesis."""
+    spec = generate(rng, 12)
+    finding = judge(spec).finding
+    assert finding is None, f"{finding.kind}\n{text_of(spec)}\n{finding.detail}"
+
+
+def test_every_op_is_met() -> None:
+    """A new op is in the specs as soon as it is declared."""
+    met: set[str] = set()
+    names = set(all_ops())
+    for number in range(600):
+        if names <= met:
+            break
+        text = text_of(generate(Random(number)))
+        met |= {name for name in names - met if f"{name}:" in text or f"- {name}\n" in text}
+    assert len(names - met) <= len(names) // 20, sorted(names - met)

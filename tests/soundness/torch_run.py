@@ -1,0 +1,258 @@
+"""Ops done by torch, one call after another: what `walker.py` runs a spec on to learn what PyTorch says of it.
+
+An op's own lowering says which torch function it is; its shape rule is never asked. Modules are made from the tensors
+that come.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from torch import nn
+
+from archspec.ops import expr
+from archspec.ops.base import Op
+from archspec.ops.kinds import BadValue
+from archspec.ops.tensor import TensorType
+from tests.ops.known_differences import CRASHES, STRICTER
+from tests.soundness.walker import Path, Refused, Walker
+
+LARGE = 300_000  # elements: what is larger is run without numbers
+
+ROOTS = {"torch": torch, "nn": nn, "F": F, "math": __import__("math")}
+BINARY = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
+    "%": operator.mod, "**": operator.pow, "@": operator.matmul, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "&": operator.and_,
+    "|": operator.or_, "^": operator.xor,
+}  # fmt: skip
+REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
+# Refusals that lie in the numbers (or in a kernel that only the CPU misses): the meta device decides then.
+BY_NUMBER = (
+    "index out of range", "out of bounds", "out of range for tensor of size", "is not in the valid range",
+    "Class values must be", "must be smaller than num_classes", "has to be 0", "ZeroDivisionError", "negative",
+    "Expected more than 1 value per channel when training",
+    "not implemented for 'Half'", "not implemented for 'BFloat16'",
+)  # fmt: skip
+
+
+class Undecided(Exception):  # noqa: N818
+    """PyTorch cannot be asked."""
+
+
+class TooLarge(Undecided):
+    """Too many elements for the CPU."""
+
+
+def type_of(x: torch.Tensor) -> TensorType:
+    return TensorType(str(x.dtype).removeprefix("torch."), tuple(x.shape))
+
+
+def on(device: str) -> contextlib.AbstractContextManager[Any]:
+    """Where new tensors are made. (The CPU is the default; to say so slows every call.)"""
+    return contextlib.nullcontext() if device == "cpu" else torch.device(device)
+
+
+def tensor(dtype: str, shape: tuple[int, ...], device: str) -> torch.Tensor:
+    """Random numbers; zeros where indices are meant (which every table has)."""
+    kind = getattr(torch, dtype)
+    if kind.is_floating_point or kind.is_complex:
+        return torch.rand(shape, dtype=kind, device=device)
+    return torch.zeros(shape, dtype=kind, device=device)
+
+
+class TorchExecutor:
+    """Does ops on tensors of one device. Raises Refused, Undecided."""
+
+    def __init__(self, device: str, training: bool) -> None:
+        self.device = device
+        self.training = training
+        self.modules: dict[Path, Any] = {}
+        self.counts: dict[Path, int] = {}
+        self.lenient = ""  # why archspec may refuse what torch takes here
+
+    def type_of(self, value: torch.Tensor) -> TensorType:
+        return type_of(value)
+
+    def op(
+        self, cls: type[Op], args: dict[str, Any], inputs: list[Any], path: Path, tied: dict[str, tuple[Path, str]]
+    ) -> list[torch.Tensor]:
+        try:
+            op = cls.parse(args)
+        except BadValue as bad:
+            raise Undecided(f"{cls.name}: {bad.message}") from None
+        types = tuple(None if x is None else type_of(x) for x in inputs)
+        if cls.name in CRASHES and CRASHES[cls.name](op, types):
+            raise Undecided(f"{cls.name} would crash")
+        if cls.name in STRICTER and STRICTER[cls.name][1](op, types):
+            self.lenient = f"{cls.name} takes more on purpose"
+        try:
+            made, code = op.module(*types), op.forward(*types)
+        except REFUSALS + (AttributeError, KeyError) as error:  # noqa: RUF005 - a tuple of classes
+            raise Undecided(f"{cls.name} has no code for {types}: {error}") from error
+        if self.device == "cpu" and sum(int(x.numel()) for x in inputs if x is not None) > LARGE:
+            raise TooLarge
+        try:
+            own = self._own(op, made, code, path)
+            for name, (other, inner) in tied.items():
+                _tie(own, name, self.modules[other], inner)
+            result = evaluate(code, inputs, own)
+        except REFUSALS as error:
+            raise Refused(f"{cls.name}: {type(error).__name__}: {error}") from error
+        out = flat(result, op.unpack)
+        if any(x.numel() == 0 for x in out):
+            self.lenient = f"{cls.name} gives nothing"
+        if cls.result[0].startswith("*"):
+            self.counts[path] = len(out)
+        return out
+
+    def _own(self, op: Op, made: Any, code: Any, path: Path) -> Any:
+        if path not in self.modules:
+            if not any(isinstance(part, (expr.Module, expr.Own)) for part in parts(code)):
+                return None
+            own = evaluate(made, [], None)
+            self.modules[path] = own.train(self.training) if isinstance(own, nn.Module) else own
+        return self.modules[path]
+
+
+def _tie(own: Any, name: str, other: Any, inner: str) -> None:
+    shared = other.get_parameter(inner) if inner else other
+    head, _, last = name.rpartition(".")
+    mine = own.get_parameter(name)
+    if mine.shape != shared.shape or mine.dtype != shared.dtype:
+        raise Refused(f"{name} of another shape is tied")
+    setattr(own.get_submodule(head), last, shared)
+
+
+def parts(code: Any) -> Any:
+    """All parts of an expression."""
+    yield code
+    inner: list[Any] = []
+    if isinstance(code, (list, tuple)):
+        inner += code
+    elif isinstance(code, (expr.Call, expr.Module, expr.Method)):
+        inner += [*code.args, *code.kwargs.values(), getattr(code, "of", None)]
+    for part in inner:
+        yield from parts(part)
+
+
+def evaluate(code: Any, inputs: list[Any], own: Any) -> Any:
+    """The value of an expression of `archspec.ops.expr`."""
+
+    def value(part: Any) -> Any:
+        if isinstance(part, expr.In):
+            return inputs[part.index]
+        if isinstance(part, expr.Name):
+            return _named(part.text)
+        if isinstance(part, expr.Own):
+            return own
+        if isinstance(part, expr.Call):
+            return _named(part.fn)(*map(value, part.args), **{k: value(v) for k, v in part.kwargs.items()})
+        if isinstance(part, expr.Module):
+            return own(*map(value, part.args), **{k: value(v) for k, v in part.kwargs.items()})
+        if isinstance(part, expr.Method):
+            called = getattr(value(part.of), part.name)
+            return called(*map(value, part.args), **{k: value(v) for k, v in part.kwargs.items()})
+        if isinstance(part, expr.Attr):
+            return getattr(value(part.of), part.name)
+        if isinstance(part, expr.Binary):
+            return BINARY[part.op](value(part.left), value(part.right))
+        if isinstance(part, expr.Unary):
+            return (operator.neg if part.op == "-" else operator.invert)(value(part.of))
+        if isinstance(part, expr.Index):
+            items = tuple(map(value, part.items))
+            return value(part.of)[items if len(items) != 1 else items[0]]
+        if isinstance(part, expr.Slice):
+            return slice(*map(value, part))
+        if isinstance(part, expr.Training):
+            return value(part.otherwise)
+        if isinstance(part, (list, tuple)):
+            return type(part)(map(value, part))
+        return part
+
+    return value(code)
+
+
+def _named(text: str) -> Any:
+    root, *rest = text.split(".")
+    found: Any = ROOTS[root]
+    for name in rest:
+        found = getattr(found, name)
+    return found
+
+
+def flat(value: Any, unpack: tuple[Any, ...] | None) -> list[torch.Tensor]:
+    """The results of an op in the order of its declaration."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if unpack is None:
+        return list(value)
+    found: dict[int, torch.Tensor] = {}
+
+    def take(part: Any, numbers: Any) -> None:
+        if isinstance(numbers, int):
+            found[numbers] = part
+        else:
+            for piece, number in zip(part, numbers, strict=True):
+                take(piece, number)
+
+    take(value, unpack)
+    return [found[k] for k in sorted(found)]
+
+
+class Ran(NamedTuple):
+    """Types of the outputs, or the words of a refusal; how many results each op has that may have any number."""
+
+    outputs: list[TensorType] | str
+    counts: dict[Path, int]
+
+
+def run(
+    spec: dict[str, Any],
+    types: Mapping[str, TensorType],
+    sizes: Mapping[str, int],
+    counts: Mapping[Path, int] | None = None,
+    training: bool = False,
+) -> Ran:
+    """The spec on inputs of these types. Raises Undecided.
+
+    `counts`: those of another run. A model has as many values for every size: another number is a refusal.
+    """
+    for device in ("cpu", "meta"):
+        executor = TorchExecutor(device, training)
+        try:
+            return _run(spec, types, sizes, counts or {}, executor)
+        except TooLarge:
+            pass
+        except Refused as refused:
+            if device == "meta" or not by_number(str(refused)):
+                return Ran(str(refused), {})
+    raise AssertionError
+
+
+def by_number(words: str) -> bool:
+    """Does this refusal lie in the numbers, not in the types?"""
+    return any(each in words for each in BY_NUMBER)
+
+
+def _run(
+    spec: dict[str, Any],
+    types: Mapping[str, TensorType],
+    sizes: Mapping[str, int],
+    counts: Mapping[Path, int],
+    executor: TorchExecutor,
+) -> Ran:
+    device = executor.device
+    with on(device), torch.no_grad():
+        inputs = {name: tensor(t.dtype, t.shape, device) for name, t in types.items()}
+        outputs = Walker(spec, executor, sizes).run(inputs)
+    if any(executor.counts.get(path, count) != count for path, count in counts.items()):
+        raise Refused("another number of results")
+    if executor.lenient:
+        raise Undecided(executor.lenient)
+    return Ran([type_of(x) for x in outputs], executor.counts)

@@ -1,0 +1,344 @@
+"""The language as its reference tells it (docs/language.md), item by item, on values of any sort.
+
+A second reading of a spec, which shares no code with `archspec.graph` and unrolls everything. What a value is and how
+an op is done is the `Executor`'s affair: tensors and torch, or types and the ops' own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from archspec.ops.base import Op
+from archspec.ops.registry import find
+from tests.soundness import words
+
+COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
+STRUCTURES = ("sequence", "residual", "parallel")
+Path = tuple[Any, ...]  # of an item in the unrolled model
+Args = dict[str, Any]
+
+
+class Refused(Exception):  # noqa: N818 - says what is the case
+    """The spec cannot be run: an op refuses its inputs, or a rule of the language is broken."""
+
+
+class Executor(Protocol):
+    """`path` tells modules apart: the second call at a path is a call of the module that the first made."""
+
+    def op(self, cls: type[Op], args: Args, inputs: list[Any], path: Path, tied: dict[str, tuple[Path, str]]) -> Any:
+        """The values that the op gives, as a list."""
+
+    def type_of(self, value: Any) -> tuple[str, tuple[Any, ...]]:
+        """dtype and sizes."""
+
+
+class Absent:
+    """No value: what would make it is left out and reads nothing."""
+
+
+ABSENT = Absent()
+
+
+class Scope:
+    """The names of a list so far. `steps`: what `use` may call again. `path`: of the list in the unrolled model."""
+
+    def __init__(self, env: Mapping[str, Any], path: Path, parent: Scope | None = None) -> None:
+        self.env = env
+        self.path = path
+        self.parent = parent
+        self.values: dict[str, Any] = {}
+        self.steps: dict[str, Step] = {}
+
+    def value(self, name: str) -> Any:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.parent
+        raise Refused(f"there is no `{name}`")
+
+    def step(self, name: str) -> Step:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.steps:
+                return scope.steps[name]
+            scope = scope.parent
+        raise Refused(f"there is no `{name}`")
+
+
+class Turn:
+    """One call of an item: where its modules are, and what its expressions read."""
+
+    def __init__(self, path: Path, env: Mapping[str, Any]) -> None:
+        self.path = path
+        self.env = env
+
+
+class Step:
+    """An item that has run. `scope`: the list it stands in, whose names it reads again when it is used again."""
+
+    def __init__(self, item: dict[str, Any], scope: Scope, turns: list[Turn]) -> None:
+        self.item = item
+        self.scope = scope
+        self.turns = turns
+
+
+class Walker:
+    """Runs one spec. `sizes` are the values of the symbols of its inputs."""
+
+    def __init__(self, spec: dict[str, Any], executor: Executor, sizes: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.executor = executor
+        self.env = {**{k: words.value(v, {}) for k, v in spec.get("params", {}).items()}, **sizes}
+        self.paths: dict[tuple[Path, str], Path] = {}  # (module, name in it) → the op's path
+
+    def run(self, inputs: dict[str, Any]) -> list[Any]:
+        """The spec's outputs."""
+        scope = Scope(self.env, ())
+        scope.values.update(inputs)
+        last = self.items(self.spec["layers"], next(iter(inputs.values())), scope)
+        return self.outputs(self.spec.get("outputs"), last, scope)
+
+    def outputs(self, written: Any, last: Any, scope: Scope) -> list[Any]:
+        if written is None:
+            return [last]
+        names = (
+            list(written.values()) if isinstance(written, dict) else [written] if isinstance(written, str) else written
+        )
+        return [scope.value(name) for name in names]
+
+    def items(self, items: list[Any], value: Any, scope: Scope) -> Any:
+        for index, item in enumerate(items):
+            value = self.item(item, (index,), value, scope)
+        return value
+
+    def item(self, item: Any, where: Path, before: Any, scope: Scope) -> Any:
+        """One item; gives the value that the next one reads."""
+        item = item if isinstance(item, dict) else {item: None}
+        key = key_of(item)
+        if key == "use":
+            return self._use(item, before, scope)
+        read = self._reads(item, key, before, scope)
+        turns = list(self._turns(item, (*scope.path, *where), scope.env))
+        start = next((value for value in read if value is not None), ABSENT)
+        step = Step(item, scope, turns)
+        return self._bind(item, self._calls(step, read), start, scope, step)
+
+    # -- what an item reads ----------------------------------------------------------------------------------
+
+    def inputs_of(self, key: str) -> tuple[str, ...]:
+        """The names of what an op, block or structure reads, as in `Op.inputs`."""
+        if key in STRUCTURES:
+            return ("x",)
+        if key[0].isupper():
+            return tuple(self.spec["blocks"][key].get("inputs") or ["x"])
+        cls = find(key)
+        assert cls is not None
+        return cls.inputs
+
+    def _reads(self, item: dict[str, Any], key: str, before: Any, scope: Scope) -> list[Any]:
+        declared = self.inputs_of(key)
+        needed = [name for name in declared if not name.endswith("?")]
+        source = words.value(item.get("from"), scope.env)
+        read: list[Any] = [None] * len(declared)
+        if source is not None and not declared:
+            raise Refused(f"`{key}` reads no value")
+        if source is None:
+            if len(needed) > 1:
+                raise Refused(f"`{key}` reads {len(needed)} values")
+            if needed:
+                read[declared.index(needed[0])] = before
+        elif isinstance(source, dict):
+            names = [name.strip("*?") for name in declared]
+            for name, value in source.items():
+                read[names.index(name)] = scope.value(value)
+        else:
+            names = source if isinstance(source, list) else [source]
+            several = bool(declared) and declared[-1].startswith("*")
+            if len(names) < len(needed) or (len(names) > len(declared) and not several):
+                raise Refused(f"`{key}` is given {len(names)} values")
+            read[: len(names)] = [scope.value(name) for name in names]
+        cls = find(key)
+        for name in cls.ref_inputs if cls is not None else ():
+            given = item[key].get(name) if isinstance(item[key], dict) else None
+            read.append(None if given is None else scope.value(words.value(given, scope.env)))
+        if any(value is ABSENT for value in read):
+            raise Refused("reads what is left out")
+        if "repeat" in item and all(value is None for value in read):
+            raise Refused("a repeat of what reads nothing")
+        return read
+
+    def _turns(self, item: dict[str, Any], path: Path, env: Mapping[str, Any]) -> Iterator[Turn]:
+        repeat = item.get("repeat")
+        if repeat is None:
+            if words.value(item.get("when", True), env):
+                yield Turn((*path, None), env)
+            return
+        more: list[dict[str, Any]]
+        if isinstance(repeat, dict):
+            each = words.value(repeat["each"], env)
+            more = [{repeat["as"]: entry} if "as" in repeat else {} for entry in each]
+        else:
+            more = [{} for _ in range(words.value(repeat, env))]
+        for i, entry in enumerate(more):
+            inner = {**env, **entry, "i": i}
+            if words.value(item.get("when", True), inner):
+                yield Turn((*path, i), inner)
+
+    # -- running ---------------------------------------------------------------------------------------------
+
+    def _calls(self, step: Step, read: list[Any]) -> list[list[Any]]:
+        """The results of each turn; the first input is threaded through."""
+        out: list[list[Any]] = []
+        for turn in step.turns:
+            out.append(self._call(step, turn, read))
+            read = [out[-1][0], *read[1:]]
+        return out
+
+    def _call(self, step: Step, turn: Turn, read: list[Any]) -> list[Any]:
+        key = key_of(step.item)
+        written = step.item[key]
+        if key in STRUCTURES:
+            return [self._structure(key, written, turn, read[0], step.scope)]
+        if key[0].isupper():
+            return self._block(key, written, turn, read)
+        cls = find(key)
+        assert cls is not None
+        if "name" in step.item:
+            self.paths[module_of(step.scope), str(words.value(step.item["name"], turn.env))] = turn.path
+        tied = {}
+        for own, target in step.item.get("tie", {}).items():
+            module, _, name = words.value(target, turn.env).rpartition(".")
+            tied[own] = (self.paths[module_of(step.scope), module or name], name if module else "")
+        return self._op(cls, arguments(cls, written), turn.env, read, turn.path, tied)
+
+    def _op(
+        self, cls: type[Op], args: Args, env: Mapping[str, Any], read: list[Any], path: Path, tied: dict[str, Any]
+    ) -> list[Any]:
+        values = {name: bound(words.value(given, env), env) for name, given in args.items()}
+        return list(self.executor.op(cls, values, read, path, tied))
+
+    def _structure(self, key: str, written: Any, turn: Turn, x: Any, outer: Scope) -> Any:
+        def run(items: list[Any], where: str) -> Any:
+            value = self.items(items, x, Scope(turn.env, (*turn.path, where), outer))
+            if value is ABSENT:
+                raise Refused("a list without a value")
+            return value
+
+        if key == "sequence":
+            return run(written, "body")
+        if key == "residual":
+            parts = written if isinstance(written, dict) else {"body": written}
+            values = [run(parts["body"], "body"), run(parts["shortcut"], "shortcut") if "shortcut" in parts else x]
+            return self._merge("add", values, turn)
+        branches = written["branches"]
+        named = branches.items() if isinstance(branches, dict) else enumerate(branches)
+        return self._merge(written["merge"], [run(items, name) for name, items in named], turn)
+
+    def _merge(self, written: Any, values: list[Any], turn: Turn) -> Any:
+        name, args = (written, None) if isinstance(written, str) else next(iter(written.items()))
+        cls = find(name)
+        assert cls is not None
+        several = cls.inputs[-1].startswith("*")
+        if len(values) < len(cls.inputs) or (len(values) > len(cls.inputs) and not several):
+            raise Refused(f"`{name}` is given {len(values)} values")
+        return self._op(cls, arguments(cls, args), turn.env, values, (*turn.path, "merge"), {})[0]
+
+    def _block(self, key: str, written: Any, turn: Turn, read: list[Any]) -> list[Any]:
+        block = self.spec["blocks"][key]
+        params = block.get("params", {})
+        given = written if isinstance(written, dict) else {} if written is None else {next(iter(params)): written}
+        env = dict(self.env)
+        for name, default in params.items():
+            if name in given:
+                env[name] = words.value(given[name], turn.env)
+            elif default in ("int", "float", "bool", "str", "list", "any"):
+                raise Refused(f"`{key}` needs `{name}`")
+            else:
+                env[name] = words.value(default, self.env)
+        declared = block.get("inputs") or ["x"]
+        if isinstance(declared, dict):
+            env.update(self._sizes_of(declared, read, env))
+        scope = Scope(env, turn.path)
+        scope.values.update(zip(declared, read, strict=True))
+        last = self.items(block["layers"], read[0], scope)
+        out = self.outputs(block.get("outputs"), last, scope)
+        if any(value is ABSENT for value in out):
+            raise Refused("a block without a value")
+        return out
+
+    def _sizes_of(self, declared: dict[str, str | None], read: list[Any], env: dict[str, Any]) -> dict[str, Any]:
+        """The block's own sizes, from what it is called with; Refused where that is not as declared."""
+        local: dict[str, Any] = {}
+        for text, given in zip(declared.values(), read, strict=True):
+            if text is None:
+                continue
+            wanted, sizes = words.parts_of_type(text)
+            dtype, shape = self.executor.type_of(given)
+            if dtype != words.value(wanted, env) or len(shape) != len(sizes):
+                raise Refused(f"{dtype}{shape} is given for {text}")
+            for want, size in zip(sizes, shape, strict=True):
+                if words.is_symbol(want) and want not in local:
+                    local[want] = size
+                elif words.size(want, {**env, **local}) != size:
+                    raise Refused(f"{dtype}{shape} is given for {text}")
+        return local
+
+    # -- naming ----------------------------------------------------------------------------------------------
+
+    def _bind(self, item: dict[str, Any], results: list[list[Any]], start: Any, scope: Scope, step: Step) -> Any:
+        name = item.get("name")
+        of_turns = name is not None and "$" in str(name) and "repeat" in item
+        last = results[-1] if results else [start]
+        if of_turns:
+            for turn, result in zip(step.turns, results, strict=True):
+                scope.values[str(words.value(name, turn.env))] = result[0]
+        elif name is not None:
+            name = str(words.value(name, scope.env))
+            scope.values[name] = last[0]
+            scope.steps[name] = step
+            for turn, result in zip(step.turns, results, strict=True):
+                if "repeat" in item or len(step.turns) > 1:
+                    scope.values[f"{name}.{turn.path[-1]}"] = result[0]
+                    scope.steps[f"{name}.{turn.path[-1]}"] = Step(step.item, step.scope, [turn])
+        for number, text in enumerate(item.get("outputs", ())):
+            if text != "_":
+                if results and number >= len(last):
+                    raise Refused(f"there is no result {number}")
+                scope.values[text] = last[number] if number < len(last) else ABSENT
+        return last[0]
+
+    def _use(self, item: dict[str, Any], before: Any, scope: Scope) -> Any:
+        step = scope.step(words.value(item["use"], scope.env))
+        read = self._reads({**item, key_of(step.item): step.item[key_of(step.item)]}, key_of(step.item), before, scope)
+        start = next((value for value in read if value is not None), ABSENT)
+        again = [turn for _ in self._turns(item, (), scope.env) for turn in step.turns]
+        return self._bind(item, self._calls(Step(step.item, step.scope, again), read), start, scope, step)
+
+
+def key_of(item: dict[str, Any]) -> str:
+    """The op, block or structure of an item."""
+    keys = [key for key in item if key not in COMMON]
+    return "use" if "use" in keys else keys[0]
+
+
+def module_of(scope: Scope) -> Path:
+    """The block or root whose list this is, or is nested in."""
+    while scope.parent is not None:
+        scope = scope.parent
+    return scope.path
+
+
+def arguments(cls: type[Op], written: Any) -> Args:
+    """Arguments by name: a lone scalar or list is the first one's."""
+    if written is None:
+        return {}
+    return dict(written) if isinstance(written, dict) else {next(iter(cls.args)): written}
+
+
+def bound(value: Any, env: Mapping[str, Any]) -> Any:
+    """An argument in which symbols stand plainly: `[B, 3]`."""
+    if isinstance(value, list):
+        return [bound(each, env) for each in value]
+    return env[value] if isinstance(value, str) and words.is_symbol(value) and value in env else value
