@@ -70,6 +70,9 @@ def _everywhere(text: str, typed: Typed) -> bool:
     if given is None:
         return False
     for name in given.names:
+        # A symbol of the spec may be elsewhere in each instance; the block's own are where its inputs have them.
+        if graph.kind != "root" and name[:1].isupper() and name not in typed.params and name not in graph.local_symbols:
+            return False
         symbolic = isinstance(typed.params.get(name), Dim)
         if symbolic and not _everywhere(graph.defaults.get(name, ""), typed):
             return False
