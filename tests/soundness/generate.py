@@ -53,7 +53,7 @@ class Generator:
         self.root = root
         self.grow(root, rng.choice((1, 3, 6, 12, 25, 60)))
         if not root.items:
-            self.trial.add(root, "identity")
+            root.items.append("identity")
         self.spec["layers"] = root.items
         outputs = self.outputs(root)
         if outputs:
