@@ -277,8 +277,8 @@ class Shift(Op):
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
+        require.rank(x, least=1, what=f"the input of `{self.name}`", inputs=(0,))
         for dim in self.dim or ():
-            require.rank(x, least=1, inputs=(0,))
             require.axis(x, dim)
         return x
 

@@ -39,6 +39,7 @@ def _hold(numbers: range, seed: int) -> None:
     assert all(count >= ENOUGH[what] * len(numbers) for what, count in seen.items()), seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_some(part: int) -> None:
     _hold(range(60 * part, 60 * part + 60), seed=1)
