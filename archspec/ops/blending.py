@@ -108,7 +108,7 @@ class ProductAddedTo(Op):
         for back in range(1, x.rank + 1):
             if x.shape[-back] != 1:
                 message = f"`{self.name}` adds to a tensor that differs from the product in dimension {-back}"
-                require.equal(x.shape[-back], shape[-back], message, inputs=(0,), axis=(x.rank - back,))
+                require.stretches(x.shape[-back], shape[-back], message, inputs=(0,), axis=(x.rank - back,))
         return x.with_shape(shape)
 
     def batch(self, require: Require, a: TensorType, b: TensorType) -> tuple[Size, ...]:
