@@ -14,7 +14,7 @@ from archspec.data.table import standardise, statistics, table
 from archspec.data.text import tokens
 from archspec.diagnostics.model import Span
 from archspec.recipe.data_kinds import Csv, Digits, Images, Npz, Text
-from archspec.recipe.files import IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
+from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
 
 
@@ -150,7 +150,7 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
             raise DataError("it is empty", path)
         return {"tokens": row[-kind.context :].long()[None]}
     if isinstance(kind, Csv):
-        if suffix in (".csv", ".tsv", ".txt"):
+        if suffix in CSV_SUFFIXES:
             fields = table(kind, facts, path, targets=False)
             if kind.standardize:
                 if facts.mean is None:

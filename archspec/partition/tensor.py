@@ -7,7 +7,6 @@ Embeddings are split by rows of their table, a linear layer that gives an output
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
@@ -213,10 +212,3 @@ def _join(one: Region, other: Region) -> None:
     one.limits += other.limits
     one.mixed = one.mixed or other.mixed
     other.joined = one
-
-
-def described(plan: Plan) -> Iterator[str]:
-    """`4 columns, 2 rows`: how many modules are split how."""
-    kinds = list(plan.modules.values())
-    for kind in dict.fromkeys(kinds):
-        yield f"{kinds.count(kind)} by {kind}"

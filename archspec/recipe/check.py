@@ -98,7 +98,7 @@ def check_recipe(
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
-    split = check_parallel(settings.parallel, runtime, losses, tuning, model, batch_size, diagnostics)
+    split = check_parallel(settings.parallel, runtime, losses, tuning, model, diagnostics)
     if _errors(diagnostics) > before:
         return None
     path_span = data.at("path")

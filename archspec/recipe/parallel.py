@@ -18,7 +18,6 @@ def check_parallel(
     losses: tuple[LossTerm, ...],
     tuning: Tuning,
     model: Model | None,
-    batch_size: int,
     diagnostics: Diagnostics,
 ) -> dict[str, str]:
     """{module path: how tensor parallelism splits it}, empty without it. AS507 for what cannot be shared out so."""

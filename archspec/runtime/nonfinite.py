@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archspec.model.build import EMITTED
@@ -17,12 +17,11 @@ from archspec.runtime.wrap import Prepared
 
 
 class NonFiniteError(Exception):
-    """A loss or gradient that is not finite."""
+    """A loss that is not finite."""
 
-    def __init__(self, value: float, what: str = "loss") -> None:
-        super().__init__(f"the {what} is {value}")
+    def __init__(self, value: float) -> None:
+        super().__init__(f"the loss is {value}")
         self.value = value
-        self.what = what
 
 
 def origin(prepared: Prepared, inputs: Mapping[str, Tensor]) -> str:
@@ -41,13 +40,6 @@ def origin(prepared: Prepared, inputs: Mapping[str, Tensor]) -> str:
     with torch.no_grad(), finder, precision:
         module(*inputs.values())
     return finder.found
-
-
-def bad_gradient(module: nn.Module) -> str:
-    """The last parameter whose gradient is not finite: in backward it was the first. "" where there is none."""
-    gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
-    name = _first_bad(dict(reversed(gradients.items())))
-    return "" if name is None else f"the gradient of `{name}` is not finite"
 
 
 def _first_bad(tensors: Mapping[str, Tensor]) -> str | None:

@@ -30,7 +30,6 @@ class Saver:
         self._last = time.perf_counter()
         self._step = 0
         self._wait = policy.seconds
-        self.written: int | None = None  # the step of the newest that is whole
 
     def due(self, step: int) -> bool:
         """Is it time for another?"""
@@ -68,7 +67,6 @@ class Saver:
     def _write(self, stage: Path, step: int, data: Any, tensors: Any) -> None:
         try:
             finish(stage, step, data, tensors)
-            self.written = step
             prune(self._run, self._policy.keep)
         except OSError as error:
             self._error = error
