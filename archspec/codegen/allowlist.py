@@ -11,7 +11,7 @@ _NODES = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.ListComp, ast.GeneratorExp, ast.comprehension,
     ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
-_IMPORTS = {"math", "torch", "torch.nn.functional", "collections"}
+_IMPORTS = {"math", "torch", "torch.nn.functional", "torch.nn.utils", "collections"}
 _FUNCTIONS = {"range", "enumerate", "str", "getattr", "dict", "float", "super", "OrderedDict", "min", "max", "len",
               "abs", "sum", "zip", "int"}  # fmt: skip
 

@@ -45,6 +45,8 @@ def emit(root: Typed, doc: str = "", origin: str = "") -> Source:
     if "F" in used:
         head.append("import torch.nn.functional as F")
     head.append("from torch import nn")
+    if "parametrizations" in used:
+        head.append("from torch.nn.utils import parametrizations")
     text = "\n".join(head) + "\n\n\n" + body + "\n"
     verify(text)
     return Source(text, plans[-1].name)

@@ -6,7 +6,8 @@ import builtins
 import keyword
 import re
 
-_RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self", "torch", "nn", "F", "math", "i"}
+_RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self", "torch", "nn", "F", "math", "i",
+             "parametrizations"}  # fmt: skip
 
 
 def camel(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from archspec.dims import Dim
 from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Name, Own, Slice, Training, Unary
 
-_DOTTED = re.compile(r"(?:nn|F|torch|math)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
+_DOTTED = re.compile(r"(?:nn|F|torch|math|parametrizations)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _HUGGED = re.compile(r"-?(?:[A-Za-z_][\w.]*|[0-9][\w.]*)\Z")
 _SIMPLE_BOUND = re.compile(r"-?\w*\Z")

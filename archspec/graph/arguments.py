@@ -10,6 +10,7 @@ from archspec.graph.context import FAILED, Context, has_local_size
 from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
 from archspec.graph.meant import meant_value
+from archspec.graph.parametrize import read_parametrizations
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import op_of
@@ -43,6 +44,12 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     call = ctx.literals.get(id(item.node))
     if call is not None:
         return call
+    parametrize = item.get("parametrize")
+    if parametrize is not None:
+        changed = read_parametrizations(ctx, cls, parametrize, env)
+        if changed is None:
+            return None
+        cls = changed
     given = argument_nodes(ctx, item, cls)
     if given is None:
         return None
@@ -76,7 +83,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
             fix = meant_value(argument_node(item.value, cls, bad.path), bad, cls.args[str(argument)].kind.parse)
         ctx.error("AS205", span, what, help=bad.help, value_of=item.value, fix=fix)
         return None
-    if not ctx.mentions(item.value) and cls.binding.isdisjoint(given):
+    if not ctx.mentions(item.value) and not ctx.mentions(parametrize) and cls.binding.isdisjoint(given):
         ctx.literals[id(item.node)] = call
     return call
 

@@ -86,6 +86,10 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     name = item_name(ctx, scope, item)
     outputs = output_names(ctx, scope, item)
     declared = declared_inputs(ctx, item)
+    parametrize = item.get("parametrize")
+    if parametrize is not None and item.op is None:
+        help = "write it on the op inside whose parameter it is"
+        ctx.error("AS201", parametrize.span, f"`parametrize` is for an op, and `{item.key}` is none", help=help)
     turns = turns_of(ctx, item, scope, name)
     joining: Joining | None = None
     inputs: Inputs | None = None

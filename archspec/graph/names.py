@@ -11,7 +11,7 @@ from typing import Any
 from archspec.graph.reserved import RESERVED
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
-COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "doc")
+COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "parametrize", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 

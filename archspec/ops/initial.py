@@ -209,7 +209,12 @@ def _full(shape: tuple[int, ...], value: Any, dtype: str) -> Call:
 
 
 class InitKind(Kind[Init]):
-    """An initialiser of a table: its name, or a mapping of the name to its arguments (or to the first one alone)."""
+    """An initialiser of a table: its name, or a mapping of the name to its arguments (or to the first one alone).
+
+    The default of an argument is None where it is required, and `...` where PyTorch decides.
+    """
+
+    noun = "initialiser"
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -228,7 +233,7 @@ class InitKind(Kind[Init]):
         if name not in self.table:
             from archspec.diagnostics.suggest import did_you_mean
 
-            raise BadValue(f"there is no initialiser {show(name)}", (), did_you_mean(str(name), self.table))
+            raise BadValue(f"there is no {self.noun} {show(name)}", (), did_you_mean(str(name), self.table))
         return Init(name, self._arguments(name, given))
 
     def _arguments(self, name: str, given: Any) -> dict[str, Any]:

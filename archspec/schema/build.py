@@ -12,6 +12,7 @@ from typing import Any
 
 from archspec.ops.base import Op
 from archspec.ops.initial import PARAMETER_INITS, InitKind
+from archspec.ops.parametrized import ParametrizationKind
 from archspec.ops.registry import all_ops
 from archspec.schema import skeleton
 from archspec.schema.arguments import arguments_schema, required_arguments, summary
@@ -272,6 +273,12 @@ _COMMON: dict[str, Schema] = {
         "additionalProperties": {"type": "string", "pattern": r"\.|\$"},
     },
     "init": {"$ref": "#/definitions/init"},
+    "parametrize": {
+        "description": "Parameters that are computed from others: `{weight: weight_norm}`.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": ParametrizationKind().schema(),
+    },
     "doc": {"description": "One line for the reader.", "type": "string"},
 }
 

@@ -17,7 +17,7 @@ from archspec.dims import Dim
 from archspec.ops.base import Op
 from archspec.shapes.typed import Typed, TypedNode
 
-SPACE = {"torch": torch, "nn": nn, "F": F}
+SPACE = {"torch": torch, "nn": nn, "F": F, "parametrizations": nn.utils.parametrizations}
 
 
 def run(

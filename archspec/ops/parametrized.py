@@ -1,0 +1,145 @@
+"""Parameters that are computed from others: `torch.nn.utils.parametrizations`, on any op with parameters.
+
+https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html and its neighbours.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+from archspec.dims import Size
+from archspec.ops.base import Op, State
+from archspec.ops.expr import Call
+from archspec.ops.initial import Init, InitKind, Table
+from archspec.ops.kinds import AnyInt, Bool, Choice, NonNegativeInt, Optional, PositiveFloat, PositiveInt
+from archspec.ops.require import Require
+from archspec.ops.tensor import TensorType
+
+PARAMETRIZATIONS: Table = {
+    "weight_norm": {"dim": (Optional(NonNegativeInt), 0)},
+    "spectral_norm": {
+        "n_power_iterations": (PositiveInt, 1),
+        "eps": (PositiveFloat, 1e-12),
+        "dim": (Optional(AnyInt), ...),
+    },
+    "orthogonal": {
+        "orthogonal_map": (Choice("matrix_exp", "cayley", "householder"), ...),
+        "use_trivialization": (Bool, True),
+    },
+}
+
+
+class Parametrization(NamedTuple):
+    """Parameter `name` of an op is computed by `how`, with its arguments; those left out are not in them."""
+
+    name: str
+    how: str
+    args: tuple[tuple[str, Any], ...]
+
+    def refuses(self, shape: tuple[int, ...]) -> str | None:
+        """Why a parameter of this shape cannot be computed so; None if it can."""
+        dim, least = dict(self.args).get("dim"), 0 if self.how == "weight_norm" else -len(shape)
+        if dim is not None and not least <= dim < len(shape):
+            return f"`dim` must be from {least} to {len(shape) - 1} for its shape {list(shape)}, got {dim}"
+        if self.how == "orthogonal" and len(shape) < 2:
+            return f"it takes 2 or more dimensions, and the shape is {list(shape)}"
+        return None
+
+    def state(self, given: State, default_dim: int) -> tuple[State, ...]:
+        """What is kept in place of the parameter."""
+        shape, args = given.shape, dict(self.args)
+        inner = f"parametrizations.{self.name}"
+
+        def kept(name: str, sizes: tuple[int, ...], parameter: bool = True) -> State:
+            return State(f"{inner}.{name}", sizes, given.dtype, parameter)
+
+        if self.how == "weight_norm":
+            dim = args.get("dim", 0)
+            lengths = () if dim is None else tuple(n if k == dim % len(shape) else 1 for k, n in enumerate(shape))
+            return kept("original0", lengths), kept("original1", shape)
+        if self.how == "spectral_norm":
+            dim = args.get("dim")
+            rows = shape[default_dim if dim is None else dim] if shape else 1
+            vectors = (kept("0._u", (rows,), False), kept("0._v", (prod(shape) // rows,), False))
+            return (kept("original", shape), *(vectors if len(shape) > 1 else ()))
+        large = max(shape[-2:])
+        base = (kept("0.base", (*shape[:-2], large, large), False),) if args.get("use_trivialization", True) else ()
+        return (kept("original", shape), *base)
+
+    def flops(self, shape: tuple[int, ...]) -> int:
+        """Of computing a parameter of this shape: of the products in it, PyTorch counts the one with the base."""
+        if self.how != "orthogonal" or not dict(self.args).get("use_trivialization", True):
+            return 0
+        return 2 * prod(shape) * max(shape[-2:])
+
+
+class Parametrized(Op):
+    """Mixed in before an op's own class, by `parametrized`."""
+
+    parametrizations: tuple[Parametrization, ...] = ()
+    weight_axes = None
+
+    @classmethod
+    def bare(cls) -> bool:
+        return False
+
+    def infer(self, require: Require, *inputs: Any) -> Any:
+        found = super().infer(require, *inputs)
+        own = {state.name: state.shape for state in super().state(*inputs) if state.parameter}
+        for each in self.parametrizations:
+            if each.name not in own:
+                help = f"its parameters are {', '.join(f'`{name}`' for name in own)}" if own else "it has no parameters"
+                require.fail("AS206", f"this `{self.name}` has no parameter `{each.name}` to parametrize", help=help)
+            wrong = each.refuses(own[each.name])
+            if wrong:
+                require.fail("AS205", f"`{each.how}` of `{each.name}`: {wrong}")
+        return found
+
+    def state(self, *inputs: Any) -> tuple[State, ...]:
+        own = super().state(*inputs)
+        changed = {each.name: each for each in self.parametrizations}
+        default = 1 if self.name.startswith("conv_transpose") else 0
+        out = [state for state in own if state.name not in changed]
+        by_name = {state.name: state for state in own}
+        for name, each in changed.items():
+            out += each.state(by_name[name], default)
+        return tuple(out)
+
+    def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
+        by_name = {state.name: state.shape for state in super().state(*inputs)}
+        return super().flops(inputs, outputs) + sum(each.flops(by_name[each.name]) for each in self.parametrizations)
+
+    def module(self, *inputs: Any) -> Any:
+        made = super().module(*inputs)
+        for each in self.parametrizations:
+            name = () if each.name == "weight" else (each.name,)
+            made = Call(f"parametrizations.{each.how}", made, *name, **dict(each.args))
+        return made
+
+
+@lru_cache(maxsize=1024)
+def parametrized(cls: type[Op], parametrizations: tuple[Parametrization, ...]) -> type[Op]:
+    """The op with parameters that are computed from others."""
+    own = {"parametrizations": parametrizations, "__doc__": cls.__doc__}
+    made: type[Op] = type(cls.__name__, (Parametrized, cls), own)
+    made.args, made.required, made.binding = cls.args, cls.required, cls.binding  # the mixin, an Op, has none
+    return made
+
+
+class ParametrizationKind(InitKind):
+    """A parametrization of the table: its name, or a mapping of the name to its arguments."""
+
+    noun = "parametrization"
+
+    def __init__(self) -> None:
+        super().__init__(PARAMETRIZATIONS)
+        self.title = f"a parametrization ({', '.join(PARAMETRIZATIONS)})"
+
+    def of(self, name: str, value: Any) -> Parametrization:
+        """How parameter `name` is computed. Raises BadValue."""
+        found: Init = self.parse(value)
+        table = PARAMETRIZATIONS[found.name]
+        args = tuple((key, arg) for key, arg in found.args.items() if arg != table[key][1])
+        return Parametrization(name, found.name, args)
