@@ -102,7 +102,7 @@ def _warn(message: str) -> None:
 
 def planned(given: Plan) -> str:
     """What a run would do, a line a setting."""
-    from archspec.runtime.session import data_summary, name_of, settings
+    from archspec.runtime.described import data_summary, name_of, settings
 
     table = {"parameters": number(given.report.parameters), **data_summary(given), **settings(given)}
     lines = [name_of(given.report)]

@@ -1,0 +1,158 @@
+"""What a run's folder and report tell of it: settings, data, architecture, environment."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import archspec
+from archspec.pipeline import Report
+from archspec.recipe.model import Part, Recipe
+from archspec.runtime.world import World
+
+if TYPE_CHECKING:
+    from archspec.runtime.session import Plan
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def name_of(report: Report) -> str:
+    """What a run is called: the spec's name, or else its file's."""
+    return report.name or Path(report.spec.file).stem
+
+
+def describe(given: Plan, world: World) -> dict[str, Any]:
+    """run.json at the start of a run."""
+    recipe, report = given.recipe, given.report
+    elaboration = report.elaboration
+    return {
+        "archspec": archspec.__version__,
+        "name": name_of(report),
+        "doc": elaboration.doc if elaboration is not None else "",
+        "status": "running",
+        "message": "",
+        "started": now(),
+        "overrides": given.overrides,
+        "seed": recipe.seed,
+        "device": str(given.device),
+        "processes": world.size,
+        "parameters": report.parameters,
+        "metrics": [term.label for term in recipe.metrics],
+        "settings": settings(given),
+        "data": data_summary(given),
+        "data_facts": given.data.facts.to_json(),
+        "architecture": [
+            {
+                "depth": row.depth,
+                "path": row.path,
+                "kind": row.kind,
+                "outputs": [str(type_) for type_ in row.outputs],
+                "parameters": row.parameters,
+            }
+            for row in report.rows
+        ],
+        "environment": environment(given.device),
+    }
+
+
+def continued(before: dict[str, Any], facts: dict[str, Any], step: int) -> dict[str, Any]:
+    """What run.json keeps of the run so far when it is gone on with from `step`."""
+    return {
+        "started": before.get("started", facts["started"]),
+        "overrides": {**before.get("overrides", {}), **facts["overrides"]},
+        "resumed": [*before.get("resumed", []), {"at": now(), "step": step}],
+    }
+
+
+def words(part: Part) -> str:
+    """`adamw: lr 0.003, weight_decay 0.1`: the learning rate, and what differs from the default."""
+    values = {}
+    for key, value in part.keywords.items():
+        declared = part.args[key]
+        usual = declared.default
+        if not declared.required and usual is not None:
+            usual = declared.kind.parse(usual)
+        if key == "lr" or value != usual:
+            values[key] = value
+    return part.name + (": " if values else "") + ", ".join(f"{key} {_shown(value)}" for key, value in values.items())
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {_shown(v)}' for k, v in value.items())}}}"
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else f"{value}"
+
+
+def settings(given: Plan) -> dict[str, Any]:
+    """What the report shows of the recipe."""
+    recipe = given.recipe
+    losses = [
+        f"{words(t.loss)} ({t.input} against {t.target})" + (f", weight {t.weight:g}" if t.weight != 1 else "")
+        for t in recipe.losses
+    ]
+    out: dict[str, Any] = {
+        "loss": losses,
+        "optimizer": words(recipe.optimizer),
+        **tuned(recipe),
+        "schedule": words(recipe.schedule),
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "clip_grad_norm": recipe.clip_grad_norm,
+        "seed": recipe.seed,
+        "precision": recipe.runtime.precision.default,
+        "device": str(given.device),
+    }
+    if given.overrides:
+        out["overrides"] = [f"{key}={value}" for key, value in given.overrides.items()]
+    return out
+
+
+def tuned(recipe: Recipe) -> dict[str, Any]:
+    """What is frozen, and which parameters have options of their own."""
+    tuning = recipe.tuning
+    out: dict[str, Any] = {}
+    if tuning.frozen:
+        out["trained"] = f"{tuning.trained:,} parameters; {len(tuning.frozen):,} tensors are frozen"
+    if tuning.groups:
+        out["groups"] = [
+            f"{', '.join(f'{key} {_shown(value)}' for key, value in group.options.items()) or 'the rest'}: "
+            f"{len(group.names):,} tensors, {group.elements:,} parameters"
+            for group in tuning.groups
+        ]
+    return out
+
+
+def data_summary(given: Plan) -> dict[str, Any]:
+    """What the report shows of the data."""
+    data, recipe = given.data, given.recipe
+    out: dict[str, Any] = {
+        "source": words(recipe.data.kind),
+        "training samples": len(data.train),
+        "held-out samples": len(data.holdout),
+        "fields": [f"{field.name} {field}" for field in data.facts.fields],
+        "model inputs": [f"{name} reads {field}" for name, field in recipe.feeds.items()],
+    }
+    if data.classes:
+        out["classes"] = list(data.classes) if len(data.classes) <= 20 else len(data.classes)
+    return out
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "archspec": archspec.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+    }
+    if device.type == "cuda":
+        out["device name"] = torch.cuda.get_device_name(device)
+    return out
