@@ -99,6 +99,11 @@ def check_recipe(
         return None
     assert tuning is not None
     split = check_parallel(settings.parallel, runtime, losses, tuning, model, diagnostics)
+    chosen: dict[str, tuple[str, ...]] = {}
+    if settings.naming:
+        from archspec.recipe.naming import chosen_modules
+
+        chosen = chosen_modules(settings, runtime, model, diagnostics)
     if _errors(diagnostics) > before:
         return None
     path_span = data.at("path")
@@ -118,6 +123,7 @@ def check_recipe(
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
         split=split,
+        chosen=chosen,
     )
 
 

@@ -225,12 +225,13 @@ class Recipe:
     `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
     keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
     `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
-    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor).
+    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `chosen`: the paths of
+    the modules that `runtime` names, by the key that names them (see archspec.recipe.naming).
     """
 
     __slots__ = (
-        "batch", "batch_size", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics", "optimizer",
-        "runtime", "schedule", "seed", "split", "tuning",
+        "batch", "batch_size", "chosen", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics",
+        "optimizer", "runtime", "schedule", "seed", "split", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -251,6 +252,7 @@ class Recipe:
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
         split: dict[str, str] | None = None,
+        chosen: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.data = data
         self.feeds = feeds
@@ -267,3 +269,4 @@ class Recipe:
         self.batch = batch
         self.tuning = tuning
         self.split = split or {}
+        self.chosen = chosen or {}

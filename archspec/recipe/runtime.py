@@ -23,6 +23,9 @@ def _device(text: str) -> str | None:
 Device = Refined(Str, _device, title="a device: auto, cpu, cuda, cuda:1, mps or xpu")
 
 
+NAMES = "blocks (`Attention`), ops (`layer_norm`) or patterns of module paths (`layers.0`, `*.norm`)"
+
+
 class Precision(Part):
     """In what precision the forward pass computes. Weights, losses and optimizer stay float32."""
 
@@ -36,7 +39,7 @@ class Precision(Part):
     float32 = arg(
         ListOf(Str, lone=True),
         [],
-        "blocks (`Attention`), or modules by path (`layers.0.norm`), that compute in float32 all the same",
+        "what computes in float32 all the same: " + NAMES,
     )
 
 
@@ -83,6 +86,11 @@ class Runtime(NamedTuple):
     checkpoint: Checkpoint = Checkpoint.parse({})
     device: str = "auto"
     micro_batch_size: int | None = None
+
+    @property
+    def naming(self) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+        """{key: (part, argument, names)} of what names modules; without names it means the model's blocks."""
+        return {"float32": ("precision", "float32", self.precision.float32)} if self.precision.float32 else {}
 
 
 def read_runtime(known: Mapping, env: dict[str, Any], diagnostics: Diagnostics) -> Runtime:

@@ -45,7 +45,7 @@ def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = ())
     if facts is None:
         # The mean and deviation of standardised columns are the training data's: they must be read.
         facts = open_data(recipe).facts if getattr(recipe.data.kind, "standardize", False) else recipe.data.facts
-    prepared = prepare(trained.module, pick_device(device), recipe.runtime)
+    prepared = prepare(trained.module, pick_device(device), recipe.runtime, chosen=recipe.chosen)
     return Run(prepared, recipe, facts, report.inputs)
 
 

@@ -137,11 +137,11 @@ def _execute(
     # What is wrong with the weights or the precision is told before a folder is made.
     again = world.tell({"again": run is not None and (Path(run) / FACTS).is_file()})["again"]
     transferred = None if again else start_from(given.report, module)
-    prepared = None if again else prepare(module, given.device, recipe.runtime, world)
+    prepared = None if again else prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen)
     folder, begins = _folder(given, run, world, warn)
     if prepared is None:
         transferred = start_from(given.report, module) if begins.checkpoint is None else None
-        prepared = prepare(module, given.device, recipe.runtime, world, recipe.split)
+        prepared = prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen)
     facts = describe(given, world)
     if begins.checkpoint is not None:
         facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)

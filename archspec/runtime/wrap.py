@@ -61,16 +61,17 @@ def prepare(
     runtime: Runtime,
     world: World | None = None,
     split: Mapping[str, str] | None = None,
+    chosen: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Prepared:
-    """Move the module to the device and put around it what `runtime` asks for. `split`: see Recipe.
+    """Move the module to the device and put around it what `runtime` asks for. `split`, `chosen`: see Recipe.
 
     Raises PrecisionError.
     """
-    world = world or World()
+    world, chosen = world or World(), chosen or {}
     precision, parallel = runtime.precision, runtime.parallel
     module = tensor_parallel(module.to(device), world, split or {})
     if precision.default in HALF:
-        keep_float32(module, precision.float32, device)
+        keep_float32(module, chosen.get("float32", precision.float32), device)
     outer = module
     if parallel.data == "fsdp":
         outer = fsdp(module, world)

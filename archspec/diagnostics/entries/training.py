@@ -257,4 +257,45 @@ train:
 runtime: {parallel: {tensor: 4}}
 """,
     ),
+    Entry(
+        "AS508",
+        "`runtime` names a block or module that the model does not have",
+        """
+What computes in float32 all the same, what is compiled alone and whose activations are computed again is named by block
+(`Attention`), by op (`layer_norm`) or by a pattern of module paths (`layers.0`, `*.norm`).
+
+A name that nothing has would silently change nothing, and the run would need more time or memory than was meant.
+""",
+        "The help of the message says the nearest name; `archspec show` lists the paths.",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers:
+  - flatten
+  - {name: fc, linear: 10}
+  - {name: norm, layer_norm: {}}
+outputs: {logits: norm}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+runtime: {precision: {default: bf16, float32: [nrom]}}
+""",
+        """
+inputs: {image: "float32[B, 1, 8, 8]"}
+layers:
+  - flatten
+  - {name: fc, linear: 10}
+  - {name: norm, layer_norm: {}}
+outputs: {logits: norm}
+train:
+  data: digits
+  loss: {cross_entropy: {input: logits, target: label}}
+  optimizer: {adamw: {lr: 1e-3}}
+  epochs: 5
+  batch_size: 64
+runtime: {precision: {default: bf16, float32: [norm]}}
+""",
+    ),
 )
