@@ -64,6 +64,15 @@ def main() -> None:
     for spec in COLD:
         print(line(spec, paired(process("-m", "archspec", "check", spec), process(*BASELINE), 20), "<= 1.3"))
     against_references()
+    print(
+        f"\n{'archspec check specs / the same with --jobs 1':56}{'all cores':>13} {'one core':>13}   ratio (quartiles)"
+    )
+    every = ("-m", "archspec", "check", "-q", "specs")
+    print(
+        line(
+            f"{len(list(expand([str(ROOT / 'specs')])))} specs", paired(process(*every), process(*every, "-j", "1"), 10)
+        )
+    )
     print("\nwithin one process, median")
     for path in map(Path, expand([str(ROOT / "specs")])):
         times = [timed(lambda path=path: pipeline.check(path)) for _ in range(10)]  # type: ignore[misc]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from archspec.cli.budgets import add_budget, budget, refuse_unknown
 from archspec.cli.findings import Findings, add_findings
+from archspec.cli.jobs import add_jobs, outcomes, processes
 from archspec.cli.output import Styles, UsageError, add_color, write_error
 from archspec.cli.publish import TEXT, add_format, publish, refuse_output
 from archspec.cli.specs import STDIN, STDIN_FILE, add_set, cannot_read, expand, load, overrides
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from archspec.cost.budget import Budget
     from archspec.diagnostics.model import Diagnostic
     from archspec.diagnostics.outcome import Model, Outcome
+    from archspec.diagnostics.select import Selection
     from archspec.pipeline import Report
 
 
@@ -35,6 +38,7 @@ def add_parser(commands: Any) -> None:
         help="pass over files without an `archspec:` key, as is done in directories",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing of specs that are clean")
+    add_jobs(parser)
     add_format(parser)
     add_color(parser)
     add_findings(parser)
@@ -51,30 +55,52 @@ def run(args: argparse.Namespace) -> int:
     limits = budget(args)
     findings = Findings.of(args)
     refuse_repairs(args)
-    names = expand(args.specs, specs_only=args.specs_only)
+    names: Iterable[str] = expand(args.specs, specs_only=args.specs_only)
     if args.diff:
         from archspec.cli.repair import show_diffs
 
         return show_diffs(names, params, findings, unsafe=args.unsafe_fixes)
     if args.output is not None:
-        names = refuse_output(args.output, list(names))
-    outcomes: list[Outcome] = []
-    for name in names:
-        outcome = check_one(name, params, findings, limits, fix=args.fix, unsafe=args.unsafe_fixes)
-        outcomes.append(outcome)
+        names = list(names)
+        refuse_output(args.output, names)
+    done: list[Outcome] = []
+    for outcome in checked(names, params, findings, limits, args):
+        done.append(outcome)
         if not outcome.checked:
             write_error("AS107", outcome.diagnostics[0].message)
         elif args.format == TEXT and args.output is None:
             say(outcome, args)
-    refuse_unknown(args.at, outcomes)
-    publish(outcomes, args)
+    refuse_unknown(args.at, done)
+    publish(done, args)
     findings.finish(args.quiet)
     if args.output is not None:  # the file comes first: standard output may be a pipe that nobody reads any more
-        for outcome in outcomes:
+        for outcome in done:
             say(outcome, args)
     if args.format == TEXT or args.output is not None:
-        say_sum(outcomes, args)
-    return exit_code(outcomes, args.strict)
+        say_sum(done, args)
+    return exit_code(done, args.strict)
+
+
+def checked(
+    names: Iterable[str], params: dict[str, Any], findings: Findings, limits: Budget | None, args: argparse.Namespace
+) -> Iterator[Outcome]:
+    """The outcome of each spec, in order, as soon as it is known. Raises UsageError at the name that cannot be."""
+    if args.fix:
+        for name in names:
+            yield check_one(name, params, findings.selection, limits, findings, unsafe=args.unsafe_fixes)
+        return
+    wrong: UsageError | None = None
+    known: list[str] = []
+    try:
+        known.extend(names)
+    except UsageError as error:  # what comes before it is checked
+        wrong = error
+    jobs = processes(args.jobs, len(known))
+    several = outcomes(known, params, findings.selection, limits, jobs) if jobs > 1 else None
+    for outcome in several or (check_one(name, params, findings.selection, limits) for name in known):
+        yield outcome._replace(diagnostics=tuple(findings.kept(outcome))) if outcome.checked else outcome
+    if wrong is not None:
+        raise wrong
 
 
 def refuse_repairs(args: argparse.Namespace) -> None:
@@ -117,15 +143,16 @@ def exit_code(outcomes: list[Outcome], strict: bool) -> int:
 def check_one(
     name: str,
     params: dict[str, Any],
-    findings: Findings,
+    selection: Selection,
     limits: Budget | None = None,
+    repairs: Findings | None = None,
     *,
-    fix: bool = False,
     unsafe: bool = False,
 ) -> Outcome:
-    """Check the spec of a name that `expand` gave; of what is found, `findings` says what counts.
+    """Check the spec of a name that `expand` gave, with all that is found.
 
-    With `fix` its files are repaired first. Raises UsageError where one of them cannot be written.
+    With `repairs` its files are repaired first, and only the findings that count are in the outcome. Raises UsageError
+    where one of them cannot be written.
     """
     from archspec import pipeline
     from archspec.diagnostics.model import Diagnostic, Span
@@ -136,13 +163,13 @@ def check_one(
     except OSError as wrong:
         failure = Diagnostic("AS107", cannot_read(name, wrong), Span(name, 1, 1, 1, 1))
         return Outcome(name, (failure,), checked=False)
-    if fix:
+    if repairs is not None:
         from archspec.cli.repair import repair
 
-        report = repair(spec, params, findings, limits, unsafe=unsafe)
-    else:
-        report = pipeline.check(spec, params, findings.selection, limits)
-    return outcome_of(report, findings.kept(report))
+        report = repair(spec, params, repairs, limits, unsafe=unsafe)
+        return outcome_of(report, repairs.kept(report))
+    report = pipeline.check(spec, params, selection, limits)
+    return outcome_of(report, report.diagnostics)
 
 
 def outcome_of(report: Report, found: list[Diagnostic]) -> Outcome:

@@ -12,6 +12,7 @@ from archspec.cli.output import UsageError, printable
 if TYPE_CHECKING:
     from archspec.diagnostics.baseline import Baseline
     from archspec.diagnostics.model import Diagnostic
+    from archspec.diagnostics.outcome import Outcome
     from archspec.diagnostics.select import Selection
     from archspec.pipeline import Report
 
@@ -59,7 +60,7 @@ class Findings:
             selection = Selection(_codes("--select", args.select), extend, _codes("--ignore", args.ignore))
         return cls(selection, _baseline(args.baseline, args.write_baseline), args.write_baseline)
 
-    def kept(self, report: Report) -> list[Diagnostic]:
+    def kept(self, report: Report | Outcome) -> list[Diagnostic]:
         """The report's findings, without the warnings that the baseline knows (all, where it is being written)."""
         found = list(report.diagnostics)
         if self.baseline is None:

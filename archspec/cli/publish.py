@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,10 @@ def _root(format: str) -> str:
     return str(root if here.is_relative_to(root) else here)
 
 
-def refuse_output(output: str, names: Sequence[str]) -> Iterator[str]:
-    """The names; UsageError where the report cannot be written, or would take the place of a spec that is checked."""
+def refuse_output(output: str, names: Sequence[str]) -> None:
+    """Raise UsageError where the report cannot be written, or would take the place of a spec that is checked."""
     target = Path(output)
     check_target(target)
     for name in names:
         if target.exists() and Path(name).exists() and target.samefile(name):
             raise UsageError(f"`{output}` is a spec that is checked, and no place for the report")
-    return iter(names)

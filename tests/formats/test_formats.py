@@ -14,7 +14,6 @@ import xmlschema
 from jsonschema import Draft7Validator
 
 from archspec.cli import check
-from archspec.cli.findings import Findings
 from archspec.diagnostics.formats import FORMATS, render
 from archspec.diagnostics.model import Diagnostic, Label, Severity, Span
 from archspec.diagnostics.outcome import Outcome
@@ -45,7 +44,7 @@ FILES = {
 
 
 def check_one(name: str, params: dict[str, Any]) -> Outcome:
-    return check.check_one(name, params, Findings(DEFAULT, None, False))
+    return check.check_one(name, params, DEFAULT)
 
 
 @pytest.fixture
