@@ -35,6 +35,7 @@ from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
+from archspec.recipe.together import check_together
 from archspec.recipe.tuning import OPTIMIZER_KEYS, Model, read_tuning
 
 
@@ -98,6 +99,7 @@ def check_recipe(
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
+    check_together(section.optimizer, section.schedule, metrics, settings, diagnostics)
     split = check_parallel(settings.parallel, runtime, losses, tuning, model, diagnostics)
     chosen: dict[str, tuple[str, ...]] = {}
     if settings.naming:
@@ -119,6 +121,7 @@ def check_recipe(
         batch_size=batch_size,
         seed=section.values["seed"],
         clip_grad_norm=section.values["clip_grad_norm"],
+        clip_grad_value=section.values["clip_grad_value"],
         runtime=settings,
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
@@ -259,8 +262,8 @@ class _Fitting:
             return default
         if name not in options:
             help = did_you_mean(name, options) or f"{what} are {', '.join(options)}"
-            thing = "output" if argument == "input" else "field"
-            owner = "the model has" if argument == "input" else "the data have"
+            thing = "field" if argument == "target" else "output"
+            owner = "the data have" if argument == "target" else "the model has"
             fix = rename(name, options, span)
             self.diagnostics.error("AS503", span, f"{owner} no {thing} `{name}`", help=help, fix=fix)
             return None
@@ -284,8 +287,15 @@ class _Fitting:
         output, name = names
         field = self.facts.field(name)
         x, target = self.binding.type(self.outputs[output]), self.binding.field(field)
+        others = [
+            self._name(written, key, list(self.outputs), None, "the model's outputs") for key in written.part.others
+        ]
+        if None in others:
+            return None
         try:
             fit = written.part.fit(Require(self.binding.constraints), x, target, field.classes)
+            for key, other in zip(written.part.others, others, strict=True):
+                self._alike(x, self.binding.type(self.outputs[str(other)]), key)
         except Mismatch as mismatch:
             self._report(written, output, name, mismatch)
             return None
@@ -294,6 +304,16 @@ class _Fitting:
             message = f"`{written.part.name}` of output `{output}` against `{name}`: {fit.warning}"
             self.diagnostics.warning("AS503", written.at("input"), message)
         return LossTerm(written.part, output, name, written.extra.get("weight", 1.0), fit.class_dim, fit.cast_target)
+
+    def _alike(self, x: TensorType, other: TensorType, argument: str) -> None:
+        """Raises Mismatch unless a further output is of the first one's shape."""
+        require = Require(self.binding.constraints)
+        require.floating(other, f"`{argument}`", argument=argument)
+        message = f"`{argument}` must be of the shape of the output, {x}, and is {other}"
+        if x.rank != other.rank:
+            require.fail("AS301", message, argument=argument)
+        for a, b in zip(x.shape, other.shape, strict=True):
+            require.equal(a, b, message, argument=argument)
 
     def metrics(self, items: list[Written[Metric]], losses: tuple[LossTerm, ...]) -> tuple[MetricTerm, ...]:
         terms: list[MetricTerm] = []

@@ -9,9 +9,11 @@ from archspec.ops.kinds import (
     AnyInt,
     Bool,
     Choice,
+    Float,
     Int,
     ListOf,
     NonNegativeFloat,
+    Number,
     Optional,
     PositiveFloat,
     Probability,
@@ -24,7 +26,13 @@ from archspec.recipe.fit import INPUT, TARGET, over_classes, same
 from archspec.recipe.model import Fit, Loss
 from archspec.recipe.parts import Family
 
-LOSSES: Family[Loss] = Family("loss")
+LOSSES: Family[Loss] = Family(
+    "loss",
+    {
+        "ctc": "it needs the lengths of inputs and targets, which no data give",
+        "triplet_margin": "it compares three outputs and has no target; use `cosine_embedding` or `margin_ranking`",
+    },
+)
 
 ClassDim = Optional(
     Refined(Int(-1, 1), lambda axis: None if axis else "it is 1 or -1", title="1 or -1"),
@@ -42,7 +50,7 @@ class _Loss(Loss):
 
     @property
     def keywords(self) -> dict[str, Any]:
-        return {key: value for key, value in super().keywords.items() if key not in OUR_OWN}
+        return {key: value for key, value in super().keywords.items() if key not in (*OUR_OWN, *self.others)}
 
 
 class _Values(_Loss):
@@ -64,6 +72,13 @@ class _Classes(_Loss):
         if self.weight is not None and len(self.weight) != count:
             require.fail("AS302", f"`weight` has {len(self.weight)} numbers for {count} classes", argument="weight")
         return fit
+
+
+class _Signs(_Loss):
+    """Targets of -1 and 1, as numbers or as whole numbers."""
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        return same(require, x, target, whole=target.dtype == "int64")
 
 
 @LOSSES.declare("cross_entropy", "torch.nn.CrossEntropyLoss")
@@ -166,6 +181,119 @@ class KlDiv(_Values):
     @property
     def mean_over(self) -> str:  # type: ignore[override]
         return {"mean": "elements", "batchmean": "samples", "sum": "nothing"}[self.reduction]
+
+
+@LOSSES.declare("poisson_nll", "torch.nn.PoissonNLLLoss")
+class PoissonNll(_Loss):
+    """Negative log likelihood of counts under Poisson distributions of the output's rates."""
+
+    log_input = arg(Bool, True, "the output is the logarithm of the rate")
+    full = arg(Bool, False, "add Stirling's approximation of the target's factorial")
+    eps = arg(PositiveFloat, 1e-8, "added to the rate before its logarithm, for `log_input: false`")
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        return same(require, x, target, whole=True)
+
+
+@LOSSES.declare("gaussian_nll", "torch.nn.GaussianNLLLoss")
+class GaussianNll(_Values):
+    """Negative log likelihood under normal distributions of the output's means and of the variances of `var`."""
+
+    others = ("var",)
+    target_place = 1
+    var = arg(Str, doc="the model output of the variances, of the shape of the means and positive (`softplus`)")
+    full = arg(Bool, False, "add the constant term")
+    eps = arg(PositiveFloat, 1e-6, "smallest variance")
+
+
+@LOSSES.declare("soft_margin", "torch.nn.SoftMarginLoss")
+class SoftMargin(_Signs):
+    """Logistic loss of scores against targets of -1 and 1."""
+
+
+@LOSSES.declare("hinge_embedding", "torch.nn.HingeEmbeddingLoss")
+class HingeEmbedding(_Signs):
+    """Distances: themselves where the target is 1, what they lack of `margin` where it is -1."""
+
+    margin = arg(Number, 1.0, "distance from which a pair of target -1 costs nothing")
+
+
+@LOSSES.declare("multi_margin", "torch.nn.MultiMarginLoss")
+class MultiMargin(_Classes):
+    """Multi-class hinge loss of scores [B, C] against class numbers [B]."""
+
+    mean_over = "samples"
+    p = arg(Int(1, 2, title="1 or 2"), 1, "exponent of the hinge")
+    margin = arg(Number, 1.0, "by how much the true class's score should lead")
+    weight = arg(ClassWeights, None, "a weight for each class")
+    class_dim = None
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.rank(x, 2, what="the model's output", argument=INPUT)
+        return super().fit(require, x, target, classes)
+
+
+@LOSSES.declare("multilabel_soft_margin", "torch.nn.MultiLabelSoftMarginLoss")
+class MultiLabelSoftMargin(_Loss):
+    """Binary cross-entropy of logits [B, C] against 0 and 1 for each label, averaged over the labels."""
+
+    mean_over = "samples"
+    not_after: ClassVar[dict[str, str]] = {"sigmoid": "it takes the sigmoid itself"}
+    weight = arg(ClassWeights, None, "a weight for each label")
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.rank(x, 2, what="the model's output", argument=INPUT)
+        fit = binary(require, x, target, classes)
+        if self.weight is not None and x.shape[1] != len(self.weight):
+            message = f"`weight` has {len(self.weight)} numbers, and the output is {x}"
+            require.fail("AS302", message, argument="weight")
+        return fit._replace(threshold=0.0)
+
+
+@LOSSES.declare("multilabel_margin", "torch.nn.MultiLabelMarginLoss")
+class MultiLabelMargin(_Loss):
+    """Multi-label hinge loss of scores [B, C] against class numbers [B, C], those of a sample first and then -1."""
+
+    mean_over = "samples"
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.rank(x, 2, what="the model's output", argument=INPUT)
+        require.floating(x, "the model's output", argument=INPUT)
+        if target.dtype != "int64" or target.rank != 2:
+            require.fail("AS303", f"class numbers int64[B, C] are needed, the target is {target}", argument=TARGET)
+        for axis in (0, 1):
+            require.equal(x.shape[axis], target.shape[axis], f"output {x} and target {target} differ", argument=INPUT)
+        return Fit()
+
+
+@LOSSES.declare("cosine_embedding", "torch.nn.CosineEmbeddingLoss")
+class CosineEmbedding(_Loss):
+    """Two outputs [B, D]: 1 minus their cosine where the target [B] is 1, the cosine above `margin` where it is -1."""
+
+    mean_over = "samples"
+    others = ("other",)
+    target_place = 2
+    other = arg(Str, doc="the model output that is compared with the first, of its shape")
+    margin = arg(
+        Float(-1, 1, title="a number from -1 to 1"), 0.0, "cosine up to which a pair of target -1 costs nothing"
+    )
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.floating(x, "the model's output", argument=INPUT)
+        require.rank(x, 2, what="the model's output", argument=INPUT)
+        require.rank(target, 1, what="the target", argument=TARGET)
+        require.equal(x.shape[0], target.shape[0], f"output {x} and target {target} differ in size 0", argument=INPUT)
+        return Fit()
+
+
+@LOSSES.declare("margin_ranking", "torch.nn.MarginRankingLoss")
+class MarginRanking(_Signs):
+    """Two outputs of the target's shape: the first should be the larger where it is 1, the other where it is -1."""
+
+    others = ("other",)
+    target_place = 2
+    other = arg(Str, doc="the model output that is compared with the first, of its shape")
+    margin = arg(Number, 0.0, "by how much it should be larger")
 
 
 def binary(require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:

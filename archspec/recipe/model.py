@@ -102,9 +102,13 @@ class Loss(Part):
     `mean_over`: what the sum of its values is divided by, so that a batch can be gone through in parts: the number of
     "elements" of the target, of "samples" in the batch, the weights of the "classes" of the targets, or "nothing".
     `not_after`: ops whose results it is not meant for, and why: {"softmax": "it takes the softmax itself"}.
+    `others`: arguments that name further model outputs, of the shape of the first; the target is given after
+    `target_place` of all the outputs.
     """
 
     mean_over: ClassVar[str] = "elements"
+    others: ClassVar[tuple[str, ...]] = ()
+    target_place: ClassVar[int] = 1
     not_after: ClassVar[dict[str, str]] = {}
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
@@ -136,6 +140,11 @@ class LossTerm(NamedTuple):
     weight: float = 1.0
     class_dim: int | None = None
     cast_target: bool = False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All the model outputs it reads."""
+        return (self.input, *(getattr(self.loss, name) for name in self.loss.others))
 
 
 class Metric(Part):
@@ -173,29 +182,43 @@ class MetricTerm(NamedTuple):
 
 
 class Optimizer(Part):
-    """An optimizer. `counterpart` is its torch.optim class, which takes `keywords`."""
+    """An optimizer. `counterpart` is its torch.optim class, which takes `keywords`.
 
+    `ours`: arguments that are not of that class. `one_group`: it takes no groups of parameters. `closure`: it goes
+    through a batch several times a step. `adamw`: what updates the parameters it does not take, if there are any.
+    """
+
+    ours: ClassVar[tuple[str, ...]] = ()
+    one_group: ClassVar[bool] = False
+    closure: ClassVar[bool] = False
     lr: float
+    adamw: Optimizer | None = None
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        return {key: value for key, value in super().keywords.items() if key not in self.ours}
 
 
 class ParamGroup(NamedTuple):
     """Parameters by their first names, and the optimizer's arguments in which they differ from it.
 
-    `elements`: how many numbers they are together.
+    `elements`: how many numbers they are together. `adamw`: they are for the optimizer's `adamw`.
     """
 
     names: tuple[str, ...]
     elements: int
     options: dict[str, Any]
     sizes: tuple[int, ...] = ()
+    adamw: bool = False
 
     def plus(self, name: str, elements: int) -> ParamGroup:
-        return ParamGroup((*self.names, name), self.elements + elements, self.options, (*self.sizes, elements))
+        sizes = (*self.sizes, elements)
+        return self._replace(names=(*self.names, name), elements=self.elements + elements, sizes=sizes)
 
     def without(self, names: frozenset[str]) -> ParamGroup:
         kept = [(name, size) for name, size in zip(self.names, self.sizes, strict=True) if name not in names]
         sizes = tuple(size for _, size in kept)
-        return ParamGroup(tuple(name for name, _ in kept), sum(sizes), self.options, sizes)
+        return self._replace(names=tuple(name for name, _ in kept), elements=sum(sizes), sizes=sizes)
 
 
 class Tuning(NamedTuple):
@@ -212,9 +235,11 @@ class Tuning(NamedTuple):
 
 
 class Schedule(Part):
-    """A learning-rate schedule."""
+    """A learning-rate schedule. `by_held_out`: a held-out value changes the rate too, after each epoch."""
 
-    def factor(self, step: int, total: int, per_epoch: int) -> float:
+    by_held_out: ClassVar[bool] = False
+
+    def at(self, step: int, total: int, per_epoch: int) -> float:
         """What the optimizer's `lr` is multiplied by at optimisation step `step` (from 0) of `total`."""
         raise NotImplementedError
 
@@ -230,8 +255,8 @@ class Recipe:
     """
 
     __slots__ = (
-        "batch", "batch_size", "chosen", "clip_grad_norm", "data", "epochs", "feeds", "inputs", "losses", "metrics",
-        "optimizer", "runtime", "schedule", "seed", "split", "tuning",
+        "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value", "data", "epochs", "feeds", "inputs",
+        "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -249,6 +274,7 @@ class Recipe:
         seed: int,
         clip_grad_norm: float | None,
         runtime: Runtime,
+        clip_grad_value: float | None = None,
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
         split: dict[str, str] | None = None,
@@ -265,6 +291,7 @@ class Recipe:
         self.batch_size = batch_size
         self.seed = seed
         self.clip_grad_norm = clip_grad_norm
+        self.clip_grad_value = clip_grad_value
         self.runtime = runtime
         self.batch = batch
         self.tuning = tuning

@@ -1,4 +1,4 @@
-"""Optimizers: all of torch.optim that trains any network by one gradient a step. Names and defaults are PyTorch's.
+"""Optimizers: all of torch.optim that trains a whole network. Names and defaults are PyTorch's.
 
 Left out are arguments that choose an implementation, not a result (foreach, fused, capturable, differentiable), and
 `maximize`: a loss is minimised.
@@ -10,23 +10,26 @@ from archspec.ops.base import arg
 from archspec.ops.kinds import (
     BadValue,
     Bool,
+    Choice,
     Float,
+    Int,
     ListOf,
     NonNegativeFloat,
     Number,
     Optional,
     PositiveFloat,
+    PositiveInt,
     Refined,
+    Str,
 )
 from archspec.recipe.model import Optimizer
+from archspec.recipe.nested import Nested
 from archspec.recipe.parts import Family
 
 OPTIMIZERS: Family[Optimizer] = Family(
     "optimizer",
     {
-        "lbfgs": "L-BFGS evaluates the loss several times a step (a closure), which the trainer does not do",
-        "sparse_adam": "it takes sparse gradients only, which no op here makes; use `adam`",
-        "muon": "it takes matrices only, and refuses biases, norms and convolutions; use `adamw`",
+        "sparse_adam": "it takes sparse gradients only, and a network's other parameters have dense ones; use `adam`",
     },
 )
 
@@ -183,3 +186,50 @@ class Rprop(Optimizer):
     def validate(self) -> None:
         if not self.etas[0] < 1 < self.etas[1]:
             raise BadValue("the first must be below 1 and the second above 1", ("etas",))
+
+
+@OPTIMIZERS.declare("muon", "torch.optim.Muon")
+class Muon(Optimizer):
+    """Momentum with an orthogonalised update (Jordan et al., 2024), for the matrices of hidden layers.
+
+    As PyTorch documents it, biases, norms, convolutions and embeddings are for another optimizer: AdamW updates
+    every parameter that is no matrix, embeddings, and what `exclude` matches. One schedule moves both rates.
+    """
+
+    ours = ("adamw", "exclude")
+    lr = arg(NonNegativeFloat, 1e-3, "learning rate")
+    weight_decay = arg(NonNegativeFloat, 0.1, "decoupled weight decay")
+    momentum = arg(NonNegativeFloat, 0.95, "momentum factor")
+    nesterov = arg(Bool, True, "Nesterov momentum")
+    ns_coefficients = arg(
+        ListOf(Number, 3, 3, title="three numbers"),
+        [3.4445, -4.775, 2.0315],
+        "coefficients a, b, c of the Newton-Schulz polynomial",
+    )
+    eps = arg(NonNegativeFloat, 1e-7, "smallest norm that is divided by")
+    ns_steps = arg(Int(1, 99, title="a whole number from 1 to 99"), 5, "Newton-Schulz iterations")
+    adjust_lr_fn = arg(
+        Optional(Choice("original", "match_rms_adamw")),
+        None,
+        "how a matrix's shape changes its rate: `original` (left out), or `match_rms_adamw`, with which a rate and "
+        "weight decay tuned for AdamW hold",
+    )
+    adamw = arg(Nested(AdamW), {}, "the optimizer of all other parameters, with arguments of its own")
+    exclude = arg(
+        ListOf(Str, lone=True), [], "patterns of further matrices for `adamw`: those of the output layer, as is usual"
+    )
+
+
+@OPTIMIZERS.declare("lbfgs", "torch.optim.LBFGS")
+class Lbfgs(Optimizer):
+    """L-BFGS: goes through each batch up to `max_iter` times; meant for whole-batch gradients without dropout."""
+
+    one_group = True
+    closure = True
+    lr = arg(NonNegativeFloat, 1.0, "learning rate")
+    max_iter = arg(PositiveInt, 20, "iterations an optimisation step")
+    max_eval = arg(Optional(PositiveInt), None, "evaluations an optimisation step; left out: `max_iter` * 1.25")
+    tolerance_grad = arg(NonNegativeFloat, 1e-7, "a step ends at gradients no larger")
+    tolerance_change = arg(NonNegativeFloat, 1e-9, "a step ends at changes of loss or weights no larger")
+    history_size = arg(PositiveInt, 100, "updates that are remembered")
+    line_search_fn = arg(Optional(Choice("strong_wolfe")), None, "line search")

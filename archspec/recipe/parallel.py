@@ -26,7 +26,9 @@ def check_parallel(
         return {}
     combination(parallel, given, diagnostics)
     typed, table = model()
-    if parallel.data == "ddp" and (idle := _idle(reached(typed, {t.input for t in losses}), table, tuning)):
+    if parallel.data == "ddp" and (
+        idle := _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning)
+    ):
         names = ", ".join(f"`{name}`" for name in idle[:3]) + (f" and {len(idle) - 3} more" if len(idle) > 3 else "")
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
         help = "put a loss on the output they lead to, remove them, or `freeze` them"

@@ -24,6 +24,9 @@ TRAIN_VALUES: dict[str, Value] = {
     "clip_grad_norm": Value(
         Optional(PositiveFloat), None, "largest norm of the whole gradient; a larger one is scaled down"
     ),
+    "clip_grad_value": Value(
+        Optional(PositiveFloat), None, "largest absolute value of a gradient's element; done before `clip_grad_norm`"
+    ),
 }
 TRAIN_KEYS: dict[str, str] = {
     "data": "what to train on",

@@ -57,6 +57,8 @@ def _any_argument() -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {}
     for optimizer in OPTIMIZERS.parts.values():
         for key, declared in optimizer.args.items():
+            if key in optimizer.ours:
+                continue
             one = declared.kind.schema()
             if one not in (known := found.setdefault(key, [])):
                 known.append(one)
@@ -101,7 +103,8 @@ def read_tuning(
     AS701).
     """
     beside = {key: value for key, value in (written.extra if written else {}).items() if value is not None}
-    if (freeze is None and not beside) or model is None:
+    parted = written is not None and written.part.adamw is not None
+    if (freeze is None and not beside and not parted) or model is None:
         return Tuning()
     try:
         typed, table = model()
@@ -115,9 +118,11 @@ def read_tuning(
         chosen = read_selection(freeze, env, "freeze", table, diagnostics)
         frozen = None if chosen is None else chosen.of(table)
     groups: tuple[ParamGroup, ...] | None = ()
-    if written is not None and beside:
+    if written is not None and (beside or parted):
         rules = optimizer.get("groups") if isinstance(optimizer, Mapping) else None
-        groups = _Grouping(written, env, typed, table, diagnostics).groups(rules)
+        arguments = optimizer.get(written.part.name) if isinstance(optimizer, Mapping) else None
+        excluded = arguments.get("exclude") if isinstance(arguments, Mapping) else None
+        groups = _Grouping(written, env, typed, table, diagnostics).groups(rules, excluded)
     if frozen is None or groups is None:
         return None
     held = [entry for entry in _trained(table) if entry.name not in frozen]
@@ -157,32 +162,58 @@ class _Grouping:
         self.table = table
         self.diagnostics = diagnostics
 
-    def groups(self, node: Node | None) -> tuple[ParamGroup, ...] | None:
+    def groups(self, node: Node | None, excluded: Node | None = None) -> tuple[ParamGroup, ...] | None:
+        """The groups by the rules of `node`; `excluded`: patterns of what is for the optimizer's `adamw`."""
         extra = self.written.extra
+        if self.part.one_group and any(extra.values()):
+            message = f"`{self.part.name}` has one learning rate for all parameters"
+            self.diagnostics.error("AS203", next(iter(self.written.extra_spans.values())), message)
+            return None
         rules = self.rules(node) if node is not None else []
-        sound = rules is not None
+        others = self.others(excluded)
+        sound = rules is not None and others is not None
         for key in ("norm_weight_decay", "bias_weight_decay"):
             if extra.get(key) is not None and "weight_decay" not in self.part.args:
                 span = self.written.extra_spans[key]
                 self.diagnostics.error("AS203", span, f"`{self.part.name}` has no `weight_decay`")
                 sound = False
         decay: float | None = extra.get("layer_decay")
-        if not sound or rules is None:
+        if not sound or rules is None or others is None:
             return None
         number, count = layers(self.typed, self.table) if decay is not None else ({}, 1)
         found: dict[tuple[Any, ...], ParamGroup] = {}
         for entry in _trained(self.table):
+            adamw = entry.first in others
+            part = self.part.adamw if adamw and self.part.adamw is not None else self.part
             options = self.of_kind(entry)
             for rule in rules:
                 if rule.selection.has(*self.table.names[entry.first]):
-                    options |= rule.options
+                    options |= {key: value for key, value in rule.options.items() if key in part.args}
             if decay is not None:
-                rate: float = options.get("lr", self.part.lr)
+                rate: float = options.get("lr", part.lr)
                 options["lr"] = rate * decay ** (count - 1 - number[entry.name])
-            options = {key: value for key, value in options.items() if value != getattr(self.part, key)}
-            group = found.setdefault(tuple(sorted(options.items())), ParamGroup((), 0, options))
-            found[tuple(sorted(options.items()))] = group.plus(entry.name, math.prod(entry.state.shape))
-        return tuple(sorted(found.values(), key=lambda group: "lr" in group.options))
+            options = {key: value for key, value in options.items() if value != getattr(part, key)}
+            alike = (adamw, *sorted(options.items()))
+            group = found.setdefault(alike, ParamGroup((), 0, options, adamw=adamw))
+            found[alike] = group.plus(entry.name, math.prod(entry.state.shape))
+        return tuple(sorted(found.values(), key=lambda group: (group.adamw, "lr" in group.options)))
+
+    def others(self, excluded: Node | None) -> frozenset[str] | None:
+        """First names of the parameters for the optimizer's `adamw`: no matrices, embeddings, and what is excluded."""
+        if self.part.adamw is None:
+            return frozenset()
+        chosen: Selection | None = None
+        if excluded is not None and not (isinstance(excluded, Sequence) and not excluded.items):
+            chosen = read_selection(excluded, self.env, "exclude", self.table, self.diagnostics)
+            if chosen is None:
+                return None
+        found = set()
+        for first, names in self.table.names.items():
+            entries = [self.table.entries[name] for name in names]
+            tables = any(entry.op is not None and entry.op.weight_axes == "table" for entry in entries)
+            if tables or len(entries[0].state.shape) != 2 or (chosen is not None and chosen.has(*names)):
+                found.add(first)
+        return frozenset(found)
 
     def of_kind(self, entry: Entry) -> dict[str, Any]:
         """What holds of norms and of biases."""
@@ -225,7 +256,7 @@ class _Grouping:
 
     def options(self, node: Mapping) -> dict[str, Any] | None:
         """The optimizer's arguments of a rule, checked alone and against its others."""
-        args = self.part.args
+        args = [key for key in self.part.args if key not in self.part.ours]
         values: dict[str, Any] = {}
         sound = True
         for key, given in node.entries.items():

@@ -106,6 +106,7 @@ def settings(given: Plan) -> dict[str, Any]:
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "clip_grad_norm": recipe.clip_grad_norm,
+        **({"clip_grad_value": recipe.clip_grad_value} if recipe.clip_grad_value is not None else {}),
         "seed": recipe.seed,
         "precision": recipe.runtime.precision.default,
         "device": str(given.device),
@@ -121,7 +122,11 @@ def tuned(recipe: Recipe) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if tuning.frozen:
         out["trained"] = f"{tuning.trained:,} parameters; {len(tuning.frozen):,} tensors are frozen"
-    if tuning.groups:
+    if recipe.optimizer.adamw is not None:
+        rest = sum(group.elements for group in tuning.groups if group.adamw)
+        whole = sum(group.elements for group in tuning.groups)
+        out["optimizer of the rest"] = f"{words(recipe.optimizer.adamw)} ({rest:,} of {whole:,} parameters)"
+    if len(tuning.groups) > (2 if recipe.optimizer.adamw is not None else 0):
         out["groups"] = [
             f"{', '.join(f'{key} {_shown(value)}' for key, value in group.options.items()) or 'the rest'}: "
             f"{len(group.names):,} tensors, {group.elements:,} parameters"

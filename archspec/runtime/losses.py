@@ -61,6 +61,17 @@ def _evaluator(
     criterion = module.forward  # without hooks: there are none
     weighted = any(True for _ in module.buffers())
     name, field, weight = term.input, term.target, term.weight
+    place = term.loss.target_place
+
+    def several(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
+        given = [pick(outputs, each) for each in term.outputs]
+        given = [values.float() if values.dtype in _HALF else values for values in given]
+        target = batch[field].to(given[0].dtype) if term.cast_target else batch[field]
+        loss: Tensor = criterion(*given[:place], target, *given[place:]) * weight
+        return loss
+
+    if term.loss.others:
+        return several
 
     def plain(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         values = outputs if isinstance(outputs, Tensor) else outputs[name]

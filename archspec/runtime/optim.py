@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from archspec.recipe.model import Optimizer as OptimizerPart
@@ -19,12 +19,60 @@ def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[Par
     Without `groups`, weight decay falls on all of them, as in PyTorch. Raises ValueError for a module without
     parameters to train.
     """
-    cls = getattr(torch.optim, part.counterpart.rpartition(".")[2])
     if groups:
         named = dict(module.named_parameters(remove_duplicate=False))
-        chosen = [{"params": [named[name] for name in group.names], **group.options} for group in groups]
-        return cast(Optimizer, cls(chosen, **part.keywords))
+        chosen, others = (
+            [
+                {"params": [named[name] for name in group.names], **group.options}
+                for group in groups
+                if group.adamw is adamw
+            ]
+            for adamw in (False, True)
+        )
+        if others and part.adamw is not None:
+            both = [
+                _class(each)(those, **each.keywords) for each, those in ((part, chosen), (part.adamw, others)) if those
+            ]
+            return Together(both) if len(both) > 1 else both[0]
+        return _class(part)(chosen, **part.keywords)
     parameters = [p for p in module.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError("the model has no parameters to train")
-    return cast(Optimizer, cls(parameters, **part.keywords))
+    return _class(part)(parameters, **part.keywords)
+
+
+def _class(part: OptimizerPart) -> Callable[..., Optimizer]:
+    return cast("Callable[..., Optimizer]", getattr(torch.optim, part.counterpart.rpartition(".")[2]))
+
+
+class Together(Optimizer):
+    """Several optimizers, each of its own parameters, as one: their groups one after another, and one state.
+
+    A schedule, a gradient scaler and a checkpoint see a single optimizer.
+    """
+
+    def __init__(self, parts: Sequence[Optimizer]) -> None:
+        self._parts = list(parts)
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self._share()
+
+    def _share(self) -> None:
+        """Let the parts see these groups and this state."""
+        groups = iter(self.param_groups)
+        for part in self._parts:
+            part.param_groups = [next(groups) for _ in part.param_groups]
+            part.state = self.state
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Any:  # type: ignore[override]
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self._parts:
+            part.step()
+        return loss
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._share()

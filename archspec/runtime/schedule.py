@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from typing import Any
+
+import torch
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from archspec.recipe.model import Schedule
 
 
-def build_schedule(part: Schedule, optimizer: Optimizer, total: int, per_epoch: int) -> LambdaLR:
-    """LambdaLR over steps: step k of `total` runs with `lr * part.factor(k, total, per_epoch)`."""
-    last = max(0, total - 1)  # LambdaLR asks once more after the last step
-    return LambdaLR(optimizer, lambda step: part.factor(min(step, last), total, per_epoch))
+class Rate(LambdaLR):
+    """LambdaLR over steps: step k of `total` runs with `lr * part.at(k, total, per_epoch)`.
+
+    A schedule by held-out values multiplies that by what ReduceLROnPlateau makes of 1.
+    """
+
+    def __init__(self, part: Schedule, optimizer: Optimizer, total: int, per_epoch: int, *, larger: bool) -> None:
+        self._plateau: ReduceLROnPlateau | None = None
+        if part.by_held_out:
+            keywords = {key: value for key, value in part.keywords.items() if key not in ("monitor", "final", "warmup")}
+            one = SGD([torch.zeros(())], lr=1.0)
+            self._plateau = ReduceLROnPlateau(
+                one, mode="max" if larger else "min", min_lr=part.keywords["final"], **keywords
+            )
+        last = max(0, total - 1)  # LambdaLR asks once more after the last step
+        super().__init__(optimizer, lambda step: self.reduced * part.at(min(step, last), total, per_epoch))
+
+    @property
+    def reduced(self) -> float:
+        return 1.0 if self._plateau is None else float(self._plateau.optimizer.param_groups[0]["lr"])
+
+    def judge(self, value: float) -> None:
+        """Take in the held-out value of an epoch, which may change the rate of the next step."""
+        if self._plateau is None:
+            return
+        before = self.reduced
+        self._plateau.step(value)
+        if self.reduced == before:
+            return
+        rates = [base * call(self.last_epoch) for base, call in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self._last_lr = rates
+
+    def position(self) -> dict[str, Any]:
+        """Where it stands, as plain data."""
+        plateau = None
+        if self._plateau is not None:
+            plateau = {"state": self._plateau.state_dict(), "factor": self.reduced}
+        return {"last_epoch": self.last_epoch, **({"plateau": plateau} if plateau else {})}
+
+    def restore(self, position: dict[str, Any]) -> None:
+        """Go on from a `position()`; the optimizer has its rates again already."""
+        self.last_epoch = position["last_epoch"]
+        self._step_count = self.last_epoch + 1
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        if self._plateau is not None:
+            self._plateau.load_state_dict(position["plateau"]["state"])
+            self._plateau.optimizer.param_groups[0]["lr"] = position["plateau"]["factor"]
+
+
+def build_schedule(part: Schedule, optimizer: Optimizer, total: int, per_epoch: int, *, larger: bool = False) -> Rate:
+    """The schedule over `total` steps. `larger`: is a larger one of the values it goes by better?"""
+    return Rate(part, optimizer, total, per_epoch, larger=larger)

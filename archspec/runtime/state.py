@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from archspec.runtime.parallel.state import (
     load_module_state,
@@ -17,6 +16,7 @@ from archspec.runtime.parallel.state import (
     module_state,
     optimizer_state,
 )
+from archspec.runtime.schedule import Rate
 from archspec.runtime.world import World
 
 
@@ -49,7 +49,7 @@ class TrainState:
 
     module: nn.Module
     optimizer: Optimizer
-    schedule: LambdaLR
+    schedule: Rate
     scaler: torch.amp.GradScaler
     epoch: int = 0
     step: int = 0
@@ -78,7 +78,7 @@ class TrainState:
         return {
             "module": module_state(self.module, keep=world.main),
             "optimizer": optimizer_state(self.module, self.optimizer, keep=world.main),
-            "schedule": {"last_epoch": self.schedule.last_epoch},
+            "schedule": self.schedule.position(),
             "scaler": self.scaler.state_dict(),
             "counters": {**plain, "history": [dict(entry) for entry in self.history]},
             "sums": sums,
@@ -89,9 +89,7 @@ class TrainState:
         """Become what `tree` gave. Raises KeyError, RuntimeError, ValueError for a tree of another model or recipe."""
         load_module_state(self.module, tree["module"])
         load_optimizer_state(self.module, self.optimizer, tree["optimizer"])
-        self.schedule.last_epoch = tree["schedule"]["last_epoch"]
-        self.schedule._step_count = self.schedule.last_epoch + 1
-        self.schedule._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self.schedule.restore(tree["schedule"])
         self.scaler.load_state_dict(tree["scaler"])
         for name in _PLAIN:
             setattr(self, name, tree["counters"][name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
@@ -37,6 +37,8 @@ class Stepper:
         self._world = world
         self._replicas = world.degree("data")
         self._clip = recipe.clip_grad_norm
+        self._clip_value = recipe.clip_grad_value
+        self._closure = recipe.optimizer.closure
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
         # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
         # alone must not stop: they see the loss of all after the step.)
@@ -50,18 +52,28 @@ class Stepper:
         """
         state = self._state
         optimizer, scaler = state.optimizer, state.scaler
-        optimizer.zero_grad(set_to_none=True)
+        if self._closure:
+            loss = cast(Any, optimizer).step(lambda: self._clipped(batch, counted))
+        else:
+            loss = self._clipped(batch, counted)
+            if scaler.is_enabled():
+                scaler.step(optimizer)
+                scaler.update()
+            else:
+                optimizer.step()
+        state.schedule.step()
+        return loss
+
+    def _clipped(self, batch: Batch, counted: bool) -> Tensor:
+        """New gradients, clipped by value and then by norm; the loss."""
+        self._state.optimizer.zero_grad(set_to_none=True)
         loss = self._gradients(batch, counted)
-        if scaler.is_enabled():
-            scaler.unscale_(optimizer)
+        if self._state.scaler.is_enabled():
+            self._state.scaler.unscale_(self._state.optimizer)
+        if self._clip_value is not None:
+            nn.utils.clip_grad_value_(self._parameters, self._clip_value)
         if self._clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self._clip)
-        if scaler.is_enabled():
-            scaler.step(optimizer)
-            scaler.update()
-        else:
-            optimizer.step()
-        state.schedule.step()
         return loss
 
     def smaller(self, samples: int) -> int | None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from archspec.data import Batches, Data
 from archspec.recipe.model import Recipe
+from archspec.recipe.monitor import criterion, find
 from archspec.runtime.checkpoints.saver import Saver
 from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError
 from archspec.runtime.consensus import Consensus
@@ -71,7 +72,9 @@ class Trainer:
         self.total = self.per_epoch * recipe.epochs
         self.log_every = min(100, max(1, self.total // 50))
         optimizer = build_optimizer(recipe.optimizer, prepared.bare, recipe.tuning.groups)
-        schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch)
+        self._rate_by = find(recipe.schedule.keywords.get("monitor"), recipe.metrics) or criterion(recipe.metrics)
+        larger = self._rate_by.larger
+        schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch, larger=larger)
         grad_scaler = scaler(recipe.runtime.precision, prepared.device)
         self.state = TrainState(prepared.bare, optimizer, schedule, grad_scaler)
         self.state.micro_batch_size = recipe.runtime.micro_batch_size
@@ -82,8 +85,7 @@ class Trainer:
         self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
         self.consensus = Consensus(self.world, prepared.device)
         # What "best" means: the first metric, or else the held-out loss.
-        self.criterion = recipe.metrics[0].label if recipe.metrics else "loss"
-        self._larger = bool(recipe.metrics) and recipe.metrics[0].metric.best == "max"
+        self.criterion, self._larger = criterion(recipe.metrics)
         self._pending: list[tuple[int, Tensor]] = []  # (samples, loss) of steps not read back yet
         self._stopped = False
         self._recent: deque[tuple[int, float]] = deque(maxlen=20)  # what the display shows the mean of
@@ -268,6 +270,7 @@ class Trainer:
             "seconds": state.epoch_seconds,
             "samples_per_second": state.running.samples / state.epoch_seconds,
         }
+        state.schedule.judge(entry[self._rate_by.name])
         best = self._improves(held_out)
         if best:
             state.best, state.best_loss, state.best_epoch = held_out[self.criterion], held_out["loss"], state.epoch

@@ -25,9 +25,15 @@ sizes = st.lists(st.integers(1, 3), max_size=3)
 dtypes = st.sampled_from(["float32", "int64", "bool"])
 
 
+# Losses of [B, C] alone: lists of class numbers, or one. PyTorch takes a lone sample [C] too.
+SAMPLES = {"multi_margin", "multilabel_margin", "multilabel_soft_margin", "cosine_embedding"}
+CLASSES = {"cross_entropy", "nll", "multi_margin"}
+
+
 def fit(name: str, x: TensorType, target: TensorType, classes: int | None = None, **args: Any) -> Fit | None:
     try:
-        return LOSSES.parts[name].parse(args).fit(Require(Constraints()), x, target, classes)
+        others = dict.fromkeys(LOSSES.parts[name].others, "y")
+        return LOSSES.parts[name].parse({**others, **args}).fit(Require(Constraints()), x, target, classes)
     except Mismatch:
         return None
 
@@ -35,12 +41,14 @@ def fit(name: str, x: TensorType, target: TensorType, classes: int | None = None
 def run(name: str, x: torch.Tensor, target: torch.Tensor, found: Fit) -> torch.Tensor:
     """As LossTerm says that a loss is called."""
     cls = LOSSES.parts[name]
-    loss = getattr(torch.nn, cls.counterpart.rpartition(".")[2])(**cls.parse({}).keywords)
+    keywords = cls.parse(dict.fromkeys(cls.others, "y")).keywords
+    loss = getattr(torch.nn, cls.counterpart.rpartition(".")[2])(**keywords)
     if found.class_dim == -1 and x.dim() > 2:
         x, target = x.flatten(0, -2), target.flatten()
     if found.cast_target:
         target = target.to(x.dtype)
-    return loss(x, target)
+    given = [x, *(x.clone() for _ in cls.others)]
+    return loss(*given[: cls.target_place], target, *given[cls.target_place :])
 
 
 @pytest.mark.filterwarnings("ignore:reduction:UserWarning")
@@ -65,11 +73,12 @@ def test_what_is_accepted_runs_and_is_one_number(
             run(name, x, target, Fit())
     except (RuntimeError, ValueError, IndexError, UserWarning):
         return
-    ambiguous = name in ("cross_entropy", "nll") and len(x_shape) > 1
-    broadcast = x_shape != t_shape and name not in ("cross_entropy", "nll")
-    batch_as_classes = name in ("cross_entropy", "nll") and not x_shape
+    ambiguous = name in CLASSES and len(x_shape) > 1
+    broadcast = x_shape != t_shape and name not in CLASSES
+    batch_as_classes = name in CLASSES | SAMPLES and not x_shape
+    planes = name in SAMPLES and len(x_shape) > 1
     whole = x_dtype != "float32" or t_dtype != "float32"  # mse of integers runs, and has no gradient
-    assert ambiguous or broadcast or batch_as_classes or whole
+    assert ambiguous or broadcast or batch_as_classes or whole or planes
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll"])

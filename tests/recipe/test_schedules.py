@@ -20,7 +20,7 @@ BASE = 0.4
 
 def ours(name: str, args: dict[str, Any], total: int, per_epoch: int) -> list[float]:
     part = SCHEDULES.parts[name].parse(args)
-    return [BASE * part.factor(step, total, per_epoch) for step in range(total)]
+    return [BASE * part.at(step, total, per_epoch) for step in range(total)]
 
 
 def theirs(make: Any, total: int, every: int = 1) -> list[float]:
@@ -78,9 +78,44 @@ def test_one_cycle(anneal: str, total: int, pct: float) -> None:
     assert ours("one_cycle", {"pct_start": pct, "anneal_strategy": anneal}, total, 10) == pytest.approx(want)
 
 
+@pytest.mark.parametrize("power", [1.0, 2.0, 0.5])
+def test_polynomial(power: float) -> None:
+    want = theirs(lambda o: lr_scheduler.PolynomialLR(o, 20, power), 20)
+    assert ours("polynomial", {"power": power}, 20, 10) == pytest.approx(want)
+
+
+@pytest.mark.parametrize(("first", "times"), [(5, 1), (3, 2), (1, 3)])
+def test_cosine_warm_restarts(first: int, times: int) -> None:
+    want = theirs(lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, first, times, eta_min=0.1 * BASE), 40)
+    args = {"t_0": first, "t_mult": times, "final": 0.1}
+    assert ours("cosine_warm_restarts", {**args, "unit": "step"}, 40, 7) == pytest.approx(want)
+    by_epoch = ours("cosine_warm_restarts", args, 40 * 4, 4)
+    assert by_epoch[::4] == pytest.approx(want)
+
+
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+@pytest.mark.parametrize("down", [None, 3])
+def test_cyclic(mode: str, down: int | None) -> None:
+    args = {"step_size_up": 5, "step_size_down": down, "mode": mode, "gamma": 0.97}
+    want = theirs(lambda o: lr_scheduler.CyclicLR(o, 0.2 * BASE, BASE, cycle_momentum=False, **args), 40)
+    assert ours("cyclic", {**args, "base": 0.2}, 40, 10) == pytest.approx(want)
+
+
+def test_inverse_sqrt_is_that_of_the_transformer() -> None:
+    got = ours("inverse_sqrt", {"warmup": 10}, 400, 10)
+    # Vaswani et al., 2017: min(step^-0.5, step * warmup^-1.5), here scaled to 1 at its peak; from 10 on
+    assert got[10:] == pytest.approx([BASE * (10 / step) ** 0.5 for step in range(10, 400)])
+
+
+def test_warmup_stable_decay() -> None:
+    got = ours("warmup_stable_decay", {"warmup": 2, "decay": 4, "final": 0.2}, 10, 5)
+    rates = [1 / 3, 2 / 3, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4]
+    assert got == pytest.approx([BASE * rate for rate in rates])
+
+
 def test_warmup_rises_in_equal_steps_to_the_whole_rate() -> None:
     part = SCHEDULES.parts["constant"].parse({"warmup": 4})
-    assert [part.factor(step, 10, 5) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    assert [part.at(step, 10, 5) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
 
 
 def test_warmup_is_a_share_below_one_and_steps_from_one() -> None:
@@ -102,6 +137,7 @@ def _any_schedule() -> st.SearchStrategy[Schedule]:
         "step": {"step_size": 2},
         "multi_step": {"milestones": [1, 3]},
         "exponential": {"gamma": 0.9},
+        "cosine_warm_restarts": {"t_0": 2},
     }
     warm = st.one_of(st.integers(0, 50), st.floats(0, 0.99))
 
@@ -115,4 +151,4 @@ def _any_schedule() -> st.SearchStrategy[Schedule]:
 @given(_any_schedule(), st.integers(1, 60), st.integers(1, 20))
 def test_a_factor_is_never_negative_nor_above_one(schedule: Schedule, total: int, per_epoch: int) -> None:
     for step in range(total + 1):  # one beyond the end, as a last call of a scheduler may ask
-        assert 0 <= schedule.factor(step, total, per_epoch) <= 1 + 1e-12
+        assert 0 <= schedule.at(step, total, per_epoch) <= 1 + 1e-12

@@ -178,3 +178,82 @@ def test_what_is_wrong_is_said_at_its_place(optimizer: Any, freeze: Any, code: s
     assert [d.code for d in found] == [code], [d.message for d in found]
     assert words in found[0].message
     assert found[0].span.line == text.count("\n")
+
+
+MUON: dict[str, Any] = {"lr": 0.02, "adamw": {"lr": 3e-4}}
+MATRICES = """
+archspec: 1
+name: lm
+inputs: {tokens: "int64[B, 8]"}
+blocks:
+  Mlp:
+    layers: [{name: up, linear: 32}, relu, {name: down, linear: 16}]
+layers:
+  - {name: embed, embedding: {num_embeddings: 65, embedding_dim: 16}}
+  - {name: mlp, Mlp: {}}
+  - {name: norm, layer_norm: {}}
+  - {name: head, linear: 65}
+outputs: {logits: head}
+"""
+
+
+def matrices(muon: dict[str, Any], tmp_path: Path, **beside: Any) -> Any:
+    text = tmp_path / "text.txt"
+    text.write_text("".join(chr(65 + n % 65) for n in range(1000)), encoding="utf-8")
+    train = {
+        "data": {"text": {"path": str(text), "context": 8}},
+        "loss": {"cross_entropy": {"class_dim": -1}},
+        "optimizer": {"muon": muon, **beside},
+        "epochs": 1,
+        "batch_size": 4,
+    }
+    return pipeline.check(f"{MATRICES}\ntrain: {json.dumps(train)}\n")
+
+
+def test_muon_takes_matrices_and_leaves_the_rest(tmp_path: Path) -> None:
+    report = matrices(MUON, tmp_path).raise_for_errors()
+    muon, adamw = report.recipe.tuning.groups
+    assert (muon.adamw, muon.names) == (False, ("mlp.up.weight", "mlp.down.weight", "head.weight"))
+    assert adamw.adamw and set(adamw.names) == {
+        "embed.weight", "mlp.up.bias", "mlp.down.bias", "norm.weight", "norm.bias", "head.bias"
+    }  # fmt: skip
+    assert sum(group.elements for group in (muon, adamw)) == report.parameters
+    report = matrices({**MUON, "exclude": "head"}, tmp_path).raise_for_errors()
+    muon, adamw = report.recipe.tuning.groups
+    assert "head.weight" in adamw.names and "head.weight" not in muon.names
+
+
+def test_groups_of_muon(tmp_path: Path) -> None:
+    rules = [{"match": "mlp", "lr": 0.1, "momentum": 0.9}]
+    report = matrices(MUON, tmp_path, groups=rules, norm_weight_decay=0.0).raise_for_errors()
+    found = {name: (group.adamw, group.options) for group in report.recipe.tuning.groups for name in group.names}
+    assert found["mlp.up.weight"] == (False, {"lr": 0.1, "momentum": 0.9})
+    assert found["mlp.up.bias"] == (True, {"lr": 0.1})  # AdamW has no momentum
+    assert found["norm.weight"] == (True, {"weight_decay": 0.0})
+    assert found["head.weight"] == (False, {})
+
+
+@pytest.mark.parametrize(
+    ("muon", "words"),
+    [
+        ({"exclude": "heed"}, "head"),
+        ({"adamw": {"momentum": 1}}, "no argument `momentum`"),
+        ({"adamw": {"betas": [1, 2]}}, "betas"),
+        ({"adamw": 3}, "arguments of `adamw`"),
+    ],
+)
+def test_what_muon_refuses(tmp_path: Path, muon: dict[str, Any], words: str) -> None:
+    report = matrices(muon, tmp_path)
+    assert not report.ok
+    assert words in " ".join(f"{d.message} {d.help}" for d in report.diagnostics)
+
+
+def test_lbfgs_takes_no_groups_and_one_process() -> None:
+    for more, key in (({"groups": [{"match": "stem", "lr": 0.1}]}, "groups"), ({"layer_decay": 0.5}, "layer_decay")):
+        report = pipeline.check(spec({"lbfgs": {}, **more}))
+        assert [d.code for d in report.diagnostics if d.is_error] == ["AS203"], key
+    for runtime in ("{parallel: ddp}", "{precision: fp16}"):
+        report = pipeline.check(spec("lbfgs") + f"runtime: {runtime}\n")
+        assert [d.code for d in report.diagnostics if d.is_error] == ["AS205"], runtime
+    report = pipeline.check(spec("muon") + "runtime: {parallel: fsdp}\n")
+    assert "whole matrices" in report.diagnostics[0].message

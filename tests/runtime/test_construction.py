@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -9,21 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from archspec.recipe.losses import LOSSES
-from archspec.recipe.model import LossTerm
+from archspec.recipe.model import LossTerm, ParamGroup
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.schedules import SCHEDULES
 from archspec.runtime.losses import Objective
 from archspec.runtime.optim import build_optimizer
+from archspec.runtime.parallel.state import load_optimizer_state, optimizer_state
 from archspec.runtime.schedule import build_schedule
 
 CPU = torch.device("cpu")
-REQUIRED = {"step": {"step_size": 3}, "multi_step": {"milestones": [2, 5]}, "exponential": {"gamma": 0.9}}
+REQUIRED = {
+    "step": {"step_size": 3},
+    "multi_step": {"milestones": [2, 5]},
+    "exponential": {"gamma": 0.9},
+    "cosine_warm_restarts": {"t_0": 1},
+}
+CLASSES = ("cross_entropy", "nll", "multi_margin")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.parts)
 def test_an_optimizer_without_arguments_is_torchs(name: str) -> None:
     torch.manual_seed(0)
-    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    ours, theirs = (nn.Linear(3, 2, bias=name != "muon") for _ in range(2))
     theirs.load_state_dict(ours.state_dict())
     part = OPTIMIZERS.parts[name].parse({})
     optimizer = build_optimizer(part, ours)
@@ -31,10 +39,15 @@ def test_an_optimizer_without_arguments_is_torchs(name: str) -> None:
     x = torch.randn(5, 3)
     for _ in range(3):
         for model, step in ((ours, optimizer), (theirs, other)):
-            step.zero_grad()
-            model(x).square().mean().backward()
-            step.step()
-    assert torch.equal(ours.weight, theirs.weight) and torch.equal(ours.bias, theirs.bias)
+
+            def closure(model: nn.Module = model, step: torch.optim.Optimizer = step) -> Tensor:
+                step.zero_grad()
+                loss: Tensor = model(x).square().mean()
+                loss.backward()
+                return loss
+
+            step.step(closure)
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
 
 
 def test_a_tied_parameter_is_moved_once() -> None:
@@ -61,32 +74,94 @@ def test_a_schedule_sets_the_rate_of_every_step(name: str) -> None:
         seen.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
-    assert seen == pytest.approx([0.5 * part.factor(k, 12, 4) for k in range(12)])
+    assert seen == pytest.approx([0.5 * part.at(k, 12, 4) for k in range(12)])
     assert all(math.isfinite(rate) and rate >= 0 for rate in seen)
+
+
+def test_a_rate_falls_where_held_out_values_stand_still_as_in_pytorch() -> None:
+    values = [1.0, 0.9, 0.9, 0.9, 0.5, 0.6, 0.7, 0.8]
+    args = {"factor": 0.5, "patience": 1, "cooldown": 1}
+    theirs = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **args)
+    optimizer = build_optimizer(OPTIMIZERS.parts["sgd"].parse({"lr": 0.5}), nn.Linear(1, 1))
+    part = SCHEDULES.parts["reduce_on_plateau"].parse(args)
+    schedule = build_schedule(part, optimizer, 24, 3)
+    for number, value in enumerate(values):
+        for _ in range(3):
+            optimizer.step()
+            schedule.step()
+        schedule.judge(value)
+        scheduler.step(value)
+        assert optimizer.param_groups[0]["lr"] == theirs.param_groups[0]["lr"]
+        if number == 3:  # a run that goes on from here has the same rates
+            later = build_schedule(part, optimizer, 24, 3)
+            optimizer.param_groups[0]["lr"] = theirs.param_groups[0]["lr"]
+            later.restore(schedule.position())
+            schedule = later
+    assert optimizer.param_groups[0]["lr"] == 0.125
+
+
+def test_muon_has_matrices_and_adamw_the_rest() -> None:
+    net = nn.ModuleDict({"embed": nn.Embedding(7, 4), "fc": nn.Linear(4, 4), "norm": nn.LayerNorm(4)})
+    ours, theirs = net, copy.deepcopy(net)
+    groups = (
+        ParamGroup(("fc.weight",), 16, {}),
+        ParamGroup(("embed.weight", "fc.bias", "norm.weight", "norm.bias"), 40, {}, adamw=True),
+    )
+    part = OPTIMIZERS.parts["muon"].parse({"lr": 0.02, "adamw": {"lr": 3e-3}})
+    together = build_optimizer(part, ours, groups)
+    assert [group["lr"] for group in together.param_groups] == [0.02, 3e-3]
+    hand = [
+        torch.optim.Muon([theirs["fc"].weight], lr=0.02),
+        torch.optim.AdamW([p for p in theirs.parameters() if p is not theirs["fc"].weight], lr=3e-3),
+    ]
+    given = torch.randint(0, 7, (5,), generator=torch.Generator().manual_seed(0))
+    for step in range(4):
+        for model, optimizers in ((ours, [together]), (theirs, hand)):
+            loss = model["norm"](model["fc"](model["embed"](given))).square()[:, 0].sum()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+        if step == 1:  # as a resumption does it
+            state = optimizer_state(ours, together)
+            together = build_optimizer(part, ours, groups)
+            load_optimizer_state(ours, together, state)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def sample(name: str) -> tuple[Tensor, Tensor]:
     """An output and a target that suit a loss."""
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(6, 4, generator=generator), torch.rand(6, 4, generator=generator)
-    if name in ("cross_entropy", "nll"):
+    if name in CLASSES:
         return x.log_softmax(1), torch.tensor([0, 1, 2, 3, 0, 1])
     if name == "bce":
         return x.sigmoid(), y
     if name == "kl_div":
         return x.log_softmax(1), y.softmax(1)
+    if name in ("soft_margin", "hinge_embedding", "margin_ranking"):
+        return x, (y - 0.5).sign()
+    if name == "cosine_embedding":
+        return x, (y - 0.5).sign()[:, 0]
+    if name == "multilabel_margin":
+        return x, torch.tensor([[0, 2, -1, 0]] * 6)
     return x, y
 
 
 @pytest.mark.parametrize("name", LOSSES.parts)
 def test_a_loss_without_arguments_is_torchs(name: str) -> None:
-    part = LOSSES.parts[name].parse({})
+    part = LOSSES.parts[name].parse(dict.fromkeys(LOSSES.parts[name].others, "more"))
     x, y = sample(name)
-    classes = 1 if name in ("cross_entropy", "nll") else None
-    expected = getattr(nn, part.counterpart.rpartition(".")[2])()(x, y)
-    assert torch.equal(Objective((LossTerm(part, "out", "y", 1.0, classes),), CPU)(x, {"y": y}), expected)
+    more = x.roll(1, 0).abs() + 0.1
+    classes = 1 if name in CLASSES else None
+    given = {"gaussian_nll": (x, y, more), "cosine_embedding": (x, more, y), "margin_ranking": (x, more, y)}
+    expected = getattr(nn, part.counterpart.rpartition(".")[2])()(*given.get(name, (x, y)))
+    outputs = {"out": x, "more": more}
+    assert torch.equal(Objective((LossTerm(part, "out", "y", 1.0, classes),), CPU)(outputs, {"y": y}), expected)
     twice = (LossTerm(part, "out", "y", 1.0, classes), LossTerm(part, "out", "y", 0.5, classes))
-    torch.testing.assert_close(Objective(twice, CPU)({"out": x}, {"y": y}), 1.5 * expected)
+    torch.testing.assert_close(Objective(twice, CPU)(outputs, {"y": y}), 1.5 * expected)
 
 
 def test_classes_last_is_the_same_mean() -> None:

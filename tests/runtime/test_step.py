@@ -37,6 +37,8 @@ def values(*shape: int, seed: int = 4) -> torch.Tensor:
 
 
 IGNORED = torch.where(torch.arange(N) % 3 == 0, torch.tensor(-100), classes(N))
+SIGNS = values(N, C, seed=6).sign()
+LISTS = torch.where(torch.arange(C) < classes(N)[:, None], torch.arange(C), torch.tensor(-1))  # class numbers, then -1
 CASES: dict[str, tuple[LossTerm, torch.Tensor, torch.Tensor]] = {
     "classes": (term("cross_entropy", {}, 1), values(N, C), classes(N)),
     "ignored": (term("cross_entropy", {"label_smoothing": 0.1}, 1), values(N, C), IGNORED),
@@ -63,6 +65,19 @@ CASES: dict[str, tuple[LossTerm, torch.Tensor, torch.Tensor]] = {
         values(N, C),
         values(N, C, seed=5).sigmoid(),
     ),
+    "poisson_nll": (term("poisson_nll", {}), values(N, C), values(N, C, seed=5).abs()),
+    "gaussian_nll": (term("gaussian_nll", {"var": "other"}), values(N, C), values(N, C, seed=5)),
+    "soft_margin": (term("soft_margin", {}), values(N, C), SIGNS),
+    "hinge_embedding": (term("hinge_embedding", {"margin": 0.5}), values(N, C), SIGNS),
+    "margin_ranking": (term("margin_ranking", {"other": "other", "margin": 0.1}), values(N, C), SIGNS),
+    "cosine_embedding": (term("cosine_embedding", {"other": "other"}), values(N, C), SIGNS[:, 0]),
+    "multi_margin": (term("multi_margin", {"weight": [1, 2, 3, 4, 5]}, 1), values(N, C), classes(N)),
+    "multilabel_margin": (term("multilabel_margin", {}), values(N, C), LISTS),
+    "multilabel_soft": (
+        term("multilabel_soft_margin", {"weight": [1, 2, 3, 4, 5]}),
+        values(N, C),
+        values(N, C, seed=5).sigmoid(),
+    ),
     "bce": (term("bce", {}), values(N, C).sigmoid(), values(N, C, seed=5).sigmoid()),
 }
 
@@ -78,14 +93,15 @@ def test_parts_add_up_to_the_whole(name: str, size: int) -> None:
     one, given, target = CASES[name]
     objective = Objective((one,), CPU)
     whole = given.clone().requires_grad_()
-    loss = objective({"out": whole}, {"target": target})
+    other = values(*given.shape, seed=9).abs() + 0.5
+    loss = objective({"out": whole, "other": other}, {"target": target})
     loss.backward()
     parts = given.clone().requires_grad_()
     counts = objective.counts({"target": target})
     total = 0.0
     for start in range(0, N, size):
         here = slice(start, start + size)
-        share = objective.part({"out": parts[here]}, {"target": target[here]}, counts)
+        share = objective.part({"out": parts[here], "other": other[here]}, {"target": target[here]}, counts)
         share.backward()
         total += share.item()
     assert total == pytest.approx(loss.item(), rel=1e-5)

@@ -1,0 +1,33 @@
+"""Parts of a recipe that are right each for itself, and do not go together."""
+
+from __future__ import annotations
+
+from archspec.diagnostics.model import Diagnostics
+from archspec.recipe.model import MetricTerm, Optimizer, Schedule
+from archspec.recipe.monitor import check_monitor
+from archspec.recipe.parts import Written
+from archspec.recipe.runtime import Runtime
+
+
+def check_together(
+    optimizer: Written[Optimizer],
+    schedule: Written[Schedule] | None,
+    metrics: tuple[MetricTerm, ...],
+    runtime: Runtime,
+    diagnostics: Diagnostics,
+) -> None:
+    """AS205 at the part that excludes another; AS503 where one goes by a value that no epoch gives."""
+    if schedule is not None and schedule.part.by_held_out:
+        check_monitor(schedule.part.keywords["monitor"], metrics, schedule.at("monitor"), diagnostics)
+    part, parallel = optimizer.part, runtime.parallel
+    several = parallel.data != "none" or max(parallel.tensor, parallel.context, parallel.pipeline) > 1
+    if part.closure and several:
+        message = f"`{part.name}` goes through a batch several times a step, which several processes do not do together"
+        diagnostics.error("AS205", optimizer.span, message, help="train in one process, or take `adamw`")
+    if part.closure and runtime.precision.default == "fp16":
+        message = f"`{part.name}` takes no scaled gradients, which `fp16` needs"
+        diagnostics.error("AS205", optimizer.span, message, help="say `precision: bf16`, or float32")
+    split = parallel.data == "fsdp" or parallel.tensor > 1
+    if part.adamw is not None and split:
+        message = f"`{part.name}` needs whole matrices, and `runtime.parallel` lays them out in shards"
+        diagnostics.error("AS205", optimizer.span, message, help="say `data: ddp`, or take `adamw`")
