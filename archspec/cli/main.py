@@ -17,7 +17,21 @@ from typing import Any, NoReturn
 from archspec.cli import streams
 from archspec.cli.output import Styles, UsageError, write_error
 
-COMMANDS = ("check", "fmt", "show", "diff", "compile", "weights", "train", "predict", "export", "ops", "explain", "lsp")
+COMMANDS = (
+    "check",
+    "fmt",
+    "show",
+    "diff",
+    "compile",
+    "weights",
+    "train",
+    "predict",
+    "generate",
+    "export",
+    "ops",
+    "explain",
+    "lsp",
+)
 INTERRUPTED = 130  # what shells expect of a process ended by Ctrl-C
 
 

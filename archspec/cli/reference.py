@@ -11,7 +11,6 @@ from archspec.cli import pages
 from archspec.ops.base import Arg, Declared, Op
 from archspec.ops.coverage import NOT_OPS, SAID_BY
 from archspec.ops.words import doc, example, families, gives, reads, title, value
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -19,6 +18,7 @@ from archspec.recipe.parts import Family
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.sources import DATA
 from archspec.recipe.tuning import OPTIMIZER_VALUES
 
 _PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"

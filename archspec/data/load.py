@@ -11,11 +11,12 @@ from archspec.data.errors import reported
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
-from archspec.data.text import tokens
+from archspec.data.text import codec, tokens
 from archspec.diagnostics.model import Span
-from archspec.recipe.data_kinds import Csv, Digits, Images, Npz, Text
+from archspec.recipe.data_kinds import Csv, Digits, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
+from archspec.recipe.text_kind import Text
 
 
 class Data:
@@ -47,7 +48,7 @@ def _open(recipe: Recipe) -> Data:
     path = base / getattr(kind, "path", "")
     other = None if kind.validation is None else base / kind.validation
     if isinstance(kind, Text):
-        return _open_text(kind, facts, path, other)
+        return _open_text(kind, facts, base, path, other)
     if isinstance(kind, Images):
         files, labels = listing(path, facts, "path")
         if other is not None:
@@ -103,10 +104,11 @@ def _enough(count: int, path: Path) -> int:
     return count
 
 
-def _open_text(kind: Text, facts: DataFacts, path: Path, other: Path | None) -> Data:
-    row = tokens(kind, facts, path)
+def _open_text(kind: Text, facts: DataFacts, base: Path, path: Path, other: Path | None) -> Data:
+    coder = codec(kind, facts, base)
+    row = tokens(coder, path)
     if other is not None:
-        rest = tokens(kind, facts, other, "validation")
+        rest = tokens(coder, other, "validation")
     else:
         held = round(len(row) * kind.holdout)
         row, rest = row[: len(row) - held], row[len(row) - held :]
@@ -145,7 +147,7 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
     path = Path(source)
     suffix = path.suffix.lower()
     if isinstance(kind, Text):
-        row = tokens(kind, facts, path)
+        row = tokens(codec(kind, facts, recipe.data.base), path)
         if not len(row):
             raise DataError("it is empty", path)
         return {"tokens": row[-kind.context :].long()[None]}

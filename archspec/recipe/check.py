@@ -15,7 +15,6 @@ from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.files import DataError
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
@@ -35,6 +34,7 @@ from archspec.recipe.parts import Written, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
+from archspec.recipe.sources import DATA
 from archspec.recipe.together import check_together
 from archspec.recipe.tuning import OPTIMIZER_KEYS, Model, read_tuning
 

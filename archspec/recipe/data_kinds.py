@@ -29,14 +29,11 @@ from archspec.ops.kinds import (
 )
 from archspec.recipe.files import (
     MAX_CLASSES,
-    MAX_TEXT,
     DataError,
     class_folders,
     csv_rows,
     npz_headers,
     read_array,
-    read_text,
-    regular_file,
 )
 from archspec.recipe.model import DataFacts, DataKind, Field
 from archspec.recipe.parts import Family
@@ -260,34 +257,3 @@ class Images(DataKind):
                     )
         image = Field("image", "float32", (self.depth, *self.size))
         return DataFacts((image, Field("label", "int64", (), len(classes))), None, classes)
-
-
-@DATA.declare("text")
-class Text(DataKind):
-    """A text to continue: `tokens` int64[B, context] and `target`, the same one token later. The end is held out."""
-
-    targets = ("target",)
-    path = arg(Path_, doc="a text file")
-    context = arg(PositiveInt, doc="tokens in a sample")
-    tokens = arg(Choice("char", "byte"), "char", "`char`: the characters of the file (UTF-8); `byte`: 256 tokens")
-    stride = arg(Optional(PositiveInt), None, "tokens from the start of one sample to the next; left out: `context`")
-    holdout = arg(Holdout, 0.1, "share at the end of the text that is held out; not used with `validation`")
-    validation = arg(Optional(Path_), None, "held-out text")
-
-    def peek(self, base: Path) -> DataFacts:
-        path = base / self.path
-        if self.tokens == "byte":
-            characters, count, vocabulary = None, regular_file(path, most=MAX_TEXT), 256
-        else:
-            text = read_text(path)
-            characters, count = "".join(sorted(set(text))), len(text)
-            vocabulary = len(characters)
-        if self.validation is not None:
-            regular_file(base / self.validation, "validation", MAX_TEXT)
-        # A part of n tokens holds n - 1 pairs of a token and the next one.
-        held = 0 if self.validation is not None else round(count * self.holdout)
-        if count - held <= self.context or (self.validation is None and held <= self.context):
-            message = f"{count:,} tokens are too few for samples of {self.context:,} in both parts"
-            raise DataError(message, path, argument="context")
-        fields = tuple(Field(name, "int64", (self.context,), vocabulary) for name in ("tokens", "target"))
-        return DataFacts(fields, None, None, characters)

@@ -85,9 +85,14 @@ class DataSource:
 
 
 class DataKind(Part):
-    """Base of the data kinds (declared in data_kinds.py). `targets` names the fields that no input gets by default."""
+    """Base of the data kinds (see sources.py). `targets` names the fields that no input gets by default.
+
+    `files`: arguments that are paths. `kept`: those of them of which a run keeps a copy, and what it is called there.
+    """
 
     targets: ClassVar[tuple[str, ...]] = ()
+    files: ClassVar[tuple[str, ...]] = ("path", "validation")
+    kept: ClassVar[dict[str, str]] = {}
     holdout: float
     validation: str | None = None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.ops.kinds import Kind
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -13,6 +12,7 @@ from archspec.recipe.parts import Family
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
+from archspec.recipe.sources import DATA
 from archspec.recipe.tuning import OPTIMIZER_KEYS
 from archspec.schema.arguments import arguments_schema
 

@@ -10,8 +10,12 @@ import torch
 from torch import Tensor
 
 from archspec.data import load_input, open_data
+from archspec.data.text import Codec, codec
 from archspec.ops.tensor import TensorType
+from archspec.pipeline import Report
+from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
+from archspec.recipe.text_kind import Text
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.losses import Outputs, pick
 from archspec.runtime.run_folder import RunError
@@ -22,12 +26,14 @@ MOST_VALUES = 1000  # of one output of one sample that are handed on
 
 
 class Run(NamedTuple):
-    """A run folder, ready to predict."""
+    """A run folder, ready to predict. `codec`: between text and tokens, where the data are text."""
 
     prepared: Prepared
     recipe: Recipe
     facts: DataFacts
     inputs: dict[str, TensorType]  # as the spec declares them: symbols where the size is free
+    report: Report
+    codec: Codec | None = None
 
 
 def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = ()) -> Run:
@@ -45,8 +51,13 @@ def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = ())
     if facts is None:
         # The mean and deviation of standardised columns are the training data's: they must be read.
         facts = open_data(recipe).facts if getattr(recipe.data.kind, "standardize", False) else recipe.data.facts
+    kind = recipe.data.kind
+    try:
+        coder = codec(kind, facts, recipe.data.base) if isinstance(kind, Text) else None
+    except DataError as error:
+        raise RunError(f"{error}" + (f" ({error.help})" if error.help else "")) from None
     prepared = prepare(trained.module, pick_device(device), recipe.runtime, chosen=recipe.chosen)
-    return Run(prepared, recipe, facts, report.inputs)
+    return Run(prepared, recipe, facts, report.inputs, report, coder)
 
 
 def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dict[str, Any]]:
@@ -93,7 +104,7 @@ def forward(run: Run, batch: list[Tensor]) -> Outputs:
 
 
 def _is_text(run: Run, term: LossTerm) -> bool:
-    return run.recipe.data.kind.name == "text" and term.class_dim is not None
+    return run.codec is not None and term.class_dim is not None
 
 
 def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
@@ -103,36 +114,35 @@ def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
         # softmax leaves log-probabilities (of an `nll` loss) what they are
         probabilities = probabilities.softmax(-1)
         if probabilities.ndim > 1 and not _is_text(run, term):
-            return _shares(probabilities, term, run.facts)
-        return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, term, run.facts, top)
+            return _shares(probabilities, run)
+        return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, run, top)
     kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
     values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
     flat = values.flatten()[:MOST_VALUES].tolist()
     return {kind: flat[0] if values.ndim == 0 else flat, "shape": list(values.shape)}
 
 
-def class_name(number: int, term: LossTerm, facts: DataFacts) -> str:
-    """What the data call a class: the label's name, a character, or else its number."""
-    if facts.classes is not None and number < len(facts.classes):
-        return facts.classes[number]
-    if facts.characters is not None and number < len(facts.characters):
-        return facts.characters[number]
-    return str(number)
+def class_name(number: int, run: Run) -> str:
+    """What the data call a class: the label's name, a token's text, or else its number."""
+    classes = run.facts.classes
+    if classes is not None and number < len(classes):
+        return classes[number]
+    return run.codec.name(number) if run.codec is not None and number < run.codec.size else str(number)
 
 
-def _classes(probabilities: Tensor, term: LossTerm, facts: DataFacts, top: int) -> dict[str, Any]:
+def _classes(probabilities: Tensor, run: Run, top: int) -> dict[str, Any]:
     best = probabilities.topk(min(top, len(probabilities)))
     listed = [
-        {"class": class_name(k, term, facts), "probability": p}
+        {"class": class_name(k, run), "probability": p}
         for k, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ]
     return {**listed[0], "top": listed}
 
 
-def _shares(probabilities: Tensor, term: LossTerm, facts: DataFacts) -> dict[str, Any]:
+def _shares(probabilities: Tensor, run: Run) -> dict[str, Any]:
     predicted = probabilities.argmax(-1).flatten()
     counts = torch.bincount(predicted, minlength=probabilities.shape[-1])
-    shares = {class_name(k, term, facts): n / len(predicted) for k, n in enumerate(counts.tolist()) if n}
+    shares = {class_name(k, run): n / len(predicted) for k, n in enumerate(counts.tolist()) if n}
     return {"shares": shares, "shape": list(probabilities.shape[:-1])}
 
 
@@ -149,6 +159,5 @@ def _continue(run: Run, batch: list[Tensor], term: LossTerm, length: int) -> str
         tokens = torch.cat([tokens, torch.tensor([[token]])], 1)
         if isinstance(context, int):
             tokens = tokens[:, -context:]
-    if run.facts.characters is not None:
-        return "".join(class_name(token, term, run.facts) for token in out)
-    return bytes(token % 256 for token in out).decode("utf-8", "replace")
+    assert run.codec is not None
+    return run.codec.decode(out)

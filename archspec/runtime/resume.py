@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.reading.reader import read
+from archspec.recipe.tokenizer import FILE as TOKENIZER
 from archspec.runtime.checkpoints.store import FOLDER, Checkpoint, newest
 from archspec.runtime.run_folder import FACTS, METRICS, SOURCE, SPEC, RunError, read_facts
 
@@ -33,7 +34,7 @@ def beginning(run: Path, resolved: str, epochs: int, warn: Callable[[str], None]
     found = {path.name for path in run.iterdir()} if run.is_dir() else set()
     if not found:
         return Beginning()
-    if METRICS not in found or (FACTS not in found and not found <= {METRICS, SPEC, SOURCE, FOLDER}):
+    if METRICS not in found or (FACTS not in found and not found <= {METRICS, SPEC, SOURCE, FOLDER, TOKENIZER}):
         raise RunError(f"{run} is not empty, and holds no run: a run never overwrites anything")
     if FACTS not in found:  # killed before anything was trained
         return Beginning(again=True)

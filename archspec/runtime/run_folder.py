@@ -6,6 +6,7 @@ metrics.jsonl        one JSON object a line, as it happens: {"kind": "step" | "e
 weights.safetensors  the best weights by the held-out metric
 last.safetensors     the weights at the end of the last whole epoch
 checkpoints/         the whole state of the run at its newest checkpoints
+tokenizer.json       a copy of the tokenizer, where the data are text and have one
 transfer.json        what became of the weights that it started from, a tensor at a time, if it did from any
 run.json             versions, seed, device, times, settings, results
 report.html          one file, without external resources

@@ -22,6 +22,7 @@ from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Recipe
 from archspec.runtime.checkpoints.store import Checkpoint
+from archspec.runtime.copies import keep_copies, same_copies
 from archspec.runtime.described import continued, describe, name_of, now
 from archspec.runtime.freeze import freeze
 from archspec.runtime.interrupt import Stop, stop_on_signals
@@ -154,6 +155,7 @@ def _execute(
         torch.manual_seed(recipe.seed + world.rank)
     try:
         if world.main:
+            keep_copies(recipe.data, folder.path)
             write_text(folder.path / SPEC, resolved_text(given, folder.path))
             write_text(folder.path / SOURCE, given.source.text)
             if transferred is not None:
@@ -199,6 +201,7 @@ def _folder(
         try:
             if where is not None:
                 begins = beginning(where, resolved_text(given, where), given.recipe.epochs, warn)
+                same_copies(given.recipe.data, where)
             if begins.again and where is not None:
                 folder = RunFolder.reopen(where)
             else:
@@ -278,9 +281,11 @@ def resolved_text(given: Plan, folder: Path) -> str:
         except EditError:  # an entry of a default that is computed: the whole value, as it came out
             text = with_values(text, {("params", parts[0]): elaboration.params[parts[0]]})
     kind = given.recipe.data.kind
-    for key in ("path", "validation"):
+    for key in kind.files:
         written = getattr(kind, key, None)
-        if written is not None and not Path(written).is_absolute():
+        if written is not None and key in kind.kept:
+            text = with_values(text, {("train", "data", kind.name, key): kind.kept[key]})
+        elif written is not None and not Path(written).is_absolute():
             seen = Path(os.path.relpath(given.recipe.data.base / written, folder)).as_posix()
             text = with_values(text, {("train", "data", kind.name, key): seen})
     return with_files(given.report, text, folder)

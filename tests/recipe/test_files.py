@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archspec.recipe import data_kinds, files
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts
+from archspec.recipe.sources import DATA
 
 
 def peek(kind: str, base: Path, **args: Any) -> DataFacts:

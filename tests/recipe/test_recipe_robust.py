@@ -12,12 +12,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import TRAIN_KEYS
+from archspec.recipe.sources import DATA
 from tests.recipe.recipes import attempt
 from tests.recipe.test_recipe_check import GOOD, IMAGE, LOGITS
 

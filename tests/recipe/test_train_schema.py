@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from archspec.recipe.data_kinds import DATA
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -15,6 +14,7 @@ from archspec.recipe.parts import Family
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.schema import runtime_schema, train_schema
 from archspec.recipe.sections import TRAIN_KEYS
+from archspec.recipe.sources import DATA
 
 EXPRESSION = {"type": "string", "pattern": r"^\$"}
 GOOD: dict[str, Any] = {
