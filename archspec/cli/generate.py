@@ -133,6 +133,7 @@ def write_text(generator: Generator, prompt: str, sampling: Sampling, args: argp
     """The prompt and what follows, as it comes."""
     import secrets
 
+    generator.start(prompt)  # nothing is written of one that cannot be read
     seed = secrets.randbits(32) if args.seed is None else args.seed
     for number in range(args.num_samples):
         if number:

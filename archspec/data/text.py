@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -121,17 +122,19 @@ class Tokenizer:
         return self.decode([token]) or str(token)
 
 
+_CUTS = (re.compile(r"(?<=\w)\n"), re.compile(r"(?<=\w)\s"))
+
+
 def pieces(text: str, size: int = PIECE) -> Iterator[str]:
-    """A text in parts of about `size` characters, cut before a line break behind a word, where words end anyhow."""
+    """A text in parts of `size` to `2 * size` characters: cut before a line break behind a word, where a token ends
+    anyhow; else before a space behind one; else anywhere."""
     start = 0
-    while len(text) - start > size:
-        cut = start + size
-        while (cut := text.find("\n", cut)) >= 0 and not text[cut - 1].isalnum():
-            cut += 1
-        if cut < 0:
-            break
-        yield text[start:cut]
-        start = cut
+    while len(text) - start > 2 * size:
+        places = (cut.search(text, start + size, start + 2 * size) for cut in _CUTS)
+        found = next((place for place in places if place is not None), None)
+        end = start + 2 * size if found is None else found.start()
+        yield text[start:end]
+        start = end
     if start < len(text):
         yield text[start:]
 

@@ -116,7 +116,7 @@ class Generator:
 
     def logits(self, row: list[int]) -> Tensor:
         """Of the token after a row of `context` at most: float32[vocabulary], -inf for what is no token."""
-        values = self._outputs([row])[0, len(row) - 1]
+        values = self._outputs([row])[0, len(row) - 1].clone()
         values[self.codec.size :] = -torch.inf  # outputs may be rounded up for speed
         return values
 
