@@ -11,6 +11,7 @@ from archspec.cli import pages
 from archspec.ops.base import Arg, Declared, Op
 from archspec.ops.coverage import NOT_OPS, SAID_BY
 from archspec.ops.words import doc, example, families, gives, reads, title, value
+from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -19,6 +20,7 @@ from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
 from archspec.recipe.sources import DATA
+from archspec.recipe.stopping import TRAIN_PARTS
 from archspec.recipe.tuning import OPTIMIZER_VALUES
 
 _PYTORCH = "https://docs.pytorch.org/docs/stable/generated/{}.html"
@@ -126,12 +128,14 @@ def training() -> str:
     parts += [_part(part) for part in RUNTIME_PARTS.values()]
     sections: dict[str, Family[Any]] = {
         "Data": DATA, "Losses": LOSSES, "Metrics": METRICS, "Optimizers": OPTIMIZERS, "Schedules": SCHEDULES,
+        "Averages": AVERAGES,
     }  # fmt: skip
     for head, family in sections.items():
         parts.append(f"## {head}\n")
         if family is OPTIMIZERS:
             parts += [_BESIDE, *_table("key", [_value(key, given) for key, given in OPTIMIZER_VALUES.items()]), ""]
         parts += [_part(part) for part in family.parts.values()]
+    parts += ["## Ends\n", *(_part(part) for part in TRAIN_PARTS.values())]
     return _joined(parts)
 
 

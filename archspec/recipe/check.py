@@ -14,11 +14,13 @@ from archspec.ops.kinds import Str
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
 from archspec.recipe.files import DataError
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import (
+    Average,
     DataFacts,
     DataKind,
     DataSource,
@@ -28,13 +30,15 @@ from archspec.recipe.model import (
     MetricTerm,
     Recipe,
 )
+from archspec.recipe.monitor import check_monitor
 from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.parallel import check_parallel
-from archspec.recipe.parts import Written, read_part, read_value
+from archspec.recipe.parts import Written, at_path, read_arguments, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
 from archspec.recipe.sources import DATA
+from archspec.recipe.stopping import EarlyStopping
 from archspec.recipe.together import check_together
 from archspec.recipe.tuning import OPTIMIZER_KEYS, Model, read_tuning
 
@@ -99,7 +103,9 @@ def check_recipe(
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
-    check_together(section.optimizer, section.schedule, metrics, settings, diagnostics)
+    check_together(section.optimizer, section.average, settings, diagnostics)
+    for name, span, key in section.monitors(runtime):
+        check_monitor(name, metrics, span, diagnostics, key)
     split = check_parallel(settings.parallel, runtime, losses, tuning, model, diagnostics)
     chosen: dict[str, tuple[str, ...]] = {}
     if settings.naming:
@@ -123,6 +129,8 @@ def check_recipe(
         clip_grad_norm=section.values["clip_grad_norm"],
         clip_grad_value=section.values["clip_grad_value"],
         runtime=settings,
+        average=section.average.part if section.average else None,
+        early_stopping=section.early_stopping.part if section.early_stopping else None,
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
         split=split,
@@ -154,6 +162,8 @@ class _Section:
         self.optimizer: Written[Any] | None = None
         self.tuning: tuple[Node | None, Node | None] = (None, None)  # `freeze`, and what stands under `optimizer`
         self.schedule: Written[Any] | None = None
+        self.average: Written[Average] | None = None
+        self.early_stopping: Written[EarlyStopping] | None = None
         self.feeds: dict[str, tuple[str, Span, Span]] | None = {}  # None where they are in error
         self.values: dict[str, Any] = {}
         self.spans: dict[str, Span] = {}
@@ -201,6 +211,12 @@ class _Section:
             self.optimizer = read_part(given, OPTIMIZERS, self.env, self.diagnostics, OPTIMIZER_KEYS)
         if (given := node.get("schedule")) is not None:
             self.schedule = read_part(given, SCHEDULES, self.env, self.diagnostics)
+        if (given := node.get("average")) is not None:
+            self.average = read_part(given, AVERAGES, self.env, self.diagnostics)
+        if (given := node.get("early_stopping")) is not None:
+            span = node.keys["early_stopping"]
+            part, spans = read_arguments(EarlyStopping, given, span, self.env, self.diagnostics)
+            self.early_stopping = None if part is None else Written(part, span, spans, {}, {})
         if (given := node.get("loss")) is not None:
             if isinstance(given, Sequence) and not given.items:
                 self.diagnostics.error("AS205", given.span, "`loss` needs at least one loss")
@@ -213,6 +229,19 @@ class _Section:
                     self.metrics.append(metric)
         if (given := node.get("inputs")) is not None:
             self.feeds = self._feeds(given)
+
+    def monitors(self, runtime: Node | None) -> list[tuple[str | None, Span, str]]:
+        """Every value of an epoch that something goes by, as written: its name, where, and the key."""
+        parts: list[Written[Any] | None] = [self.schedule, self.early_stopping]
+        found = [
+            (written.part.monitor, written.at("monitor"), "monitor")
+            for written in parts
+            if written is not None and "monitor" in written.part.args
+        ]
+        place = at_path(runtime, ("checkpoint", "keep", "by")) if runtime is not None else None
+        if isinstance(place, Scalar) and isinstance(place.value, str):
+            found.append((place.value, place.span, "by"))
+        return found
 
     def _feeds(self, node: Node) -> dict[str, tuple[str, Span, Span]] | None:
         if not isinstance(node, Mapping):

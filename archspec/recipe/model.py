@@ -12,6 +12,7 @@ from archspec.ops.tensor import TensorType
 
 if TYPE_CHECKING:
     from archspec.recipe.runtime import Runtime
+    from archspec.recipe.stopping import EarlyStopping
 
 
 class Part(Declared):
@@ -249,6 +250,25 @@ class Schedule(Part):
         raise NotImplementedError
 
 
+class Average(Part):
+    """An average of the weights. `fresh_statistics`: its batch norms see the training data before it is evaluated."""
+
+    fresh_statistics: ClassVar[bool] = False
+    start: int | float
+
+    def counts(self, step: int, total: int, *, epoch: bool) -> bool:
+        """Do the weights after `step` of `total` steps count? It is asked after each step, and after each `epoch`."""
+        raise NotImplementedError
+
+    def first(self, total: int) -> int:
+        """How many of all steps come before the first weights that count."""
+        raise NotImplementedError
+
+    def at(self, step: int, total: int, rate: float, at_start: float) -> float:
+        """The schedule's factor `rate` at a step as the average wants it; `at_start`: that at its first step."""
+        return rate
+
+
 class Recipe:
     """A checked `train:` section with its `runtime:`.
 
@@ -260,8 +280,8 @@ class Recipe:
     """
 
     __slots__ = (
-        "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value", "data", "epochs", "feeds", "inputs",
-        "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "tuning",
+        "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value", "data", "early_stopping",
+        "epochs", "feeds", "inputs", "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -280,6 +300,8 @@ class Recipe:
         clip_grad_norm: float | None,
         runtime: Runtime,
         clip_grad_value: float | None = None,
+        average: Average | None = None,
+        early_stopping: EarlyStopping | None = None,
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
         split: dict[str, str] | None = None,
@@ -298,6 +320,8 @@ class Recipe:
         self.clip_grad_norm = clip_grad_norm
         self.clip_grad_value = clip_grad_value
         self.runtime = runtime
+        self.average = average
+        self.early_stopping = early_stopping
         self.batch = batch
         self.tuning = tuning
         self.split = split or {}

@@ -12,17 +12,23 @@ P = TypeVar("P", bound=Part)
 
 
 class Nested(Kind[P], Generic[P]):
-    """The arguments of one declared part, as a mapping. Its value is the part with its arguments checked."""
+    """The arguments of one declared part, as a mapping. Its value is the part with its arguments checked.
 
-    def __init__(self, part: type[P]) -> None:
+    `lone`: another value is the first of them.
+    """
+
+    def __init__(self, part: type[P], *, lone: bool = False, title: str = "") -> None:
         self.part = part
-        self.title = f"arguments of `{part.name}`"
+        self.lone = lone
+        self.title = title or f"arguments of `{part.name}`"
 
     def parse(self, value: Any) -> P:
         if isinstance(value, self.part):
             return value
         if value is None:
             value = {}
+        if self.lone and not isinstance(value, dict):
+            value = {next(iter(self.part.args)): value}
         if not isinstance(value, dict):
             raise self.refuse(value, f"as `{{{next(iter(self.part.args))}: …}}`")
         for key in value:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.ops.base import arg
-from archspec.ops.kinds import Choice, ListOf, Optional, PositiveFloat, PositiveInt, Refined, Str
+from archspec.ops.kinds import Choice, ListOf, NonNegativeInt, Optional, PositiveFloat, PositiveInt, Refined, Str
 from archspec.reading.nodes import Mapping
 from archspec.recipe.model import Part
+from archspec.recipe.monitor import MONITOR_DOC
+from archspec.recipe.nested import Nested
 from archspec.recipe.parts import read_arguments, read_value
 from archspec.recipe.sections import Value
 
@@ -43,13 +45,26 @@ class Precision(Part):
     )
 
 
+class Keep(Part):
+    """Which checkpoints stay. Each of the best has the whole state of the end of its epoch."""
+
+    name = "keep"
+    last = arg(PositiveInt, 2, "how many of the newest")
+    best = arg(NonNegativeInt, 0, "how many of the best epochs")
+    by = arg(Optional(Str), None, "what is best: " + MONITOR_DOC)
+
+
 class Checkpoint(Part):
     """When the whole state of a run is written, so that a run that was killed goes on bit for bit where it was."""
 
     name = "checkpoint"
     seconds = arg(PositiveFloat, 300.0, "time from one to the next; longer where writing would take over 3 % of it")
     steps = arg(Optional(PositiveInt), None, "also after so many optimisation steps")
-    keep = arg(PositiveInt, 2, "how many are kept")
+    keep = arg(
+        Nested(Keep, lone=True, title="a positive integer, or `{last: 2, best: 3, by: accuracy}`"),
+        2,
+        "how many are kept: of the newest, and with `best` also of the best epochs, by a value of theirs",
+    )
 
 
 class Parallel(Part):

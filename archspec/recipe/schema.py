@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.ops.kinds import Kind
+from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -13,6 +14,7 @@ from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES, Value
 from archspec.recipe.sources import DATA
+from archspec.recipe.stopping import TRAIN_PARTS
 from archspec.recipe.tuning import OPTIMIZER_KEYS
 from archspec.schema.arguments import arguments_schema
 
@@ -29,6 +31,8 @@ def train_schema() -> dict[str, Any]:
         "freeze": {"anyOf": [_PATTERN, {"type": "array", "items": _PATTERN}]},
         "optimizer": family_schema(OPTIMIZERS, OPTIMIZER_KEYS),
         "schedule": family_schema(SCHEDULES),
+        "average": family_schema(AVERAGES),
+        **{name: arguments_schema(part) for name, part in TRAIN_PARTS.items()},
         **{key: _value(value) for key, value in TRAIN_VALUES.items()},
     }
     return {

@@ -36,6 +36,8 @@ TRAIN_KEYS: dict[str, str] = {
     "optimizer": "how the weights are moved",
     "freeze": "patterns of parameters that stay as they are, and of batch norms that stay in evaluation mode",
     "schedule": "how the learning rate changes; left out: not at all",
+    "average": "an average of the weights, which is evaluated and kept in their place; left out: none",
+    "early_stopping": "ends the run when a held-out value no longer improves; left out: it goes to its last epoch",
     **{key: value.doc for key, value in TRAIN_VALUES.items()},
 }
 REQUIRED = ("data", "loss", "optimizer", "epochs", "batch_size")

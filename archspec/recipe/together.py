@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.recipe.model import MetricTerm, Optimizer, Schedule
-from archspec.recipe.monitor import check_monitor
+from archspec.recipe.model import Average, Optimizer
 from archspec.recipe.parts import Written
 from archspec.recipe.runtime import Runtime
 
 
 def check_together(
     optimizer: Written[Optimizer],
-    schedule: Written[Schedule] | None,
-    metrics: tuple[MetricTerm, ...],
+    average: Written[Average] | None,
     runtime: Runtime,
     diagnostics: Diagnostics,
 ) -> None:
-    """AS205 at the part that excludes another; AS503 where one goes by a value that no epoch gives."""
-    if schedule is not None and schedule.part.by_held_out:
-        check_monitor(schedule.part.keywords["monitor"], metrics, schedule.at("monitor"), diagnostics)
+    """AS205 at the part that excludes another."""
     part, parallel = optimizer.part, runtime.parallel
     several = parallel.data != "none" or max(parallel.tensor, parallel.context, parallel.pipeline) > 1
     if part.closure and several:
@@ -31,3 +27,6 @@ def check_together(
     if part.adamw is not None and split:
         message = f"`{part.name}` needs whole matrices, and `runtime.parallel` lays them out in shards"
         diagnostics.error("AS205", optimizer.span, message, help="say `data: ddp`, or take `adamw`")
+    if average is not None and split:
+        message = "an average of the weights needs them whole, and `runtime.parallel` lays them out in shards"
+        diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")

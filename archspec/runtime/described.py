@@ -103,6 +103,8 @@ def settings(given: Plan) -> dict[str, Any]:
         "optimizer": words(recipe.optimizer),
         **tuned(recipe),
         "schedule": words(recipe.schedule),
+        **({"average": words(recipe.average)} if recipe.average is not None else {}),
+        **({"early_stopping": words(recipe.early_stopping)} if recipe.early_stopping is not None else {}),
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "clip_grad_norm": recipe.clip_grad_norm,

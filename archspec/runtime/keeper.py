@@ -27,7 +27,7 @@ class Keeper:
         self._main = main
         self.best_path = folder.path / WEIGHTS
         self._last_path = folder.path / LAST
-        self._module = module
+        self.module = module  # or the average of its weights
         self._waiting: dict[str, Tensor] | None = None
         self._last: dict[str, Tensor] | None = None
         self.has_best = False
@@ -55,7 +55,7 @@ class Keeper:
 
     def _weights(self, *, copied: bool = True) -> dict[str, Tensor] | None:
         """The whole state dict, in memory of its own if `copied`; None on other than the main process."""
-        state = module_state(self._module, keep=self._main)
+        state = module_state(self.module, keep=self._main)
         if not self._main:
             return None
         return _copy(state) if copied else state

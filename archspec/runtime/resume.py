@@ -42,6 +42,8 @@ def beginning(run: Path, resolved: str, epochs: int, warn: Callable[[str], None]
     if (key := _difference(_text(run / SPEC), resolved)) is not None:
         raise RunError(f"{run} holds a run of another spec (`{key}` differs): a run never overwrites another")
     done = facts.get("results", {}).get("epochs", 0)
+    if facts.get("status") == "done" and facts.get("results", {}).get("stopped_early") is True:
+        raise RunError(f"{run} holds a finished run: it {facts.get('message', 'stopped early')}")
     if facts.get("status") == "done" and isinstance(done, int) and done >= epochs:
         help = f"give another folder, or more than {done} `epochs` to go on with it"
         raise RunError(f"{run} holds a finished run, and a run never overwrites another: {help}")

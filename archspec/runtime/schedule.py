@@ -8,7 +8,7 @@ import torch
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from archspec.recipe.model import Schedule
+from archspec.recipe.model import Average, Schedule
 
 
 class Rate(LambdaLR):
@@ -17,7 +17,9 @@ class Rate(LambdaLR):
     A schedule by held-out values multiplies that by what ReduceLROnPlateau makes of 1.
     """
 
-    def __init__(self, part: Schedule, optimizer: Optimizer, total: int, per_epoch: int, *, larger: bool) -> None:
+    def __init__(
+        self, part: Schedule, optimizer: Optimizer, total: int, per_epoch: int, *, larger: bool, average: Average | None
+    ) -> None:
         self._plateau: ReduceLROnPlateau | None = None
         if part.by_held_out:
             keywords = {key: value for key, value in part.keywords.items() if key not in ("monitor", "final", "warmup")}
@@ -26,7 +28,14 @@ class Rate(LambdaLR):
                 one, mode="max" if larger else "min", min_lr=part.keywords["final"], **keywords
             )
         last = max(0, total - 1)  # LambdaLR asks once more after the last step
-        super().__init__(optimizer, lambda step: self.reduced * part.at(min(step, last), total, per_epoch))
+
+        def factor(step: int) -> float:
+            rate = part.at(step, total, per_epoch)
+            if average is not None:
+                rate = average.at(step, total, rate, part.at(min(average.first(total), last), total, per_epoch))
+            return self.reduced * rate
+
+        super().__init__(optimizer, lambda step: factor(min(step, last)))
 
     @property
     def reduced(self) -> float:
@@ -62,6 +71,17 @@ class Rate(LambdaLR):
             self._plateau.optimizer.param_groups[0]["lr"] = position["plateau"]["factor"]
 
 
-def build_schedule(part: Schedule, optimizer: Optimizer, total: int, per_epoch: int, *, larger: bool = False) -> Rate:
-    """The schedule over `total` steps. `larger`: is a larger one of the values it goes by better?"""
-    return Rate(part, optimizer, total, per_epoch, larger=larger)
+def build_schedule(
+    part: Schedule,
+    optimizer: Optimizer,
+    total: int,
+    per_epoch: int,
+    *,
+    larger: bool = False,
+    average: Average | None = None,
+) -> Rate:
+    """The schedule over `total` steps, as an `average` of the weights wants it.
+
+    `larger`: is a larger one of the held-out values it goes by better?
+    """
+    return Rate(part, optimizer, total, per_epoch, larger=larger, average=average)

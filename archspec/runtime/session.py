@@ -177,8 +177,10 @@ def _execute(
             _close(folder, facts, "failed", str(error) or type(error).__name__)
         raise _translated(error) from error
     state = trainer.state
-    done = state.epoch == recipe.epochs
+    done = trainer.done
     message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
+    if done and state.stopper is not None and state.stopper.over:
+        message = state.stopper.reason
     _close(folder, facts, "done" if done else "interrupted", message)
     world.barrier()
     results = facts["results"]
@@ -255,6 +257,7 @@ def _results(trainer: Trainer) -> dict[str, Any]:
         "best_epoch": state.best_epoch,
         "last": state.history[-1] if state.history else None,
         "epochs": state.epoch,
+        **({"stopped_early": True} if state.stopper is not None and state.stopper.over else {}),
         "steps": state.step,
         "samples": state.samples,
         "seconds": state.seconds,

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from archspec.runtime.averaging import Averaged
+from archspec.runtime.early import Stopper
 from archspec.runtime.parallel.state import (
     load_module_state,
     load_optimizer_state,
@@ -51,6 +53,8 @@ class TrainState:
     optimizer: Optimizer
     schedule: Rate
     scaler: torch.amp.GradScaler
+    average: Averaged | None = None
+    stopper: Stopper | None = None
     epoch: int = 0
     step: int = 0
     samples: int = 0
@@ -80,6 +84,8 @@ class TrainState:
             "optimizer": optimizer_state(self.module, self.optimizer, keep=world.main),
             "schedule": self.schedule.position(),
             "scaler": self.scaler.state_dict(),
+            **({"average": self.average.state()} if self.average is not None else {}),
+            **({"stopper": self.stopper.state()} if self.stopper is not None else {}),
             "counters": {**plain, "history": [dict(entry) for entry in self.history]},
             "sums": sums,
             "random": [{name: states[rank] for name, states in generators.items()} for rank in range(world.size)],
@@ -91,6 +97,10 @@ class TrainState:
         load_optimizer_state(self.module, self.optimizer, tree["optimizer"])
         self.schedule.restore(tree["schedule"])
         self.scaler.load_state_dict(tree["scaler"])
+        if self.average is not None:
+            self.average.restore(tree["average"])
+        if self.stopper is not None:
+            self.stopper.restore(tree["stopper"])
         for name in _PLAIN:
             setattr(self, name, tree["counters"][name])
         self.history = tree["counters"]["history"]
@@ -101,7 +111,7 @@ class TrainState:
         # Else there are more or fewer processes than before: what is random goes on with numbers of its own.
 
 
-_OBJECTS = {"module", "optimizer", "schedule", "scaler", "running", "line", "history"}
+_OBJECTS = {"module", "optimizer", "schedule", "scaler", "average", "stopper", "running", "line", "history"}
 _PLAIN = tuple(f.name for f in fields(TrainState) if f.name not in _OBJECTS)
 
 

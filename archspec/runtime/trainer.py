@@ -14,9 +14,11 @@ from torch import Tensor
 from archspec.data import Batches, Data
 from archspec.recipe.model import Recipe
 from archspec.recipe.monitor import criterion, find
+from archspec.runtime.averaging import Averaged
 from archspec.runtime.checkpoints.saver import Saver
 from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError
 from archspec.runtime.consensus import Consensus
+from archspec.runtime.early import Stopper
 from archspec.runtime.evaluate import evaluate, to_device
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.keeper import Keeper
@@ -74,10 +76,16 @@ class Trainer:
         optimizer = build_optimizer(recipe.optimizer, prepared.bare, recipe.tuning.groups)
         self._rate_by = find(recipe.schedule.keywords.get("monitor"), recipe.metrics) or criterion(recipe.metrics)
         larger = self._rate_by.larger
-        schedule = build_schedule(recipe.schedule, optimizer, self.total, self.per_epoch, larger=larger)
+        schedule = build_schedule(
+            recipe.schedule, optimizer, self.total, self.per_epoch, larger=larger, average=recipe.average
+        )
         grad_scaler = scaler(recipe.runtime.precision, prepared.device)
         self.state = TrainState(prepared.bare, optimizer, schedule, grad_scaler)
         self.state.micro_batch_size = recipe.runtime.micro_batch_size
+        if recipe.average is not None:
+            self.state.average = Averaged(recipe.average, prepared.bare, self.total)
+        if recipe.early_stopping is not None:
+            self.state.stopper = Stopper(recipe.early_stopping, recipe.metrics)
         self.objective = Objective(recipe.losses, prepared.device)
         self.stepper = Stepper(prepared, self.objective, recipe, self.state, self.world)
         self.meters = build_meters(recipe.metrics, prepared.device)
@@ -116,7 +124,7 @@ class Trainer:
         try:
             if state.step == 0:
                 self._checkpoint()  # a run that is killed can be taken up from its first moment on
-            while state.epoch < self.recipe.epochs and not self._stopped:
+            while not self.done and not self._stopped:
                 if self._epoch():
                     self._finish_epoch()
         except Exception:
@@ -126,11 +134,18 @@ class Trainer:
             state.seconds = time.perf_counter() - self._started
             self.saver.wait()
         if self._stopped:
+            self._averaged()
             self.keeper.stopped()
         self.keeper.flush()
         self._checkpoint()
         self.saver.wait()
         return state
+
+    @property
+    def done(self) -> bool:
+        """Is there no epoch left to train?"""
+        stopper = self.state.stopper
+        return self.state.epoch >= self.recipe.epochs or (stopper is not None and stopper.over)
 
     def _epoch(self) -> bool:
         """The steps of one epoch that are left; False when asked to stop before the last."""
@@ -157,6 +172,8 @@ class Trainer:
             state.position = batches.position
             state.step += 1
             state.samples += count
+            if state.average is not None:
+                state.average.update(state.step)
             self._pending.append((count, loss))
             if state.step % self.log_every == 0:
                 self._log_step(start)
@@ -221,7 +238,8 @@ class Trainer:
         }
         if not self.world.main:
             return
-        self.saver.save(state.step, tree, {BEST: self.keeper.best_path} if self.keeper.has_best else {})
+        attach = {BEST: self.keeper.best_path} if self.keeper.has_best else {}
+        self.saver.save(state.step, tree, attach, spare=self._best_steps())
 
     def _read_back(self) -> None:
         """Fetch the pending losses in one go. Raises TrainingError naming the first that is not finite."""
@@ -256,7 +274,9 @@ class Trainer:
         state = self.state
         # Several processes evaluate to the end: one must not leave the others alone.
         stop = self.stop if self.world.size == 1 else None
-        held_out = evaluate(self.prepared, self.objective, self.meters, self.data.holdout, self.recipe, stop)
+        held_out = evaluate(
+            self._averaged(epoch=True), self.objective, self.meters, self.data.holdout, self.recipe, stop
+        )
         if held_out is None:
             self._stopped = True
             return
@@ -271,6 +291,8 @@ class Trainer:
             "samples_per_second": state.running.samples / state.epoch_seconds,
         }
         state.schedule.judge(entry[self._rate_by.name])
+        if state.stopper is not None:
+            state.stopper.judge(entry)
         best = self._improves(held_out)
         if best:
             state.best, state.best_loss, state.best_epoch = held_out[self.criterion], held_out["loss"], state.epoch
@@ -281,6 +303,27 @@ class Trainer:
         self.folder.log("epoch", {**entry, "best": best})
         self.keeper.epoch(best=best)
         self.display.epoch(entry, best=best)
+        if state.step in self._best_steps():
+            self._checkpoint()
+
+    def _averaged(self, *, epoch: bool = False) -> Prepared:
+        """What is evaluated and kept: the module, or the average of its weights; `epoch`: it is the end of one."""
+        average = self.state.average
+        if average is None:
+            return self.prepared
+        if epoch:
+            average.update(self.state.step, epoch=True)
+        average.refresh(self.prepared, self.data, self.recipe)
+        self.keeper.module = average.module
+        return self.prepared._replace(bare=average.module)
+
+    def _best_steps(self) -> list[int]:
+        """The steps at the end of the best epochs, as many as checkpoints of them are kept."""
+        keep = self.recipe.runtime.checkpoint.keep
+        by = find(keep.by, self.recipe.metrics) or criterion(self.recipe.metrics)
+        found = [entry for entry in self.state.history if math.isfinite(entry[by.name])]
+        found.sort(key=lambda entry: (-entry[by.name] if by.larger else entry[by.name], entry["loss"]))
+        return [entry["step"] for entry in found[: keep.best]]
 
     def _improves(self, held_out: Mapping[str, float]) -> bool:
         """Is it better than the best so far, or as good with a smaller loss?"""

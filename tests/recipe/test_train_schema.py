@@ -49,6 +49,11 @@ def errors(schema: dict[str, Any], data: Any) -> list[str]:
         {"inputs": {"image": "image"}},
         {"data": {"csv": {"path": "a.csv", "target": "y"}}},
         {"schedule": {"exponential": 0.9}},
+        {"average": "ema"},
+        {"average": {"swa": {"start": 0.5, "lr": 0.1}}},
+        {"early_stopping": 5},
+        {"early_stopping": {"monitor": "loss", "mode": "min"}},
+        {"optimizer": {"muon": {"adamw": {"lr": 1e-3}, "exclude": "head"}}},
     ],
 )
 def test_accepted(change: dict[str, Any]) -> None:
@@ -70,6 +75,9 @@ def test_accepted(change: dict[str, Any]) -> None:
         {"epochs": 0},
         {"seed": -1},
         {"batch": 3},
+        {"average": "mean"},
+        {"early_stopping": {"patience": 0}},
+        {"optimizer": {"muon": {"adamw": {"rate": 1e-3}}}},
         {"inputs": ["image"]},
     ],
 )

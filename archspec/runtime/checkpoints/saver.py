@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,11 @@ class Saver:
             return True
         return time.perf_counter() - self._last >= self._wait
 
-    def save(self, step: int, tree: Any, attach: Mapping[str, Path] | None = None) -> None:
-        """Copy the state and have it written, with links to the files of `attach` as they are now."""
+    def save(self, step: int, tree: Any, attach: Mapping[str, Path] | None = None, spare: Collection[int] = ()) -> None:
+        """Copy the state and have it written, with links to the files of `attach` as they are now.
+
+        `spare`: steps whose checkpoints stay, beside the newest.
+        """
         start = time.perf_counter()
         self.wait()
         try:
@@ -49,7 +52,9 @@ class Saver:
         else:
             data, tensors = pack(tree)
             copy = snapshot(tensors)
-            self._thread = threading.Thread(target=self._write, args=(stage, step, data, copy), name="checkpoint")
+            self._thread = threading.Thread(
+                target=self._write, args=(stage, step, data, copy, spare), name="checkpoint"
+            )
             self._thread.start()
         self._step = step
         self._last = time.perf_counter()
@@ -64,9 +69,9 @@ class Saver:
             self._warn(f"a checkpoint could not be written: {self._error}")
             self._error = None
 
-    def _write(self, stage: Path, step: int, data: Any, tensors: Any) -> None:
+    def _write(self, stage: Path, step: int, data: Any, tensors: Any, spare: Collection[int]) -> None:
         try:
             finish(stage, step, data, tensors)
-            prune(self._run, self._policy.keep)
+            prune(self._run, self._policy.keep.last, spare)
         except OSError as error:
             self._error = error

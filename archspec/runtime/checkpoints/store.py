@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,10 +131,11 @@ def verified(path: Path) -> Checkpoint:
     return Checkpoint(path, step)
 
 
-def prune(run: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints, and what killed writers have left."""
+def prune(run: Path, keep: int, spare: Collection[int] = ()) -> None:
+    """Remove all but the newest `keep` checkpoints and those of the steps of `spare`, and what killed writers left."""
     for path in _listed(run)[keep:]:
-        _remove(path)
+        if int(path.name.removeprefix("step-")) not in spare:
+            _remove(path)
     for path in (run / FOLDER).glob(".step-*"):
         if path.suffix != ".part" or not _alive(path):
             shutil.rmtree(path, ignore_errors=True)
