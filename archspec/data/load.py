@@ -9,6 +9,7 @@ from torch import Tensor
 from archspec.data.arrays import as_field, digits, npz
 from archspec.data.errors import reported
 from archspec.data.images import ImageSplit, decode, listing, normalise
+from archspec.data.series import last_window, open_series
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
 from archspec.data.text import codec, tokens
@@ -16,6 +17,7 @@ from archspec.diagnostics.model import Span
 from archspec.recipe.data_kinds import Csv, Digits, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
+from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
 
 
@@ -49,6 +51,8 @@ def _open(recipe: Recipe) -> Data:
     other = None if kind.validation is None else base / kind.validation
     if isinstance(kind, Text):
         return _open_text(kind, facts, base, path, other)
+    if isinstance(kind, Series):
+        return Data(*open_series(kind, facts, path, other))
     if isinstance(kind, Images):
         files, labels = listing(path, facts, "path")
         if other is not None:
@@ -151,6 +155,8 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
         if not len(row):
             raise DataError("it is empty", path)
         return {"tokens": row[-kind.context :].long()[None]}
+    if isinstance(kind, Series):
+        return {"features": last_window(kind, facts, path)}
     if isinstance(kind, Csv):
         if suffix in CSV_SUFFIXES:
             fields = table(kind, facts, path, targets=False)

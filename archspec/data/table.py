@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from archspec.ops.kinds import show
+from archspec.recipe.columns import number
 from archspec.recipe.data_kinds import Csv
 from archspec.recipe.files import MAX_ARRAY, DataError, csv_rows
 from archspec.recipe.model import DataFacts
@@ -36,7 +36,7 @@ def table(
     count = 0
     for line, cells in rows:
         for place in places:
-            features.append(_number(cells[place], header[place], path, line, argument))
+            features.append(number(cells[place], header[place], path, line, argument))
         if goals and numbers is not None:
             label = numbers.get(cells[goals[0]].strip())
             if label is None:
@@ -45,7 +45,7 @@ def table(
             labels.append(label)
         else:
             for place in goals:
-                values.append(_number(cells[place], header[place], path, line, argument))
+                values.append(number(cells[place], header[place], path, line, argument))
         count += 1
         if len(features) * 4 > MAX_ARRAY:
             raise DataError(f"more than {MAX_ARRAY:,} bytes of numbers", path, line, argument=argument)
@@ -60,21 +60,6 @@ def table(
 
 def _tensor(values: array, dtype: torch.dtype) -> Tensor:
     return torch.frombuffer(values, dtype=dtype).clone()
-
-
-def _number(text: str, column: str, path: Path, line: int, argument: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number) or abs(number) > 3.4028234663852886e38:  # the largest float32
-        what = (
-            f"{show(text)} in column {show(column)} is not a finite number"
-            if text.strip()
-            else f"no value for {show(column)}"
-        )
-        raise DataError(what, path, line, argument=argument)
-    return number
 
 
 def statistics(features: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

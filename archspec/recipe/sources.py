@@ -1,6 +1,7 @@
 """All kinds of data: importing this declares them."""
 
 from archspec.recipe.data_kinds import DATA
+from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
 
-__all__ = ["DATA", "Text"]
+__all__ = ["DATA", "Series", "Text"]

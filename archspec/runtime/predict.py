@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from archspec.data import load_input, open_data
+from archspec.data.series import restore
 from archspec.data.text import Codec, codec
 from archspec.ops.tensor import TensorType
 from archspec.pipeline import Report
 from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
+from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.losses import Outputs, pick
@@ -65,7 +67,8 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
 
     Of a class: {"class", "probability", "top": [{"class", "probability"}, …]}. Of the next token the same, with the
     greedy continuation of `length` tokens as "text". Of a class at each place: {"shares": {class: share}}. Of yes or
-    no: {"probabilities"}. Else {"values"}. `shape` says how the last two are nested.
+    no: {"probabilities"}. Else {"values"} (forecasts in the units of their columns). `shape` says how the last two are
+    nested.
 
     Raises SpecError (AS504) and RunError for an input that cannot be read or is not what the model reads.
     """
@@ -118,6 +121,9 @@ def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
         return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, run, top)
     kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
     values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
+    series = run.recipe.data.kind
+    if isinstance(series, Series) and term.target == "target":
+        values = restore(values, series, run.facts)
     flat = values.flatten()[:MOST_VALUES].tolist()
     return {kind: flat[0] if values.ndim == 0 else flat, "shape": list(values.shape)}
 
