@@ -40,7 +40,7 @@ Lines are counted without blank lines, comments and documentation (`doc`, docstr
   *handwritten*: a class of `benchmarks/handwritten/references.py`, with the imports it needs.
 - *source*: what `archspec compile` emits.
 """
-_TITLES = {"": "Training"}
+_TITLES = {"": "Training", "timeseries": "Time series"}
 _COLUMNS = (
     "spec",
     "parameters",

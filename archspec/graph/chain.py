@@ -14,11 +14,11 @@ from archspec.graph.ir import Graph, GraphInput, Join, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
 from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
-from archspec.graph.names import Position, snake_case
+from archspec.graph.names import Position, snake_case, spliceable
 from archspec.graph.repeats import Turn, turns_of
 from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
 from archspec.graph.reuse import use_again
-from archspec.graph.scope import Binding, Scope
+from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
 from archspec.graph.wiring import Chain, Inputs, read_inputs
 from archspec.reading.nodes import Mapping
@@ -44,7 +44,7 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
         return _op(ctx, scope, item, before)
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
-    if item.is_structure and scope.builder.plan.spliced and item.get("name") is None and item.get("repeat") is None:
+    if item.is_structure and scope.builder.plan.spliced and spliceable(node):
         return _spliced(ctx, scope, item, before)
     return _step(ctx, scope, item, before)
 
@@ -240,7 +240,7 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     if not turns:
         return pass_by(ctx, scope, item, None, outputs, start)
     ctx.enter(item.key_span)
-    value = structures.run(ctx, scope, item, item.position, scope.env, start, walk, scope.builder)
+    value = _turns_in_place(ctx, scope, item, turns, start)
     ctx.leave()
     if value is None:
         return unknown_value(ctx, scope, item.node, item.position)
@@ -252,6 +252,22 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
             scope.bind(ctx, text, Binding(each, span))
     if item.kind == "scan" and isinstance(value, Value):
         scope.builder.nodes[value.node].names = tuple(text for text, _ in outputs) or ("",)
+    return value
+
+
+def _turns_in_place(
+    ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Value | None
+) -> Value | Absent | None:
+    """The steps of a structure, or of every turn of one that is repeated, as steps of the graph around."""
+    value: Value | Absent | None = start
+    for turn in turns:
+        if isinstance(value, Absent):
+            ctx.error("AS206", value.span, "the last value of the list is left out, so the next turn has none to read")
+            return None
+        position = item.position if item.get("repeat") is None else (*item.position, turn.number)
+        value = structures.run(ctx, scope, item, position, turn.env, value, walk, scope.builder)
+        if value is None:
+            return None
     return value
 
 

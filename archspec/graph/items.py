@@ -7,12 +7,11 @@ from typing import NamedTuple
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean, meant_keys, rename, write_instead
 from archspec.graph.context import Context
-from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name
+from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name, loop_names
 from archspec.ops.base import Op
 from archspec.ops.registry import all_ops, find
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence, renamed
 
-LOOP = frozenset({"i"})
 _COMMON = frozenset(COMMON)
 _PLAIN = frozenset({"name", "from", "doc"})
 
@@ -36,11 +35,7 @@ class Item(NamedTuple):
     @property
     def loop_names(self) -> frozenset[str]:
         """The names that its `repeat` binds."""
-        repeat = self.common.get("repeat")
-        if repeat is None:
-            return frozenset()
-        bound = repeat.get("as") if isinstance(repeat, Mapping) else None
-        return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
+        return loop_names(self.common.get("repeat"))
 
     @property
     def is_structure(self) -> bool:

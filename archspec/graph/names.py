@@ -13,11 +13,14 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "parametrize", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
+LOOP = frozenset({"i"})  # what every `repeat` binds
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 
 _COMMON = frozenset(COMMON)
 _STRUCTURES = frozenset(STRUCTURES)
+_JOINED = frozenset({"merge", "route"})
 _PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Position = tuple[Any, ...]  # of an item inside its graph: (3,), (3, "body", 0)
@@ -117,18 +120,47 @@ def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
                     yield ("branch", number), branch, None
 
 
-def _spliceable(item: Node) -> bool:
-    """An unnamed structure that may add no path component (a repeated one must: its turns are `sequence.0`, …)."""
-    if not isinstance(item, Mapping) or "repeat" in item.entries or is_named(item):
+def loop_names(repeat: Node | None) -> frozenset[str]:
+    """The names that a `repeat` binds."""
+    if repeat is None:
+        return frozenset()
+    bound = repeat.get("as") if isinstance(repeat, Mapping) else None
+    return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
+
+
+def spliceable(item: Node) -> bool:
+    """An unnamed structure that may add no path component.
+
+    A repeated one must, as its turns are `sequence.0`, …, unless names in it go by the turn: then they are those of
+    the list around.
+    """
+    if not isinstance(item, Mapping) or is_named(item) or _STRUCTURES.isdisjoint(item.entries):
         return False
-    return not _STRUCTURES.isdisjoint(item.entries)
+    repeat = item.entries.get("repeat")
+    if repeat is None:
+        return True
+    if not _JOINED.isdisjoint(item.entries) or (isinstance(repeat, Mapping) and "carry" in repeat.entries):
+        return False
+    return _names_go_by(item, loop_names(repeat))
+
+
+def _names_go_by(structure: Node, names: frozenset[str]) -> bool:
+    """Does a name inside, which no named module comes before, hold one of `names` in an expression?"""
+    for _, items, branch in inner_lists(structure):
+        for item in items.items if branch is None else ():
+            text = name_of(item)
+            if text is not None and "$" in text and not names.isdisjoint(_WORD.findall(text)):
+                return True
+            if not is_named(item) and isinstance(item, Mapping) and _names_go_by(item, names):
+                return True
+    return False
 
 
 def _any_named(items: Sequence) -> bool:
     for item in items.items:
         if is_named(item):
             return True
-        if _spliceable(item) and any(_any_named(inner) for _, inner, branch in inner_lists(item) if branch is None):
+        if spliceable(item) and any(_any_named(inner) for _, inner, branch in inner_lists(item) if branch is None):
             return True
     return False
 
@@ -164,7 +196,7 @@ class Plan:
                     name = name_of(item)
                     if name:
                         taken.add(name.split(".")[0])
-                elif _spliceable(item):
+                elif spliceable(item):
                     for where, inner, branch in inner_lists(item):
                         if branch is None:
                             walk((*here, *where), inner)

@@ -83,7 +83,9 @@ class Builder:
         else:
             inner, around = (path, other[0]) if len(path) > len(other[0]) else (other[0], path)
             message = f"`{inner}` would be a part of `{around}`, which is an item of its own"
-        ctx.error("AS207", span, message, label="again here", secondary=[Label(other[1], "first here")])
+        again = span == other[1]  # the item is made by several turns of a repeat
+        help = "let its name go by the turn, as `$i` does" if again else None
+        ctx.error("AS207", span, message, label="again here", secondary=[Label(other[1], "first here")], help=help)
         return False
 
     def add(self, node: Node) -> int:

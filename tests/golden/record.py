@@ -93,9 +93,7 @@ class _Names(dict[str, Any]):
         raise KeyError(name)
 
 
-def record(
-    data: dict[str, Any], module: torch.nn.Module, exact_module: torch.nn.Module, outputs: list[str]
-) -> None:
+def record(data: dict[str, Any], module: torch.nn.Module, exact_module: torch.nn.Module, outputs: list[str]) -> None:
     """Fill in what is measured; `exact_module` is the network made in float64.
 
     Constants that a network computes when it is made, in float32, are not the same in every implementation that is
