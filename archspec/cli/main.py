@@ -25,6 +25,7 @@ COMMANDS = (
     "compile",
     "weights",
     "train",
+    "evaluate",
     "predict",
     "generate",
     "export",

@@ -29,10 +29,19 @@ def add_parser(commands: Any) -> None:
         "--length", metavar="N", type=_positive, default=1, help="tokens to continue a text by (default: %(default)s)"
     )
     add_weights(parser, "other weights of this model, as RUN/last.safetensors (repeatable, for shards)")
+    add_checkpoint(parser)
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write JSON")
     add_color(parser)
     parser.set_defaults(run=run)
+
+
+def add_checkpoint(parser: Any) -> None:
+    parser.add_argument(
+        "--checkpoint",
+        metavar="WHICH",
+        help="of a run: best, last, or the step of one of its checkpoints (default: best)",
+    )
 
 
 def _positive(text: str) -> int:
@@ -49,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.wrap import DeviceError
 
     try:
-        loaded = load_run(args.folder, args.device, args.weights)
+        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint)
         samples = predict(loaded, args.input, top=args.top, length=args.length)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspec.cli.output import Styles, UsageError, add_color, number, write_diagnostics, write_error, write_unfit
+from archspec.cli import trial
+from archspec.cli.output import Styles, UsageError, add_color, write_diagnostics, write_error, write_unfit
 from archspec.cli.specs import add_set, add_weights, load_one, overrides
 
 if TYPE_CHECKING:
-    from archspec.runtime.session import Plan, Result
+    from archspec.runtime.session import Result
     from archspec.transfer.report import TransferReport
 
 
@@ -38,7 +39,7 @@ def add_parser(commands: Any) -> None:
         help="the run folder: new, empty, or of this run (default: runs/NAME-N)",
     )
     parser.add_argument("--device", metavar="DEVICE", help="auto, cpu or cuda (default: the spec's, or auto)")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would be trained, and stop")
+    trial.add_options(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress and no summary")
     add_color(parser)
     parser.set_defaults(run=run)
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("`--weights` is not given with a run to go on with", "help: it has weights of its own")
         args.spec, args.folder = str(Path(args.spec) / "spec.yaml"), args.spec
         args.weights = None  # those that it started from may be gone
+    if args.json and not trial.asked(args):
+        raise UsageError("`--json` is for `--dry-run`, `--overfit-one-batch` and `--find-lr`")
     params = overrides(args.set)
     if args.epochs is not None:
         params["train.epochs"] = args.epochs
@@ -76,9 +79,8 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         given = plan(report, params, args.device)
-        if args.dry_run:
-            print(planned(given))
-            return 0
+        if trial.asked(args):
+            return trial.run(given, args)
         result = execute(given, args.folder, quiet=args.quiet, warn=_warn)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)
@@ -98,19 +100,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr, flush=True)
-
-
-def planned(given: Plan) -> str:
-    """What a run would do, a line a setting."""
-    from archspec.runtime.described import data_summary, name_of, settings
-
-    table = {"parameters": number(given.report.parameters), **data_summary(given), **settings(given)}
-    lines = [name_of(given.report)]
-    for key, value in table.items():
-        parts = [str(part) for part in value] if isinstance(value, list) else ["none" if value is None else str(value)]
-        text = (f"\n{'':20}" if any(", " in part for part in parts) else ", ").join(parts)
-        lines.append(f"  {key.replace('_', ' '):<17} {text}")
-    return "\n".join(lines)
 
 
 def started(report: TransferReport) -> str:

@@ -175,7 +175,7 @@ def _execute(
     except Exception as error:
         with suppress(OSError):  # a full disk is what the error says, not what hides it
             _close(folder, facts, "failed", str(error) or type(error).__name__)
-        raise _translated(error) from error
+        raise translated(error) from error
     state = trainer.state
     done = trainer.done
     message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
@@ -226,7 +226,7 @@ def _folder(
     return folder, begins
 
 
-def _translated(error: Exception) -> Exception:
+def translated(error: Exception) -> Exception:
     """What training could not help, as a TrainingError; anything else as it is."""
     if isinstance(error, torch.OutOfMemoryError):
         return TrainingError(f"out of memory: try a smaller `batch_size` ({str(error).splitlines()[0]})")

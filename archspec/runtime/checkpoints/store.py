@@ -99,7 +99,7 @@ def finish(stage: Path, step: int, data: Any, tensors: Mapping[str, Tensor]) -> 
 def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint of a run that is whole, and what is wrong with each that is newer than it."""
     refused: list[str] = []
-    for path in _listed(run):
+    for path in listed(run):
         try:
             return verified(path), refused
         except (CheckpointError, OSError) as error:
@@ -133,15 +133,21 @@ def verified(path: Path) -> Checkpoint:
 
 def prune(run: Path, keep: int, spare: Collection[int] = ()) -> None:
     """Remove all but the newest `keep` checkpoints and those of the steps of `spare`, and what killed writers left."""
-    for path in _listed(run)[keep:]:
-        if int(path.name.removeprefix("step-")) not in spare:
+    for path in listed(run)[keep:]:
+        if step_of(path) not in spare:
             _remove(path)
     for path in (run / FOLDER).glob(".step-*"):
         if path.suffix != ".part" or not _alive(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _listed(run: Path) -> list[Path]:
+def step_of(path: Path) -> int | None:
+    """The step that a checkpoint's folder is named after."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else None
+
+
+def listed(run: Path) -> list[Path]:
     """Folders named as checkpoints, the newest first."""
     folder = run / FOLDER
     found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()] if folder.is_dir() else []

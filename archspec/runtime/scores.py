@@ -1,0 +1,28 @@
+"""The loss and the metrics of a run, evaluated again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.data import open_data
+from archspec.runtime.evaluate import evaluate
+from archspec.runtime.losses import Objective
+from archspec.runtime.metrics import build_meters
+from archspec.runtime.predict import Run
+from archspec.runtime.run_folder import plain
+
+
+def scores(run: Run, split: str = "holdout") -> dict[str, Any]:
+    """{"samples", "loss", metric label: value, …} over the "holdout" or the "train" data of the run's spec.
+
+    Over the held-out data they are what the run told of that epoch. Raises SpecError where the data are not what the
+    spec says, and DataError for a bad sample.
+    """
+    data = open_data(run.recipe)
+    part = data.train if split == "train" else data.holdout
+    objective = Objective(run.recipe.losses, run.prepared.device)
+    meters = build_meters(run.recipe.metrics, run.prepared.device)
+    found = evaluate(run.prepared, objective, meters, part, run.recipe)
+    assert found is not None  # nothing asks it to stop
+    out: dict[str, Any] = plain({"samples": len(part), **found})
+    return out
