@@ -21,6 +21,7 @@ from archspec.shapes.again import same_module
 from archspec.shapes.extent import check_extent
 from archspec.shapes.joins import infer_join
 from archspec.shapes.scans import infer_scan
+from archspec.shapes.site import CallSite
 from archspec.shapes.ties import check_ties
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
@@ -42,7 +43,7 @@ class Inference:
         self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...], Demands]] = {}
 
     def graph(
-        self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None = None, around: Bindings | None = None
+        self, graph: Graph, inputs: tuple[Any, ...], call: CallSite | None = None, around: Bindings | None = None
     ) -> Typed:
         """The typed graph for these input types; every error in it is in `diagnostics`.
 
@@ -79,7 +80,7 @@ class Inference:
         found: tuple[Typed, Demands] | None = graph.known.get(key) if graph.known else None
         return found if found is not None and all(self.require.holds(*demand) for demand in found[1]) else None
 
-    def _graph(self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None, bound: Bindings) -> Typed:
+    def _graph(self, graph: Graph, inputs: tuple[Any, ...], call: CallSite | None, bound: Bindings) -> Typed:
         bindings = self._bind(graph, inputs, call, bound)
         if graph.later is not None:
             decided = graph.later(bindings) if bindings is not None and UNKNOWN not in inputs else None
@@ -103,22 +104,20 @@ class Inference:
             check_ties(self.diagnostics, typed)
         return typed
 
-    def _node(
-        self, typed: Typed, number: int, done: TypedNode, bindings: Bindings, call: report.CallSite | None
-    ) -> None:
+    def _node(self, typed: Typed, number: int, done: TypedNode, bindings: Bindings, call: CallSite | None) -> None:
         node = done.node
         if node.scan is not None:
-            infer_scan(self, node.scan, done, bindings, report.CallSite(typed, number, 0, call))
+            infer_scan(self, node.scan, done, bindings, CallSite(typed, number, 0, call))
             return
         if node.join is not None:
-            infer_join(self, node.join, done, bindings, report.CallSite(typed, number, 0, call))
+            infer_join(self, node.join, done, bindings, CallSite(typed, number, 0, call))
             return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
         turn = 0
         while turn < len(node.calls):
             callee = node.calls[turn]
-            site = report.CallSite(typed, number, turn, call)
+            site = CallSite(typed, number, turn, call)
             done.call_inputs.append(current)
             if isinstance(callee, OpCall):
                 result = self.op(callee, current, bindings, site)
@@ -148,7 +147,7 @@ class Inference:
         if node.shared is not None and done.calls:
             self._shared(typed, number, done, call)
 
-    def _shared(self, typed: Typed, number: int, done: TypedNode, call: report.CallSite | None) -> None:
+    def _shared(self, typed: Typed, number: int, done: TypedNode, call: CallSite | None) -> None:
         """A module called again must be the module that the first call made."""
         if UNKNOWN in done.outputs:
             return
@@ -157,7 +156,7 @@ class Inference:
             if at >= len(first.calls):
                 return
             if not same_module(first.calls[at], first.call_inputs[at], callee, done.call_inputs[turn]):
-                report.shared(self.diagnostics, report.CallSite(typed, number, turn, call), first)
+                report.shared(self.diagnostics, CallSite(typed, number, turn, call), first)
                 done.outputs = (UNKNOWN,) * len(done.outputs)
                 return
 
@@ -170,7 +169,7 @@ class Inference:
         call: OpCall,
         inputs: tuple[Any, ...],
         bindings: Bindings,
-        site: report.CallSite,
+        site: CallSite,
         *,
         merging: bool = False,
     ) -> tuple[Op, tuple[TensorType, ...]] | None:
@@ -212,7 +211,7 @@ class Inference:
                 remember(op, inputs, Known(outputs, demands))
         return op, outputs
 
-    def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: report.CallSite) -> bool:
+    def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
         own = {f"{site.typed.graph.name}.{name}" for name in site.typed.graph.local_symbols}
         for written in _sizes(call.values):
@@ -222,7 +221,7 @@ class Inference:
             near = {axis for kind in inputs if kind is not None for axis in kind.shape}
             if size in near:
                 continue
-            around: report.CallSite | None = site
+            around: CallSite | None = site
             while around is not None:  # a scan's body has what is at hand around it
                 near.update(axis for kind in around.typed.inputs if kind is not None for axis in kind.shape)
                 around = around.parent if around.typed.graph.kind == "scan" else None
@@ -244,9 +243,7 @@ class Inference:
             found = self._sizes_of[id(graph)] = frozenset(name for name in names if "." in name)
         return found
 
-    def _bind(
-        self, graph: Graph, inputs: tuple[Any, ...], call: report.CallSite | None, around: Bindings
-    ) -> Bindings | None:
+    def _bind(self, graph: Graph, inputs: tuple[Any, ...], call: CallSite | None, around: Bindings) -> Bindings | None:
         """Sizes of a block's own symbols (`inputs: {x: "float32[N, T, D]"}`) from the types it is called with.
 
         None where a type is not as declared, which has been reported.

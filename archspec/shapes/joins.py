@@ -11,15 +11,14 @@ from archspec.ops.require import Mismatch
 from archspec.ops.shaping import product
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.site import CallSite
 from archspec.shapes.typed import UNKNOWN, TypedNode
 
 if TYPE_CHECKING:
     from archspec.shapes.infer import Inference
 
 
-def infer_join(
-    inference: Inference, join: Join, done: TypedNode, bindings: dict[str, Any], site: report.CallSite
-) -> None:
+def infer_join(inference: Inference, join: Join, done: TypedNode, bindings: dict[str, Any], site: CallSite) -> None:
     """Fill in the typed node; what is wrong is reported, and its output is then unknown."""
     done.outputs = (UNKNOWN,)
     done.call_inputs.append(done.inputs)
@@ -114,7 +113,7 @@ def _always(demand: Demand) -> bool:
     return bool(getattr(anything, question)(a, b)) and not anything.requirements
 
 
-def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: TensorType, site: report.CallSite) -> bool:
+def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: TensorType, site: CallSite) -> bool:
     """Does a turn go with any number of rows, and give as many?"""
     about = [d for d in inference.require.demands[asked:] if any(_in(rows, size) for size in d[1:])]
     wanted = next((d for d in about if not _always(d)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.graph.ir import Graph, OpCall
@@ -11,22 +11,19 @@ from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping, Scalar, Sequence
 from archspec.reading.nodes import Node as YamlNode
-from archspec.shapes.repair import repair
-from archspec.shapes.trail import change, trail
-from archspec.shapes.typed import Typed, TypedNode
+from archspec.shapes.site import CallSite, called_here, turn_note
+from archspec.shapes.typed import TypedNode
 
-
-class CallSite(NamedTuple):
-    """Which call of which node, and the call that led into this graph."""
-
-    typed: Typed
-    number: int
-    turn: int
-    parent: CallSite | None
+if TYPE_CHECKING:  # a check of a clean spec does without
+    from archspec.shapes.origin import Origin
+    from archspec.shapes.repair import Repair
 
 
 def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> None:
     """The diagnostic for an op that refuses its inputs."""
+    from archspec.shapes.origin import origin
+    from archspec.shapes.trail import trail
+
     node = site.typed.graph.nodes[site.number]
     types = _call_inputs(site)
     blamed = [i for i in refused.inputs if i < len(node.inputs) and node.inputs[i] is not None]
@@ -42,16 +39,18 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         secondary += [Label(s, str(types[i])) for i in blamed[1:] if (s := _read_at(node, i))]
     elif len(blamed) == 1:
         label = f"reads {types[blamed[0]]}"
-    for i, axis in zip(blamed, refused.axis, strict=False):
-        changed = change(site.typed, node.inputs[i], axis)
-        if changed is not None:
-            where = changed.node.raw.span if isinstance(changed.node.raw, Mapping) else changed.node.span
-            secondary.append(Label(where, f"here dimension {axis} goes from {changed.then} to {changed.now}"))
-            break
-    help = refused.help
-    if help is None and refused.code == "AS302" and len(blamed) == 2 and len(refused.axis) == 2:
-        help = _repair(site, blamed, types, refused.axis)
-    notes = _context(site)
+    origins = [
+        origin(site.typed, site.parent, node.inputs[i], axis) for i, axis in zip(blamed, refused.axis, strict=False)
+    ]
+    for made, axis in zip(origins, refused.axis, strict=False):
+        if made is not None and (made.then is not None or len(origins) > 1):
+            secondary += [made.label(axis), *made.calls]
+    help, fix = refused.help, None
+    if help is None and refused.code == "AS302" and len(origins) == len(refused.axis) == 2:
+        repairs = _repair(site, blamed, types, refused.axis, (origins[0], origins[1]))
+        help, fix = repairs or (None, None)
+    secondary += called_here(site.parent)
+    notes = turn_note(site)
     code = refused.code
     refusal = refused.refusal
     if refusal is not None and refusal.stretched:
@@ -65,19 +64,28 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         span,
         refused.message,
         label=label,
-        secondary=[s for s in secondary if s.span != span],
+        secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
         trail=trail(site.typed, node.inputs, blamed[0] if blamed else 0),
         help=help,
         notes=notes,
+        fix=fix,
     )
 
 
-def _repair(site: CallSite, blamed: list[int], types: tuple[Any, ...], axes: tuple[int, ...]) -> str | None:
+def _repair(
+    site: CallSite,
+    blamed: list[int],
+    types: tuple[Any, ...],
+    axes: tuple[int, ...],
+    origins: tuple[Origin | None, Origin | None],
+) -> Repair | None:
+    from archspec.shapes.repair import repair
+
     inputs = site.typed.graph.nodes[site.number].inputs
     a, b = inputs[blamed[0]], inputs[blamed[1]]
     assert a is not None
     assert b is not None
-    return repair(site.typed, (a, b), (types[blamed[0]], types[blamed[1]]), (axes[0], axes[1]))
+    return repair(site.typed, (a, b), (types[blamed[0]], types[blamed[1]]), (axes[0], axes[1]), origins)
 
 
 def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadValue) -> None:
@@ -89,7 +97,7 @@ def bad_value(diagnostics: Diagnostics, site: CallSite, call: OpCall, bad: BadVa
         message = f"`{bad.path[0]}` of `{call.cls.name}`: {bad.message}"
     else:
         message = bad.message
-    diagnostics.error("AS205", span, message, help=bad.help, notes=_context(site))
+    diagnostics.error("AS205", span, message, help=bad.help, secondary=called_here(site.parent), notes=turn_note(site))
 
 
 def too_complex(diagnostics: Diagnostics, site: CallSite, call: OpCall) -> None:
@@ -97,7 +105,7 @@ def too_complex(diagnostics: Diagnostics, site: CallSite, call: OpCall) -> None:
     node = site.typed.graph.nodes[site.number]
     message = f"the sizes at `{call.cls.name}` have become formulas too long to compute with"
     help = "give some of the sizes in `inputs` as numbers"
-    diagnostics.error("AS310", node.span, message, help=help, notes=_context(site))
+    diagnostics.error("AS310", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
 
 
 def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
@@ -107,7 +115,7 @@ def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
     where = f"no input of `{graph.name}` has it" if graph.kind == "block" else "no input has it by itself"
     help = f"pass in a tensor that has the size {size}, or declare an input with {size} standing alone"
     message = f"the size {size} is not to be had here: {where}"
-    diagnostics.error("AS306", node.span, message, help=help, notes=_context(site))
+    diagnostics.error("AS306", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
 
 
 def declared(
@@ -126,7 +134,8 @@ def declared(
     if call is not None:
         node = call.typed.graph.nodes[call.number]
         span = _read_at(node, number) or node.span
-        notes = _context(call)
+        notes = turn_note(call)
+        secondary += called_here(call.parent)
     own = str(wanted.type).replace(f"{graph.name}.", "")
     code, message = "AS302", f"`{graph.name}` declares its input `{wanted.name}` as {own}, got {given}"
     if axis is not None:
@@ -142,8 +151,8 @@ def shared(diagnostics: Diagnostics, site: CallSite, first: TypedNode) -> None:
     node = site.typed.graph.nodes[site.number]
     given, built = _call_inputs(site)[0], first.call_inputs[site.turn][0]
     message = f"`{first.node.label}` is built for {built}, and is used again on {given}"
-    secondary = [Label(first.node.key_span, str(built))]
-    diagnostics.error("AS302", node.span, message, label=str(given), secondary=secondary, notes=_context(site))
+    secondary = [Label(first.node.key_span, str(built)), *called_here(site.parent)]
+    diagnostics.error("AS302", node.span, message, label=str(given), secondary=secondary, notes=turn_note(site))
 
 
 def carried(diagnostics: Diagnostics, site: CallSite, name: str, number: int, types: tuple[Any, Any], at: Span) -> None:
@@ -155,14 +164,22 @@ def carried(diagnostics: Diagnostics, site: CallSite, name: str, number: int, ty
     help = "a value that is carried keeps its type: begin with one of the type that a step gives on"
     secondary = [Label(at, f"here it becomes {after}")]
     span = _read_at(node, number) or node.span
-    diagnostics.error(code, span, message, label=str(before), secondary=secondary, help=help, notes=_context(site))
+    diagnostics.error(
+        code,
+        span,
+        message,
+        label=str(before),
+        secondary=[*secondary, *called_here(site.parent)],
+        help=help,
+        notes=turn_note(site),
+    )
 
 
 def routed(diagnostics: Diagnostics, site: CallSite, message: str) -> None:
     """The diagnostic for a turn that cannot do with whatever number of rows is routed to it."""
     node = site.typed.graph.nodes[site.number]
     help = "what stands in a `route` works row by row"
-    diagnostics.error("AS306", node.span, message, help=help, notes=_context(site))
+    diagnostics.error("AS306", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
 
 
 def _call_inputs(site: CallSite) -> tuple[Any, ...]:
@@ -186,21 +203,3 @@ def _argument(raw: YamlNode | None, name: str, call: Any, path: tuple[str | int,
         elif isinstance(found, Mapping) and isinstance(step, str) and step in found:
             found = found.entries[step]
     return found.span if found is not None and not (isinstance(found, Scalar) and found.value is None) else None
-
-
-def _context(site: CallSite) -> tuple[str, ...]:
-    notes = []
-    node = site.typed.graph.nodes[site.number]
-    if node.repeated and site.turn >= 0:
-        notes.append(f"in turn {site.turn} of {len(node.calls)} of `{node.label}`")
-    parent = site.parent
-    while parent is not None:
-        node = parent.typed.graph.nodes[parent.number]
-        callee = node.calls[parent.turn]
-        if isinstance(callee, Graph) and callee.kind == "scan":
-            notes.append(f"in a step of the `scan` at {node.span}")
-        else:
-            what = f"a `{callee.name}`" if isinstance(callee, Graph) and callee.kind == "block" else "a sequence"
-            notes.append(f"in `{node.paths[parent.turn]}`, {what} called at {node.span}")
-        parent = parent.parent
-    return tuple(notes)

@@ -9,15 +9,14 @@ from archspec.graph.ir import Graph, Scan
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
+from archspec.shapes.site import CallSite
 from archspec.shapes.typed import UNKNOWN, TypedNode
 
 if TYPE_CHECKING:
     from archspec.shapes.infer import Inference
 
 
-def infer_scan(
-    inference: Inference, scan: Scan, done: TypedNode, bindings: dict[str, Any], site: report.CallSite
-) -> None:
+def infer_scan(inference: Inference, scan: Scan, done: TypedNode, bindings: dict[str, Any], site: CallSite) -> None:
     """Fill in the typed node of a scan; what is wrong is reported, and its outputs are then unknown."""
     graph = done.node.calls[0]
     assert isinstance(graph, Graph)
@@ -73,7 +72,7 @@ def _carried(
     graph: Graph,
     before: tuple[Any, ...],
     after: tuple[Any, ...],
-    site: report.CallSite,
+    site: CallSite,
 ) -> bool:
     """Has each carried value the same type before a step and after it?"""
     healthy = True

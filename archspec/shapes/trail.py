@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from archspec.dims import Size
-from archspec.graph.ir import Node, OpCall, Value
+from archspec.graph.ir import OpCall, Value
 from archspec.shapes.typed import UNKNOWN, Typed
 
 _SHOWN = 7  # steps of a trail
-
-
-class Change(NamedTuple):
-    """The node at which the size of an axis went from `then` to `now`."""
-
-    node: Node
-    then: Size
-    now: Size
 
 
 def named(typed: Typed, value: Value) -> tuple[str, Any]:
@@ -32,26 +23,11 @@ def named(typed: Typed, value: Value) -> tuple[str, Any]:
     return name, typed.type_of(value)
 
 
-def _back(typed: Typed, value: Value | None) -> Value | None:
+def back(typed: Typed, value: Value | None) -> Value | None:
     """The value the producer of `value` read first."""
     if value is None or value.node < 0:
         return None
     return next((v for v in typed.graph.nodes[value.node].inputs if v is not None), None)
-
-
-def change(typed: Typed, value: Value | None, axis: int) -> Change | None:
-    """Where, on the way to `value`, the size of this axis last changed."""
-    while value is not None and value.node >= 0:
-        before = _back(typed, value)
-        if before is None:
-            return None
-        now, then = typed.type_of(value), typed.type_of(before)
-        if now is UNKNOWN or then is UNKNOWN or now.rank != then.rank or not -now.rank <= axis < now.rank:
-            return None
-        if now.shape[axis] != then.shape[axis]:
-            return Change(typed.graph.nodes[value.node], then.shape[axis], now.shape[axis])
-        value = before
-    return None
 
 
 def trail(typed: Typed, inputs: tuple[Value | None, ...], number: int) -> str | None:
@@ -62,7 +38,7 @@ def trail(typed: Typed, inputs: tuple[Value | None, ...], number: int) -> str | 
     value = inputs[number]
     while value is not None:
         steps.append(named(typed, value))
-        value = _back(typed, value)
+        value = back(typed, value)
     steps.reverse()
     if not steps:
         return None

@@ -62,5 +62,7 @@ outputs: [a, b, c]
 """
     (one,) = archspec.check(spec).diagnostics
     assert one.code == "AS302"
-    assert "in `a`, a `Layer` called at <spec>:8:15" in one.notes
+    assert [(label.span.line, label.text) for label in one.secondary if "called" in label.text] == [
+        (8, "in `a`, called here")
+    ]
     assert one.notes[-1] == "it does not fit in 2 more calls either"
