@@ -42,8 +42,10 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
     origins = [
         origin(site.typed, site.parent, node.inputs[i], axis) for i, axis in zip(blamed, refused.axis, strict=False)
     ]
+    steps = trail(site.typed, node.inputs, blamed[0] if blamed else 0)
     for made, axis in zip(origins, refused.axis, strict=False):
-        if made is not None and (made.then is not None or len(origins) > 1):
+        told = made is not None and made.then is None and (steps or "").startswith(f"{made.name} [")
+        if made is not None and (made.then is not None or (len(origins) > 1 and not (told and site.parent is None))):
             secondary += [made.label(axis), *made.calls]
     help, fix = refused.help, None
     if help is None and refused.code == "AS302" and len(origins) == len(refused.axis) == 2:
@@ -65,7 +67,7 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         refused.message,
         label=label,
         secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
-        trail=trail(site.typed, node.inputs, blamed[0] if blamed else 0),
+        trail=steps,
         help=help,
         notes=notes,
         fix=fix,
