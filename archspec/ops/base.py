@@ -89,6 +89,7 @@ class Declared:
 
     name: ClassVar[str]
     args: ClassVar[dict[str, Arg[Any]]] = {}
+    lead: ClassVar[tuple[str, ...]] = ()  # arguments that stand before those of base classes
     required: ClassVar[tuple[str, ...]] = ()  # arguments without a default
     binding: ClassVar[frozenset[str]] = frozenset()  # those in which a plain name may stand for a size
     counterpart: ClassVar[str] = ""  # the PyTorch name: "torch.nn.Conv2d"
@@ -98,7 +99,8 @@ class Declared:
         own = {k: v for k, v in vars(cls).items() if isinstance(v, Arg)}
         for key, declared in own.items():
             declared.name = key
-        cls.args = {**cls.args, **own}
+        found = {**cls.args, **own}
+        cls.args = {**{name: found[name] for name in cls.lead}, **found}
         cls.required = tuple(name for name, declared in cls.args.items() if declared.required)
         cls.binding = frozenset(n for n, declared in cls.args.items() if type(declared.kind).bind is not Kind.bind)
 

@@ -266,6 +266,48 @@ class Irfftn(Several):
     examples = _BACK
 
 
+_SYMMETRIC = (
+    Example({"norm": "ortho"}, "float32[B, 8, 8]", "complex64[B, 8, 5]"),
+    Example({"s": [4, 8], "dim": [1, 2]}, "float64[B, 6, 6, 4]", "complex128[B, 4, 5, 4]"),
+)
+
+
+@op("hfft2", "torch.fft.hfft2")
+class Hfft2(Two):
+    """The real spectrum of half a symmetric (Hermitian) image; its last size is even, unless `s` says it."""
+
+    real_output = True
+    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
+    examples = _BACK
+
+
+@op("ihfft2", "torch.fft.ihfft2")
+class Ihfft2(Two):
+    """Half the symmetric (Hermitian) image of a real spectrum."""
+
+    real_input = True
+    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
+    examples = _SYMMETRIC
+
+
+@op("hfftn", "torch.fft.hfftn")
+class Hfftn(Several):
+    """The real spectrum of half a symmetric (Hermitian) signal of several dimensions."""
+
+    real_output = True
+    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
+    examples = _BACK
+
+
+@op("ihfftn", "torch.fft.ihfftn")
+class Ihfftn(Several):
+    """Half the symmetric (Hermitian) signal of a real spectrum of several dimensions."""
+
+    real_input = True
+    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
+    examples = _REAL
+
+
 class Shift(Op):
     """Base of moving the frequency 0."""
 

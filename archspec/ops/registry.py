@@ -26,7 +26,7 @@ FAMILIES = {
     " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu"
     " softmax softmin log_softmax softmax2d",
     "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout stochastic_depth",
-    "noise": "gumbel_softmax",
+    "noise": "gumbel_softmax rand randn randint randperm bernoulli poisson normal multinomial",
     "embedding": "embedding embedding_bag",
     "padding": "pad",
     "upsample": "interpolate pixel_shuffle pixel_unshuffle channel_shuffle",
@@ -47,16 +47,22 @@ FAMILIES = {
     "shaping": "flatten unflatten reshape permute transpose movedim squeeze unsqueeze expand contiguous detach",
     "rearrange": "rearrange",
     "reduction": "mean sum prod max min amax amin argmax argmin std var norm logsumexp any all",
+    "statistics": "median nanmedian quantile nanquantile mode kthvalue nanmean nansum count_nonzero aminmax std_mean"
+    " var_mean cov corrcoef histc",
     "ordering": "cumsum cumprod topk sort argsort cummax cummin logcumsumexp diff bucketize searchsorted",
     "arranging": "roll flip repeat_interleave tile tril triu diagonal rot90 diag_embed",
     "complex": "real imag conj angle complex polar view_as_complex view_as_real",
-    "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn fftshift ifftshift",
+    "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn hfft2"
+    " ihfft2 hfftn ihfftn fftshift ifftshift",
     "spectrogram": "stft istft",
     "products": "matmul einsum",
     "vectors": "outer cross kron",
     "linalg": "inv matrix_exp matrix_power cholesky det slogdet eigh pinv qr svdvals solve_triangular",
     "similarity": "normalize cosine_similarity pairwise_distance cdist pdist",
     "creation": "arange zeros ones full one_hot",
+    "ranges": "linspace logspace eye tril_indices triu_indices fftfreq rfftfreq",
+    "windows": "hann_window hamming_window blackman_window bartlett_window kaiser_window gaussian_window"
+    " exponential_window cosine_window nuttall_window",
     "parameters": "parameter buffer",
     "recurrent": "lstm gru rnn",
     "cells": "lstm_cell gru_cell rnn_cell",

@@ -147,11 +147,16 @@ def _positive(x: torch.Tensor) -> torch.Tensor:
     return (x @ x.mH + 3 * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)).detach()
 
 
+def _probabilities(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().sigmoid() if x.is_floating_point() else x
+
+
 # Ops that are defined on some numbers only: made of random ones.
 PREPARED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"cholesky": _positive}
+PREPARED |= dict.fromkeys(("bernoulli", "poisson", "multinomial", "normal"), _probabilities)
 
 # Ops whose sizes PyTorch tells on the CPU alone: their kernels look at the numbers.
-NO_META = frozenset({"istft"})
+NO_META = frozenset({"istft", "cov", "corrcoef"})
 
 
 def _two_images(op: Any, inputs: Inputs) -> bool:
@@ -160,6 +165,14 @@ def _two_images(op: Any, inputs: Inputs) -> bool:
 
 def _no_temperature(op: Any, inputs: Inputs) -> bool:
     return bool(op.tau <= 0)
+
+
+def _no_distance(op: Any, inputs: Inputs) -> bool:
+    return bool(op.d == 0 or op.n < 1)
+
+
+def _two_deviations(op: Any, inputs: Inputs) -> bool:
+    return op.std is not None and inputs[1] is not None
 
 
 def _no_rows(op: Any, inputs: Inputs) -> bool:
@@ -171,6 +184,9 @@ CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags, "lstm_cell": _states_of_
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
+    "fftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
+    "normal": ("a number `std` beside a tensor is archspec's own", _two_deviations),
+    "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
     "arange": ("`dim` of a value is archspec's own", _two_ends),
     "rearrange": ("its notation says more than the reshape that it becomes", _judged_by_einops),
     "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
@@ -223,11 +239,14 @@ for _name in ("cholesky", "det", "eigh", "qr", "svdvals", "solve_triangular"):
     )
 for _name in ("addcmul", "addmm", "baddbmm"):
     STRICTER[_name] = ("a factor loses its fraction in silence where the dtype holds none", _cut_factors)
-for _name in ("mean", "sum", "amax", "amin", "std", "var", "norm", "logsumexp", "any", "all"):
+for _name in (
+    "mean", "sum", "nanmean", "nansum", "count_nonzero", "amax", "amin", "std", "var", "std_mean", "var_mean", "norm",
+    "logsumexp", "any", "all",
+):  # fmt: skip
     STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
 
 # Ops whose results are numbers with a gradient to nothing that they read.
-CUTS = frozenset({"detach"})
+CUTS = frozenset({"detach", "histc"})
 
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})

@@ -55,6 +55,17 @@ CASES: tuple[tuple[str, dict[str, Any], tuple[torch.Tensor, ...], Callable[[], A
     ("arange", {"end": 0, "start": 4, "step": -2}, (), lambda: torch.tensor([4, 2])),
     ("full", {"fill_value": 3, "like": "x", "shape": [2]}, (X,), lambda: torch.tensor([3.0, 3.0])),
     ("ones", {"like": "x", "dtype": "bool"}, (X,), lambda: X == X),
+    ("linspace", {"start": -1, "end": 1, "steps": 4}, (), lambda: Y),
+    ("logspace", {"start": 0, "end": 3, "steps": 4, "base": 2}, (), lambda: torch.tensor([1.0, 2.0, 4.0, 8.0])),
+    ("eye", {"n": 3, "dtype": "bool"}, (), lambda: torch.arange(3)[:, None] == torch.arange(3)),
+    ("triu_indices", {"row": 3, "col": 3, "offset": 1}, (), lambda: torch.tensor([[0, 0, 1], [1, 2, 2]])),
+    ("rfftfreq", {"n": 4, "d": 0.5}, (), lambda: torch.tensor([0, 0.5, 1.0])),
+    ("hamming_window", {"window_length": 2, "beta": 0.25}, (), lambda: torch.tensor([0.29, 0.79])),
+    ("bartlett_window", {"window_length": 5, "periodic": False}, (), lambda: torch.tensor([0, 0.5, 1, 0.5, 0])),
+    ("quantile", {"q": [0.0, 1.0], "dim": -1}, (X,), lambda: torch.stack([X[..., 0], X[..., -1]])),
+    ("kthvalue", {"k": 2}, (X,), lambda: (X[..., 1], torch.ones(2, 3, dtype=torch.int64))),
+    ("count_nonzero", {"dim": [1, 2]}, (X,), lambda: torch.tensor([11, 12])),
+    ("randn", {"like": "x", "training_only": True}, (X,), lambda: X * 0),
     (
         "buffer",
         {"shape": 6, "init": {"grid": {"sizes": [2, 3], "steps": [5, -1], "start": 2}}, "dtype": "int64"},
@@ -100,7 +111,7 @@ def test_value(name: str, args: dict[str, Any], inputs: tuple[torch.Tensor, ...]
     missing = 0 if variadic else len(op.inputs) + len(op.ref_inputs) - len(inputs)
     types += (None,) * missing  # type: ignore[assignment]
     op.infer(Require(Constraints(Facts({}))), *types)
-    found = build(program(op, types))(*inputs, *(None,) * missing)
+    found = build(program(op, types)).eval()(*inputs, *(None,) * missing)
     torch.testing.assert_close(found, expected(), rtol=1e-6, atol=1e-6)
 
 
