@@ -98,12 +98,20 @@ def read_inputs(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...
     spans: list[Span | None] = []
     healthy = True
     for name in refs:
-        node = item.value.get(name) if isinstance(item.value, Mapping) else None
+        node = _argument(item, name)
         given = node is not None and not (isinstance(node, Scalar) and node.value is None)
         values.append(read_name(ctx, scope, node, name) if given and node is not None else None)
         spans.append(node.span if given and node is not None else None)
         healthy = healthy and (values[-1] is not None or not given)
     return Inputs((*found.values, *values), (*found.spans, *spans)) if found is not None and healthy else None
+
+
+def _argument(item: Item, name: str) -> Node | None:
+    """How the op's argument is written; a lone value is the first one's."""
+    if isinstance(item.value, Mapping):
+        return item.value.get(name)
+    first = next(iter(item.op.args), None) if item.op is not None else None
+    return item.value if name == first and isinstance(item.value, Scalar) else None
 
 
 def _read_from(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], before: Chain) -> Inputs | None:

@@ -106,6 +106,9 @@ class Attention(Op):
             k.shape[-2], v.shape[-2], "`attention` needs one value for each key",
             inputs=(1, 2), axis=(key.rank - 2, value.rank - 2),
         )  # fmt: skip
+        if q.shape[:-2] != v.shape[:-2] or k.shape[:-2] != v.shape[:-2]:
+            for number, x in enumerate((query, key, value)):
+                require.elements(x, f"`{self.inputs[number]}` is broadcast, and", inputs=(number,))
         batch = self.batch(require, q, k, v)
         if attn_mask is not None:
             self.check_mask(require, query, attn_mask, (*batch, q.shape[-2], k.shape[-2]))

@@ -33,6 +33,8 @@ class _Table(Op):
             raise BadValue(
                 f"`padding_idx` must be from {-rows} to {rows - 1}, got {self.padding_idx}", ("padding_idx",)
             )
+        if self.sparse and self.scale_grad_by_freq:
+            raise BadValue("sparse gradients are not divided by frequencies", ("scale_grad_by_freq",))
 
     def state(self, *inputs: Any) -> tuple[State, ...]:
         return (State("weight", (self.num_embeddings, self.embedding_dim), self.dtype),)
@@ -124,10 +126,11 @@ class EmbeddingBag(_Table):
             require.dtype(offsets, *INTEGRAL, "bool", what="the offsets of `embedding_bag`", inputs=(1,))
             require.rank(offsets, 1, what="the offsets of `embedding_bag`", inputs=(1,))
             bags = offsets.shape[0]
+            message = "`embedding_bag` has no bag"
             if self.include_last_offset:
-                message = "`embedding_bag` has no bag between the offsets, of which the last is the end"
-                require.at_least(bags, 2, message, inputs=(1,), axis=(0,))
-                bags = bags - 1
+                message += " between the offsets, of which the last is the end"
+            require.at_least(bags, 1 + self.include_last_offset, message, inputs=(1,), axis=(0,))
+            bags = bags - self.include_last_offset
         if weights is not None:
             if self.mode != "sum":
                 require.fail(

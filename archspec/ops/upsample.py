@@ -212,5 +212,6 @@ class ChannelShuffle(_Shuffle):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         super().infer(require, x)
         message = "the channels of the input of `channel_shuffle` do not divide into `groups`"
+        require.at_least(x.shape[1], 1, "`channel_shuffle` has no channels", inputs=(0,), axis=(1,))
         require.divisible(x.shape[1], self.groups, message, inputs=(0,), axis=(1,), argument="groups")
         return x

@@ -13,8 +13,13 @@ Inputs = tuple[TensorType | None, ...]
 Holds = Callable[[Any, Inputs], bool]
 
 
+def _no_table(op: Any, inputs: Inputs) -> bool:
+    return bool(op.num_embeddings < 1)
+
+
 def _no_bags(op: Any, inputs: Inputs) -> bool:
-    return bool(op.include_last_offset) and inputs[1] is not None and inputs[1].shape == (1,)
+    few = ((0,), (1,)) if op.include_last_offset else ((0,),)
+    return _no_table(op, inputs) or (inputs[1] is not None and inputs[1].shape in few)
 
 
 def _no_dims(op: Any, inputs: Inputs) -> bool:
@@ -76,7 +81,13 @@ def _strange_attention(op: Any, inputs: Inputs) -> bool:
     lengths = {t.shape[-2] for t in inputs[1:3] if t is not None and t.rank > 1}
     if op.window is not None and op.window < 1:  # archspec's own
         return True
-    return len(lengths) > 1 or not 0 <= op.dropout_p <= 1 or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
+    empty = {t is not None and 0 in t.shape for t in inputs[:3]}
+    return (
+        len(lengths) > 1
+        or len(empty) > 1
+        or not 0 <= op.dropout_p <= 1
+        or (op.enable_gqa if unsplit else op.num_kv_heads is not None)
+    )
 
 
 def _no_signal(op: Any, inputs: Inputs) -> bool:
@@ -120,6 +131,10 @@ def _divides_integers(op: Any, inputs: Inputs) -> bool:
     return whole and len(inputs) > 1 and inputs[1] is not None and getattr(op, "rounding_mode", "floor") is not None
 
 
+def _last_offset(op: Any, inputs: Inputs) -> bool:
+    return bool(op.include_last_offset and op.sparse)  # zeros are no last offset, which the sparse gradient reads
+
+
 # Calls whose fate lies in the numbers: integers are zeros here, and cannot be divided by.
 BY_VALUE: dict[str, Holds] = dict.fromkeys(("div", "remainder", "fmod"), _divides_integers)
 
@@ -130,6 +145,7 @@ def _complex_of_real(op: Any, inputs: Inputs) -> bool:
     return "complex" in str(op.dtype) and x is not None and x.is_floating
 
 
+BY_VALUE["embedding_bag"] = _last_offset
 BY_VALUE |= dict.fromkeys(("mean", "sum", "prod", "cumsum", "cumprod"), _complex_of_real)
 
 
@@ -171,6 +187,14 @@ def _no_distance(op: Any, inputs: Inputs) -> bool:
     return bool(op.d == 0 or op.n < 1)
 
 
+def _nothing(op: Any, inputs: Inputs) -> bool:
+    return bool(op.n == 0)
+
+
+def _negative_padding(op: Any, inputs: Inputs) -> bool:
+    return isinstance(op.padding, tuple) and min(op.padding) < 0
+
+
 def _two_deviations(op: Any, inputs: Inputs) -> bool:
     return op.std is not None and inputs[1] is not None
 
@@ -180,11 +204,17 @@ def _no_rows(op: Any, inputs: Inputs) -> bool:
 
 
 # Calls that end the process (PyTorch 2.13 reads out of bounds, or divides by zero).
-CRASHES: dict[str, Holds] = {"embedding_bag": _no_bags, "lstm_cell": _states_of_other_rank, "pdist": _no_rows}
+CRASHES: dict[str, Holds] = {
+    "embedding": _no_table,
+    "embedding_bag": _no_bags,
+    "lstm_cell": _states_of_other_rank,
+    "pdist": _no_rows,
+}
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
     "fftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
+    "diff": ("where nothing is done, `dim` is not looked at", _nothing),
     "normal": ("a number `std` beside a tensor is archspec's own", _two_deviations),
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
     "arange": ("`dim` of a value is archspec's own", _two_ends),
@@ -204,6 +234,8 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "layer_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
     "rms_norm": ("`dims` is archspec's own: some of the input's, and as many as `normalized_shape` has", _no_dims),
 }
+for _name in ("conv1d", "conv2d", "conv3d"):
+    STRICTER[_name] = ("another mode than zeros takes off cells where the padding is negative", _negative_padding)
 for _name in ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"):
     STRICTER[_name] = ("a dilation of 0 slips through one of the kernels", _no_step)
 for _name in ("max_unpool1d", "max_unpool2d", "max_unpool3d"):
@@ -250,3 +282,6 @@ CUTS = frozenset({"detach", "histc"})
 
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})
+
+# Ops that take less where a size is a symbol, though it may turn out to be 1.
+LESS_OF_SYMBOLS = {"einsum": "where a size is 1, matrices are multiplied element by element, in any two dtypes"}

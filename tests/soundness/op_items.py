@@ -235,7 +235,7 @@ class OpItems:
             if state:
                 entry = self.rng.choice(state)
                 own = entry.name or "weight"
-                if not entry.name:
+                if not entry.name or "." in entry.name:
                     continue
                 copy = {**step.item, "name": self.g.fresh("v"), "tie": {own: f"{name}.{own}"}}
                 return self.g.trial.add(place, copy)

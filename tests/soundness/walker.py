@@ -161,7 +161,7 @@ class Walker:
             read[: len(names)] = [scope.value(name) for name in names]
         cls = find(key)
         for name in cls.ref_inputs if cls is not None else ():
-            given = item[key].get(name) if isinstance(item[key], dict) else None
+            given = arguments(cls, item[key]).get(name)
             read.append(None if given is None else scope.value(words.value(given, scope.env)))
         if any(value is ABSENT for value in read):
             raise Refused("reads what is left out")
