@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
@@ -9,7 +10,7 @@ from archspec.codegen.construct import Construct
 from archspec.codegen.names import is_attribute
 from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.printer import quoted
-from archspec.codegen.tree import Chain, Counted, holds
+from archspec.codegen.tree import Chain, Computed, Counted, holds
 from archspec.graph.ir import joined
 from archspec.graph.reserved import RESERVED
 from archspec.ops.expr import Module, Own
@@ -18,13 +19,17 @@ _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
 
 
 class _Entry:
-    """A module or tensor at the end of a path. `kind` as Op.attribute; `condition` where some instances lack it."""
+    """A module or tensor at the end of a path. `kind` as Op.attribute; `condition` where some instances lack it;
+    `before`: statements that its text needs."""
 
-    def __init__(self, text: str, kind: str, condition: str | None, persistent: bool = True) -> None:
+    def __init__(
+        self, text: str, kind: str, condition: str | None, persistent: bool = True, before: Sequence[str] = ()
+    ) -> None:
         self.text = text
         self.kind = kind
         self.condition = condition
         self.persistent = persistent
+        self.before = before
 
 
 class Attributes:
@@ -38,6 +43,7 @@ class Attributes:
         self.base = "nn.Module"
         self.lines: list[str] = []
         self._tree: dict[str, Any] = {}
+        self._last: tuple[str, int, int] | None = None  # the last condition, where its lines begin and end
         self._whole: dict[str, list[str]] = {}  # containers that one repeat fills, and its paths
         self._keyed: set[str] = set()  # those of them whose modules have no numbers
         self._dicts: dict[str, tuple[str, list[str]]] = {}  # containers by names: how to reach one, its paths
@@ -130,7 +136,11 @@ class Attributes:
             if kind == "buffer"
             for state in c.state(*i)  # type: ignore[union-attr]
         )
-        self._put(node.paths[0], _Entry(self.construct.text(aligned.ctor), kind, condition, persistent))
+        before: list[str] = []
+        text = ""
+        if isinstance(aligned.ctor, Computed):
+            before, text = self.construct.computed(aligned.ctor)
+        self._put(node.paths[0], _Entry(text or self.construct.text(aligned.ctor), kind, condition, persistent, before))
 
     def _turns(self, chain: Chain) -> list[str]:
         out: list[str] = []
@@ -163,7 +173,7 @@ class Attributes:
     def _leaf(self, owner: str, name: str, entry: _Entry) -> None:
         if entry.kind == "buffer":
             tail = "" if entry.persistent else ", persistent=False"
-            made = [f"{owner}.register_buffer({quoted(name)}, {entry.text}{tail})"]
+            made = [*entry.before, f"{owner}.register_buffer({quoted(name)}, {entry.text}{tail})"]
         elif is_attribute(name):
             made = [f"{owner}.{name} = {entry.text}"]
         elif owner == "self" and self.base == "nn.ModuleDict":
@@ -171,11 +181,24 @@ class Attributes:
         else:
             method = "register_parameter" if entry.kind == "parameter" else "add_module"
             made = [f"{owner}.{method}({quoted(name)}, {entry.text})"]
-        if entry.condition is not None:
-            if is_attribute(name) and entry.kind == "module":
-                self.lines.append(f"{owner}.{name} = None")
-            made = [f"if {entry.condition}:", *(f"    {line}" for line in made)]
-        self.lines += made
+        if entry.condition is None:
+            self.lines += made
+        else:
+            self._under(
+                entry.condition, made, f"{owner}.{name}" if is_attribute(name) and entry.kind == "module" else ""
+            )
+
+    def _under(self, condition: str, made: list[str], module: str) -> None:
+        """Statements under a condition, which may be that of the lines before; a module is None where it is not met."""
+        if self._last is None or self._last[0] != condition or self._last[2] != len(self.lines):
+            self._last = (condition, len(self.lines), 0)
+            self.lines.append(f"if {condition}:")
+        start = self._last[1]
+        if module:
+            self.lines.insert(start, f"{module} = None")
+            start += 1
+        self.lines += [f"    {line}" for line in made]
+        self._last = (condition, start, len(self.lines))
 
     def _container(self, owner: str, name: str, target: str, item: dict[str, Any], path: str) -> None:
         text = self._literal(item, target, path)

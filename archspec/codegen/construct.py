@@ -9,7 +9,22 @@ from archspec.codegen.names import Names, identifier
 from archspec.codegen.parameters import Parameters, default_matches
 from archspec.codegen.printer import print_expr, quoted
 from archspec.codegen.sizes import SizeText
-from archspec.codegen.tree import Chain, Child, Counted, Either, First, Loop, New, Steps, Var, holds, leaves, parts
+from archspec.codegen.tree import (
+    Chain,
+    Child,
+    Computed,
+    Counted,
+    Either,
+    First,
+    Local,
+    Loop,
+    New,
+    Steps,
+    Var,
+    holds,
+    leaves,
+    parts,
+)
 from archspec.codegen.written import python
 from archspec.ops.expr import Call
 
@@ -22,7 +37,15 @@ class Construct:
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
         self._loop: dict[int, str] = {}
+        self._locals: dict[str, str] = {}
         self._at: int | None = None  # the turn that is written, where each is on its own
+
+    def computed(self, expr: Computed) -> tuple[list[str], str]:
+        """The statements that compute a tensor, and the expression that it is then."""
+        names = Names("self", *(a.name for a in self.parameters.arguments()))
+        self._locals = {name: names.new(name) for own, _ in expr.steps for name in own}
+        lines = [f"{', '.join(self._locals[n] for n in own)} = {self.text(value)}" for own, value in expr.steps]
+        return lines, self.text(expr.result)
 
     def text(self, expr: Any) -> str:
         return print_expr(expr, (), "", self.leaf)
@@ -38,6 +61,8 @@ class Construct:
             return self._first(expr)
         if isinstance(expr, Either):
             return f"{self.text(expr.expr)} if {self.text(expr.present)} else nn.Identity()"
+        if isinstance(expr, Local):
+            return self._locals.get(expr.name, expr.name)
         if isinstance(expr, New):
             return self._new(expr)
         if isinstance(expr, Chain):

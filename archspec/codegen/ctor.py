@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from archspec.codegen.computed import computed
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import (
     MISSING,
@@ -28,6 +29,7 @@ from archspec.graph.ir import Node, OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Call
 from archspec.reading.nodes import Scalar
+from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed, TypedNode
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def components(node: Node) -> list[str] | None:
 
 def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, inline: bool = False) -> Any:
     """The expression that makes a callee."""
+    if isinstance(callee, Computed):
+        return computed(callee)
     if isinstance(callee, Op):
         made = callee.module(*types)
         assert made is not None

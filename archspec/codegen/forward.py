@@ -8,6 +8,7 @@ from typing import Any
 from archspec.codegen import joins, scans
 from archspec.codegen.attributes import Attributes
 from archspec.codegen.heads import Heads
+from archspec.codegen.indices import one_index
 from archspec.codegen.loops import in_loops
 from archspec.codegen.parameters import Parameters
 from archspec.codegen.plan import ClassPlan, NodePlan, Source
@@ -37,6 +38,7 @@ class Forward:
         self.signature = self.variables.inputs
         self.lines: list[tuple[str, str]] = []
         self.heads = Heads(plan, parameters, self.variables)
+        self._under: tuple[Any, int] | None = None  # the condition of the last lines, and where they end
         self.steps()
         self._finish()
         self.lines = in_loops(self.lines, self.variables)
@@ -46,7 +48,7 @@ class Forward:
         """The statements of a body that is written in place."""
         inner = copy(self)
         inner.plan, inner.attributes, inner.variables = body, self.attributes.inside(body), variables
-        inner.lines = []
+        inner.lines, inner._under = [], None
         inner.steps()
         return inner.lines
 
@@ -83,7 +85,8 @@ class Forward:
 
     def _compute(self, number: int, aligned: NodePlan, expr: Any, own: str, unpack: Any) -> None:
         variables, value = self.variables, (number, 0)
-        if isinstance(expr, Own) and aligned.present is None:  # reading an attribute is no step of its own
+        if isinstance(expr, Own) and (aligned.present is None or not aligned.sources):
+            # Reading an attribute is no step of its own; where it is missing, what reads it is too.
             variables.where[value] = Pending(own, 0)
             return
         if isinstance(expr, In) and aligned.present is None:  # nothing is computed: the value has another name
@@ -141,8 +144,11 @@ class Forward:
         test = self._condition(aligned, own)
         target = self.variables.target((number, 0))
         if target == otherwise:
-            self.lines.append((f"if {test}:", ""))
+            assert aligned.present is not None
+            if self._under != (aligned.present.values, len(self.lines)):
+                self.lines.append((f"if {test}:", ""))
             self.write(number, aligned, f"    {target} = {text}")
+            self._under = (aligned.present.values, len(self.lines))
         else:
             self.write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
 
@@ -194,7 +200,7 @@ class Forward:
                 return self.size(number, part, texts)
             return None
 
-        return print_expr(expr, texts, own, leaf)
+        return one_index(print_expr(expr, texts, own, leaf), expr, texts)
 
     def size_text(self, number: int, size: Any) -> str:
         """A size of the types of node number `number`."""

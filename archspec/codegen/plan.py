@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec.codegen.ctor import constructor, is_chain, turns
+from archspec.codegen.groups import alternatives, groups_of, in_place, needs_attribute
 from archspec.codegen.initial import Filling, fillings
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes, sources_of
@@ -17,7 +18,7 @@ from archspec.codegen.tree import MISSING, Made, Var, holds
 from archspec.codegen.unify import NotUnifiableError, merged, unify
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.ops.base import Op
-from archspec.ops.expr import Call, Method, Module, Own
+from archspec.ops.expr import Call, Method
 from archspec.reading.nodes import Scalar
 from archspec.shapes.typed import Typed, TypedNode
 
@@ -97,7 +98,7 @@ class Planner:
 
     def run(self, resolve: Any) -> list[ClassPlan]:
         """`resolve(plan)` names a class's constructor arguments; called before any class that constructs it."""
-        for group in _groups(self.root):
+        for group in groups_of(self.root):
             if group[0].graph.kind != "root" and all(is_chain(t) for t in group) and group[0].graph.kind == "sequence":
                 continue  # written in place
             for part in self._partition(group):
@@ -167,7 +168,7 @@ class Planner:
                     raise NotUnifiableError
                 table[here][j] = done
                 last = here
-        if len(instances) > 1 and _alternatives(table):
+        if len(instances) > 1 and alternatives(table):
             raise NotUnifiableError
         for row in table:
             first = next(d for d in row if d is not MISSING)
@@ -230,7 +231,7 @@ class Planner:
             raise NotUnifiableError
         if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
             raise NotUnifiableError
-        if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[0] is None):
+        if aligned.present is not None and (len(aligned.first.outputs) > 1 or aligned.sources[:1] == [None]):
             raise NotUnifiableError
         if node.join is not None:
             self._merge_join(aligned, present)
@@ -241,7 +242,7 @@ class Planner:
         if node.scan is not None:
             self._merge_scan(aligned, present)
             return
-        if isinstance(node.calls[0], OpCall):
+        if isinstance(node.calls[0], OpCall) or node.buffer is not None:
             aligned.forward = self._forward(aligned, 0)
         if node.shared is None and (aligned.forward is None or needs_attribute(aligned.forward)):
             aligned.ctor = self._each(aligned, lambda d, _: constructor(d.calls[0], d.call_inputs[0], self))
@@ -355,11 +356,6 @@ def _sequential(callee: Any, types: tuple[Any, ...]) -> bool:
     return bool(callee.sequential()) and callee.module(*types) is not None and callee.attribute == "module"
 
 
-def needs_attribute(expr: Any) -> bool:
-    """Does the expression use the op's own module or tensor?"""
-    return holds(expr, Module, Own)
-
-
 def merge_forward(calls: list[Any]) -> Any:
     """One expression for an op's forward in all instances. `calls`: (op, input types, written sizes), or MISSING."""
     made = []
@@ -378,79 +374,3 @@ def _knowing(op: Op, expr: Any) -> Any:
     if type(expr) is Method:
         return Method(_knowing(op, expr.of), expr.name, *expr.args, **expr.kwargs)
     return Made(op, expr.fn, *expr.args, **expr.kwargs) if type(expr) is Call else expr
-
-
-def _groups(root: Typed) -> list[list[Typed]]:
-    """Distinct typed graphs by template, called ones before their callers."""
-    groups: dict[Any, list[Typed]] = {}
-    order: list[Any] = []
-    calls: dict[Any, dict[Any, None]] = {}
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        typed = stack.pop()
-        if id(typed) in seen:
-            continue
-        seen.add(id(typed))
-        template = typed.graph.template
-        groups.setdefault(template, []).append(typed)
-        inner = calls.setdefault(template, {})
-        children = _children(typed)
-        for child in children:
-            inner[child.graph.template] = None
-        stack += reversed(list({id(c): c for c in children}.values()))
-    done: set[Any] = set()
-
-    def visit(template: Any) -> None:
-        if template in done:
-            return
-        done.add(template)
-        for inner in calls[template]:
-            visit(inner)
-        order.append(template)
-
-    visit(root.graph.template)
-    return [groups[t] for t in order]
-
-
-def _alternatives(table: list[list[Any]]) -> bool:
-    """Are there modules of one path, of which each instance has another?"""
-    seen: set[str] = set()
-    for row in table:
-        first = next(d for d in row if d is not MISSING)
-        call = first.calls[0]
-        if first.node.shared is None and not (isinstance(call, Op) and type(call).bare()):
-            if not seen.isdisjoint(first.node.paths):
-                return True
-            seen.update(first.node.paths)
-    return False
-
-
-def _children(typed: Typed) -> list[Typed]:
-    """The typed graphs that it calls; those of a body that is written in place are its own."""
-    out: list[Typed] = []
-    for done in typed.nodes:
-        calls = [c for c in done.calls if isinstance(c, Typed)]
-        out += [inner for body in calls for inner in _children(body)] if in_place(done) else calls
-    return out
-
-
-def in_place(done: TypedNode) -> bool:
-    """Is what a node calls written where it is called? A scan's body is, and joined turns that are one and the same
-    sequence without a module in it."""
-    if done.node.scan is not None:
-        return True
-    if done.node.join is None or not done.rows:
-        return False
-    first = done.calls[0]
-    return all(call is first for call in done.calls) and _bare(first)
-
-
-def _bare(callee: Op | Typed) -> bool:
-    if isinstance(callee, Op):
-        return False
-    return callee.graph.kind == "sequence" and all(
-        isinstance(call, Op) and not needs_attribute(call.forward(*types))
-        for done in callee.nodes
-        for call, types in zip(done.calls, done.call_inputs, strict=True)
-    )

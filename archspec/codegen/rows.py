@@ -9,6 +9,7 @@ from archspec.codegen.plan import ClassPlan, Planner
 from archspec.codegen.tree import MISSING
 from archspec.codegen.written import value_at, written
 from archspec.graph.ir import Node, OpCall
+from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed
 
 
@@ -26,7 +27,7 @@ class Row(NamedTuple):
     def expressions(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Arguments that are written as an expression, and their values."""
         first = next(d for d in self.done if d is not MISSING)
-        if first.node.repeated:
+        if first.node.repeated or first.node.buffer is not None:
             return
         call = first.node.calls[0]
         lone = next(iter(call.cls.args if isinstance(call, OpCall) else call.params), "")
@@ -50,6 +51,9 @@ def _side_by_side(graphs: list[Any], planner: Planner) -> Iterator[Row]:
         first = next(d for d in row if d is not MISSING)
         yield Row(first.node, tuple(row))
         inner = first.calls[0]
+        if isinstance(inner, Computed):
+            yield from _side_by_side([MISSING if d is MISSING else d.calls[0].typed for d in row], planner)
+            continue
         in_place = isinstance(inner, Typed) and inner.graph.kind != "block" and planner.plan_of(inner) is None
         if in_place and not first.node.repeated:
             yield from _side_by_side([MISSING if d is MISSING else d.calls[0] for d in row], planner)

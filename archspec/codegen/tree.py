@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
 
@@ -132,6 +132,22 @@ class Either:
         self.expr = expr
 
 
+class Local(NamedTuple):
+    """A variable of the constructor."""
+
+    name: str
+
+
+class Computed:
+    """A tensor that the constructor computes: `steps`, variables and what is assigned to them, then the `result`."""
+
+    __slots__ = ("result", "steps")
+
+    def __init__(self, steps: list[tuple[tuple[str, ...], Any]], result: Any) -> None:
+        self.steps = steps
+        self.result = result
+
+
 def parts(expr: Any) -> list[Any] | None:
     """Sub-expressions, left to right; None for a leaf."""
     if isinstance(expr, (Call, Module)):
@@ -146,6 +162,8 @@ def parts(expr: Any) -> list[Any] | None:
         return [expr.expr, expr.count]
     if isinstance(expr, Either):
         return [expr.present, expr.expr]
+    if isinstance(expr, Computed):
+        return [*(value for _, value in expr.steps), expr.result]
     if isinstance(expr, Steps):
         return [expr.start, expr.step]
     if isinstance(expr, First):
@@ -178,6 +196,8 @@ def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
         return Counted(change(expr.expr), change(expr.count))
     if isinstance(expr, Either):
         return Either(change(expr.present), change(expr.expr))
+    if isinstance(expr, Computed):
+        return Computed([(name, change(value)) for name, value in expr.steps], change(expr.result))
     if isinstance(expr, Steps):
         return Steps(change(expr.start), change(expr.step), expr.hint)
     if isinstance(expr, First):

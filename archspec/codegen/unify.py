@@ -17,6 +17,7 @@ from archspec.codegen.tree import (
     MISSING,
     Chain,
     Child,
+    Computed,
     Counted,
     Either,
     First,
@@ -105,6 +106,10 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         _agree([len(e.items) for e in known])
         items = tuple(across(lambda e, i=i: e.items[i]) for i in range(len(first.items)))
         return Index(across(lambda e: e.of), items)
+    if isinstance(first, Computed):
+        _agree([[name for name, _ in e.steps] for e in known])
+        steps = [(name, across(lambda e, i=i: e.steps[i][1])) for i, (name, _) in enumerate(first.steps)]
+        return Computed(steps, across(lambda e: e.result))
     if isinstance(first, Either):
         return Either(across(lambda e: e.present), across(lambda e: e.expr))
     if isinstance(first, Steps):

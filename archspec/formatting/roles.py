@@ -39,8 +39,14 @@ _ROOT = {
 }
 _BLOCK = ("doc", "params", "inputs", "outputs", "init", "layers")
 # In one line an item reads as a sentence; on several its wiring stands before a body that may be long.
-_LINE = ("name", "repeat", "merge", "route", "when", "", "from", "outputs", "tie", "init", "parametrize", "doc")
-_LINES = ("name", "doc", "repeat", "merge", "route", "when", "from", "", "outputs", "tie", "init", "parametrize")
+_LINE = (
+    "name", "register_buffer", "repeat", "merge", "route", "when", "", "from", "outputs", "tie", "init", "parametrize",
+    "doc",
+)  # fmt: skip
+_LINES = (
+    "name", "doc", "register_buffer", "repeat", "merge", "route", "when", "from", "", "outputs", "tie", "init",
+    "parametrize",
+)  # fmt: skip
 
 
 def inner(role: Role, entry: Entry) -> Role:

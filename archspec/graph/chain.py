@@ -7,6 +7,7 @@ from typing import NamedTuple
 from archspec.diagnostics.model import Span
 from archspec.graph import blocks, joins, structures
 from archspec.graph.arguments import op_call
+from archspec.graph.buffers import alone, read_buffer
 from archspec.graph.context import FAILED, Context
 from archspec.graph.initial import InitRule, read_init
 from archspec.graph.inspect import inspect_item
@@ -20,7 +21,7 @@ from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
-from archspec.graph.wiring import Chain, Inputs, read_inputs
+from archspec.graph.wiring import NOTHING, Chain, Inputs, read_inputs
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
@@ -45,6 +46,8 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
     if item.is_structure and scope.builder.plan.spliced and spliceable(node):
+        if item.get("register_buffer") is not None:  # which asks for a name
+            return _step(ctx, scope, item, before)
         return _spliced(ctx, scope, item, before)
     return _step(ctx, scope, item, before)
 
@@ -91,16 +94,20 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         help = "write it on the op inside whose parameter it is"
         ctx.error("AS201", parametrize.span, f"`parametrize` is for an op, and `{item.key}` is none", help=help)
     turns = turns_of(ctx, item, scope, name)
+    buffer = read_buffer(ctx, item)
     joining: Joining | None = None
     inputs: Inputs | None = None
+    ctx.leaving_out = turns == []
     if item.get("merge") is None and item.get("route") is None:
         inputs = read_inputs(ctx, scope, item, declared, before)
     else:
         joining = joins.read(ctx, scope, item, declared, turns or [])
         turns = turns if joining is not None else None
         inputs = read_inputs(ctx, scope, item, joining.left(declared), before) if joining is not None else None
+    ctx.leaving_out = False
     tie = ties_of(ctx, scope, item)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
+    start = None if start == NOTHING else start
     repeat = item.get("repeat")
     if repeat is not None and inputs is not None and start is None:
         what = f"`repeat` hands a value on from turn to turn, and `{item.key}` reads none"
@@ -115,7 +122,12 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
-    if made is None or not outputs_fit(ctx, item, made.calls[0], outputs):
+    if (
+        made is None
+        or buffer is FAILED
+        or not alone(ctx, buffer, made.captured)
+        or not outputs_fit(ctx, item, made.calls[0], outputs)
+    ):
         return unknown_value(ctx, scope, item.node, item.position)
     join: Join | None = None
     if joining is not None:
@@ -144,6 +156,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         auto=name is None,
         init=_begins(ctx, item, turns),
         join=join,
+        buffer=buffer,
     )
     number = scope.builder.add(node)
     attach_ties(scope.builder, number, {**made.ties, **tie})
@@ -217,8 +230,10 @@ def _calls(
 def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     """An unnamed structure in a list of names: its items are the list's own."""
     outputs = output_names(ctx, scope, item)
-    inputs = read_inputs(ctx, scope, item, ("x",), before)
     turns = turns_of(ctx, item, scope, "")
+    ctx.leaving_out = turns == []
+    inputs = read_inputs(ctx, scope, item, ("x",), before)
+    ctx.leaving_out = False
     tie = item.get("tie")
     if tie is not None:
         ctx.error(
@@ -231,7 +246,7 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     start = None
     if inputs is None:
         start = unknown_value(ctx, scope, item.node, item.position)
-    elif inputs.values:
+    elif inputs.values and inputs.values[0] != NOTHING:
         start = inputs.values[0]
     if not turns:
         inspect_item(ctx, scope, item, walk)

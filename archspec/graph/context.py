@@ -53,6 +53,7 @@ class Context:
         "frames",
         "inspecting",
         "items",
+        "leaving_out",
         "literals",
         "memo",
         "misnamed_blocks",
@@ -76,6 +77,7 @@ class Context:
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.undecided = False  # something waits for the sizes of the block being built: see later.py
         self.open_sizes: frozenset[str] = _NOTHING  # sizes of it that are known only when the model runs
+        self.leaving_out = False  # reading the inputs of an item that is left out
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
         self.depth = 0

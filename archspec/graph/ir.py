@@ -68,6 +68,12 @@ class Join(NamedTuple):
     routed: int = 0
 
 
+class Buffer(NamedTuple):
+    """How what a sequence computes is kept. `persistent`: part of `state_dict()`."""
+
+    persistent: bool
+
+
 def joined(path: str, name: str) -> str:
     """A path inside the module at `path`; a body that runs in place has the path ""."""
     return f"{path}.{name}" if path else name
@@ -89,6 +95,7 @@ class Node:
     `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
     `init`: for each call, how its parameters begin; None where nothing is said.
     `join`: of a repeat whose turns do not follow one another.
+    `buffer`: its one call is run once, when the module is made, and what it gives is kept.
     `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
 
@@ -113,6 +120,7 @@ class Node:
     scan: Scan | None = None
     init: list[tuple[InitRule, ...]] | None = None
     join: Join | None = None
+    buffer: Buffer | None = None
 
     @property
     def steps(self) -> int:

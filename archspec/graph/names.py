@@ -11,7 +11,10 @@ from typing import Any
 from archspec.graph.reserved import RESERVED
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
-COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "parametrize", "doc")
+COMMON = (
+    "name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "parametrize", "register_buffer",
+    "doc",
+)  # fmt: skip
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block

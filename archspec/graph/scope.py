@@ -16,6 +16,8 @@ class Absent(NamedTuple):
     """No value: the item was left out by `when` and read nothing that could take its place."""
 
     span: Span
+    why: str = "its `when` is false and it reads nothing"
+    how: str = "that was left out"
 
 
 class Binding(NamedTuple):

@@ -49,7 +49,8 @@ def run(
 ) -> Value | Absent | None:
     """Build the structure's steps in `builder` from its input `start`; its value, or None (reported).
 
-    `start` is None for a scan that reads no value of the chain. `given`: inputs that a sequence reads by name.
+    `start` is None for a scan that reads no value of the chain, and for a sequence that is computed once. `given`:
+    inputs that a sequence reads by name.
     """
     lists = {
         where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)
@@ -62,7 +63,8 @@ def run(
             return None
         attach_ties(builder, built.number, built.ties)
         return Value(built.number)
-    assert start is not None
+    if start is None:
+        return walk(ctx, lists[("body",)], Absent(item.key_span, "a buffer is computed from nothing", "there is none"))
     if item.kind == "sequence":
         for number, each in enumerate(given):
             lists[("body",)].bind(ctx, each.name, Binding(Value(-1, number), each.span))
@@ -100,7 +102,10 @@ def nested(
 
 
 def reads_chain(item: Item) -> bool:
-    """Does a structure read the value before it? (All do but a scan that names what it goes over.)"""
+    """Does a structure read the value before it? (All do but a scan that names what it goes over,
+    and what is made a buffer of.)"""
+    if item.get("register_buffer") is not None:
+        return False
     return item.kind != "scan" or scans.reads_chain(item.value)
 
 

@@ -16,6 +16,8 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Chain = Value | Absent
 
+NOTHING = Value(-2)  # what an item that is left out reads of another that is
+
 MOST_INPUTS = 1_000  # of one item
 
 
@@ -57,6 +59,8 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
             where = Label(binding.span, "the repeat")
             ctx.error("AS206", node.span, f"there is no turn `{name}`", help=there, secondary=[where])
             return None
+    if isinstance(value, Absent) and ctx.leaving_out:
+        return NOTHING
     if isinstance(value, Absent):
         ctx.error(
             "AS206",
@@ -74,11 +78,13 @@ def chain_value(ctx: Context, scope: Scope, item: Item, before: Chain) -> Value 
     if isinstance(before, Absent):
         if ctx.inspecting:
             return None
+        if ctx.leaving_out:
+            return NOTHING
         ctx.error(
             "AS206",
             item.key_span,
-            f"`{item.key}` reads the value before it, and that was left out",
-            secondary=[Label(before.span, "its `when` is false and it reads nothing")],
+            f"`{item.key}` reads the value before it, and {before.how}",
+            secondary=[Label(before.span, before.why)],
             help="name what is read with `from`",
         )
         return None

@@ -279,6 +279,12 @@ _COMMON: dict[str, Schema] = {
         "minProperties": 1,
         "additionalProperties": ParametrizationKind().schema(),
     },
+    "register_buffer": {
+        "description": "What this `sequence` computes is a buffer: made once, with the module.",
+        "type": "object",
+        "properties": {"persistent": {"description": "Part of state_dict().", "type": "boolean", "default": True}},
+        "additionalProperties": False,
+    },
     "doc": {"description": "One line for the reader.", "type": "string"},
 }
 

@@ -18,6 +18,7 @@ from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes import report
 from archspec.shapes.again import same_module
+from archspec.shapes.buffers import infer_buffer
 from archspec.shapes.extent import check_extent
 from archspec.shapes.joins import infer_join
 from archspec.shapes.scans import infer_scan
@@ -108,6 +109,9 @@ class Inference:
         node = done.node
         if node.scan is not None:
             infer_scan(self, node.scan, done, bindings, CallSite(typed, number, 0, call))
+            return
+        if node.buffer is not None:
+            infer_buffer(self, node.buffer, done, bindings, report.CallSite(typed, number, 0, call))
             return
         if node.join is not None:
             infer_join(self, node.join, done, bindings, CallSite(typed, number, 0, call))

@@ -15,6 +15,7 @@ from torch import nn
 from archspec.codegen.printer import print_expr
 from archspec.dims import Dim
 from archspec.ops.base import Op
+from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed, TypedNode
 
 SPACE = {"torch": torch, "nn": nn, "F": F, "parametrizations": nn.utils.parametrizations}
@@ -37,6 +38,10 @@ def run(
         for path, callee, types in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             if isinstance(callee, Typed):
                 out = run(callee, read, state, sizes, f"{prefix}{path}.")
+            elif isinstance(callee, Computed):  # in float32, in which the module was made
+                (made,) = run(callee.typed, [], {}, sizes)
+                out = [made.double() if made.is_floating_point() else made]
+                assert callee.persistent == (prefix + path in state)
             else:
                 out = _op(callee, types, read, state, sizes, prefix + path)
             read = [*out[: done.node.carry], *read[done.node.carry :]]
