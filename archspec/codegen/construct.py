@@ -26,8 +26,9 @@ from archspec.codegen.tree import (
     parts,
 )
 from archspec.codegen.written import python
-from archspec.ops.expr import Call
+from archspec.ops.expr import Binary, Call, Method
 
+_FORMULA = 60  # characters of a formula whose value a method is called of
 _NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]*)\Z")
 
 
@@ -44,8 +45,25 @@ class Construct:
         """The statements that compute a tensor, and the expression that it is then."""
         names = Names("self", *(a.name for a in self.parameters.arguments()))
         self._locals = {name: names.new(name) for own, _ in expr.steps for name in own}
-        lines = [f"{', '.join(self._locals[n] for n in own)} = {self.text(value)}" for own, value in expr.steps]
+        lines: list[str] = []
+        for own, value in expr.steps:
+            lines += self._assigned(", ".join(self._locals[name] for name in own), value)
+        if self._parts(expr.result):
+            made = names.new("made")
+            *before, last = self._assigned(made, expr.result)
+            return [*lines, *before], last.removeprefix(f"{made} = ")
         return lines, self.text(expr.result)
+
+    def _assigned(self, target: str, value: Any) -> list[str]:
+        if not self._parts(value):
+            return [f"{target} = {self.text(value)}"]
+        self._locals[target] = target
+        rest = Method(Local(target), value.name, *value.args, **value.kwargs)
+        return [*self._assigned(target, value.of), f"{target} = {self.text(rest)}"]
+
+    def _parts(self, value: Any) -> bool:
+        """Is it better two statements: a long formula, and a method of its value?"""
+        return isinstance(value, Method) and isinstance(value.of, Binary) and len(self.text(value)) > _FORMULA
 
     def text(self, expr: Any) -> str:
         return print_expr(expr, (), "", self.leaf)

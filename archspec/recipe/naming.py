@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec.codegen.names import camel
-from archspec.codegen.plan import in_place, needs_attribute
+from archspec.codegen.groups import in_place, needs_attribute
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
