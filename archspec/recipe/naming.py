@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archspec.codegen.names import camel
 from archspec.codegen.groups import in_place, needs_attribute
+from archspec.codegen.names import camel
 from archspec.diagnostics.model import Diagnostics
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
