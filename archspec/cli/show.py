@@ -11,10 +11,11 @@ from archspec.cli.specs import add_set, load_one, overrides
 from archspec.dims import Dim, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from archspec.cost.rows import Row
     from archspec.ops.tensor import TensorType
+    from archspec.partition.stages import Stage
     from archspec.pipeline import Report
 
 _FITS = 40  # rows: without --depth, blocks are opened as far as the table stays this short
@@ -105,11 +106,25 @@ def text(report: Report, sizes: dict[str, int], depth: int | None, styles: Style
     lines = [title, signature, "", styles.dim(head), *body, styles.dim("─" * len(head)), styles.bold(total)]
     if report.requirements:
         lines += ["", f"requires {', '.join(report.requirements)}"]
+    if report.recipe is not None and report.recipe.stages:
+        lines += ["", "pipeline stages, by the work of a sample:", *_stages(report.recipe.stages)]
     total_flops = 0 if report.flops is None else _put(report.flops, sizes)
     if isinstance(total_flops, Dim):
         missing = ", ".join(sorted(total_flops.symbols))
         lines += ["", f"FLOPs depend on {missing}: give sizes with {_example(report)}"]
     return "\n".join(lines)
+
+
+def _stages(stages: Sequence[Stage]) -> list[str]:
+    """A line for each stage of the pipeline: where it begins, and what it has of the work and the parameters."""
+    total = sum(stage.flops for stage in stages) or 1
+    begins = [stage.begins or "the inputs" for stage in stages]
+    width = max(map(len, begins))
+    return [
+        f"  {place}  from {begin.ljust(width)}  {stage.flops / total:6.1%} of the FLOPs  "
+        f"{number(stage.parameters)} parameters"
+        for place, (begin, stage) in enumerate(zip(begins, stages, strict=True))
+    ]
 
 
 def deepest_that_fits(rows: list[Row]) -> int:

@@ -106,7 +106,7 @@ def check_recipe(
     check_together(section.optimizer, section.average, settings, diagnostics)
     for name, span, key in section.monitors(runtime):
         check_monitor(name, metrics, span, diagnostics, key)
-    split = check_parallel(settings.parallel, runtime, losses, tuning, model, diagnostics)
+    shared = check_parallel(settings, runtime, losses, tuning, binding, model, diagnostics)
     chosen: dict[str, tuple[str, ...]] = {}
     if settings.naming:
         from archspec.recipe.naming import chosen_modules
@@ -133,7 +133,8 @@ def check_recipe(
         early_stopping=section.early_stopping.part if section.early_stopping else None,
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
-        split=split,
+        split=shared.split,
+        stages=shared.stages,
         chosen=chosen,
     )
 

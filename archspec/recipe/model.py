@@ -11,6 +11,7 @@ from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
 if TYPE_CHECKING:
+    from archspec.partition.stages import Stage
     from archspec.recipe.runtime import Runtime
     from archspec.recipe.stopping import EarlyStopping
 
@@ -275,13 +276,15 @@ class Recipe:
     `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
     keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
     `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
-    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `chosen`: the paths of
-    the modules that `runtime` names, by the key that names them (see archspec.recipe.naming).
+    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `stages`: of a pipeline
+    (see archspec.partition.stages), empty without one. `chosen`: the paths of the modules that `runtime` names, by the
+    key that names them (see archspec.recipe.naming).
     """
 
     __slots__ = (
         "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value", "data", "early_stopping",
-        "epochs", "feeds", "inputs", "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "tuning",
+        "epochs", "feeds", "inputs", "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "stages",
+        "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -305,6 +308,7 @@ class Recipe:
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
         split: dict[str, str] | None = None,
+        stages: tuple[Stage, ...] = (),
         chosen: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.data = data
@@ -325,4 +329,5 @@ class Recipe:
         self.batch = batch
         self.tuning = tuning
         self.split = split or {}
+        self.stages = stages
         self.chosen = chosen or {}

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.parameters.table import Table
 from archspec.partition.reach import owners, reached
+from archspec.partition.stages import Stage, Uncut, pipeline_stages
 from archspec.partition.tensor import tensor_plan
 from archspec.reading.nodes import Mapping, Node
+from archspec.recipe.bind import Binding
 from archspec.recipe.model import LossTerm, Tuning
-from archspec.recipe.runtime import Parallel
+from archspec.recipe.runtime import Parallel, Runtime
 from archspec.recipe.tuning import Model
+from archspec.shapes.typed import Typed
+
+
+class Shares(NamedTuple):
+    """How the model is shared out: `split` and `stages` as in Recipe."""
+
+    split: dict[str, str] = {}  # noqa: RUF012 - not changed
+    stages: tuple[Stage, ...] = ()
 
 
 def check_parallel(
-    parallel: Parallel,
+    settings: Runtime,
     runtime: Node | None,
     losses: tuple[LossTerm, ...],
     tuning: Tuning,
+    binding: Binding,
     model: Model | None,
     diagnostics: Diagnostics,
-) -> dict[str, str]:
-    """{module path: how tensor parallelism splits it}, empty without it. AS507 for what cannot be shared out so."""
+) -> Shares:
+    """How `runtime.parallel` shares out the model. AS507 for what cannot be shared out so."""
+    parallel = settings.parallel
     given = runtime.get("parallel") if isinstance(runtime, Mapping) else None
     if given is None or model is None:
-        return {}
+        return Shares()
     combination(parallel, given, diagnostics)
     typed, table = model()
     if parallel.data == "ddp" and (
@@ -33,8 +47,12 @@ def check_parallel(
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
         help = "put a loss on the output they lead to, remove them, or `freeze` them"
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
-    if parallel.tensor == 1:
-        return {}
+    split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
+    stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
+    return Shares(split, stages)
+
+
+def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnostics) -> dict[str, str]:
     plan = tensor_plan(typed, parallel.tensor)
     for limit in plan.uneven:
         message = f"{limit.what} cannot be shared out evenly by {parallel.tensor} processes"
@@ -46,12 +64,68 @@ def check_parallel(
     return plan.modules
 
 
+def _stages(
+    typed: Typed,
+    table: Table,
+    settings: Runtime,
+    given: Node,
+    tuning: Tuning,
+    binding: Binding,
+    diagnostics: Diagnostics,
+) -> tuple[Stage, ...]:
+    """The stages of the pipeline, and what stands against one."""
+    count, parts = settings.parallel.pipeline, settings.parallel.microbatches
+    before = diagnostics.added
+    at = _at(given, "pipeline")
+
+    def refuse(key: str, message: str, help: str | None = None, span: Span | None = None) -> None:
+        notes = [] if span is None else [Label(span, "here")]
+        diagnostics.error("AS507", _at(given, key), message, secondary=notes, help=help)
+
+    if parts is not None and parts < count:
+        refuse("microbatches", f"{parts} micro-batches for {count} stages: some would never have work")
+    if parts is not None and settings.micro_batch_size is not None:
+        refuse(
+            "microbatches", "`microbatches` and `micro_batch_size` say the same in two ways", "leave one of them out"
+        )
+    if settings.precision.default == "fp16":
+        help = "say `precision: bf16`"
+        refuse(
+            "pipeline", "the scale of `fp16` gradients is decided by all of them, and a stage has its own only", help
+        )
+    if isinstance(binding.batch, int):
+        help = "make the first size of the inputs a symbol: `B`"
+        refuse("pipeline", f"a pipeline takes a batch in parts, and the model's batch is {binding.batch}", help)
+    if (norm := _batch_norm(typed, table, tuning)) is not None:
+        help = "use `group_norm` or `layer_norm`, or `freeze` its statistics"
+        refuse("pipeline", "a batch norm needs the whole batch, and a pipeline takes it in parts", help, norm)
+    if diagnostics.added > before:
+        return ()
+    found = pipeline_stages(typed, count, binding.values)
+    if isinstance(found, Uncut):
+        diagnostics.error("AS507", at, found.why, secondary=[] if found.span is None else [Label(found.span, "here")])
+        return ()
+    return found
+
+
+def _batch_norm(typed: Typed, table: Table, tuning: Tuning) -> Span | None:
+    """Where there is a batch norm that gathers or uses the statistics of a batch."""
+    frozen = {table.entries[name].op for name in tuning.frozen if name.endswith(".running_mean")}
+    for done in typed.nodes:
+        for callee in done.calls:
+            if isinstance(callee, Typed):
+                if (span := _batch_norm(callee, table, tuning)) is not None:
+                    return span
+            elif callee.name.startswith("batch_norm") and callee not in frozen:
+                return done.node.span
+    return None
+
+
 def combination(parallel: Parallel, given: Node, diagnostics: Diagnostics) -> None:
     """Kinds that PyTorch does not take together."""
-    for axis in ("context", "pipeline"):
-        if getattr(parallel, axis) > 1:
-            message = f"`{axis}` parallelism is not there yet"
-            diagnostics.error("AS507", _at(given, axis), message, help="say `data: fsdp`, or `tensor: 2`")
+    if parallel.context > 1:
+        message = "`context` parallelism is not there yet"
+        diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
     inner = [axis for axis in ("tensor", "context", "pipeline") if getattr(parallel, axis) > 1]
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"

@@ -79,7 +79,17 @@ class Parallel(Part):
     )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
     context = arg(PositiveInt, 1, "processes that share every sequence (not there yet: 1)")
-    pipeline = arg(PositiveInt, 1, "processes that have the layers one after another (not there yet: 1)")
+    pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")
+    schedule = arg(
+        Choice("1F1B", "GPipe"),
+        "1F1B",
+        "of a pipeline: `1F1B`: backward through a micro-batch as soon as it can be; `GPipe`: after all forward passes",
+    )
+    microbatches = arg(
+        Optional(PositiveInt),
+        None,
+        "of a pipeline: the parts that a batch goes through in; null: as `micro_batch_size` says, else four a stage",
+    )
 
 
 RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Parallel, Checkpoint)}

@@ -30,3 +30,6 @@ def check_together(
     if average is not None and split:
         message = "an average of the weights needs them whole, and `runtime.parallel` lays them out in shards"
         diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")
+    elif average is not None and parallel.pipeline > 1:
+        message = "an average of the weights needs the whole model, and a stage of `pipeline` has a part"
+        diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")

@@ -50,7 +50,7 @@ def evaluate(
             count = len(next(iter(batch.values())))
             inputs = [filled(batch[name], recipe.batch) for name in feeds]
             with precision:
-                outputs = module(*inputs)
+                outputs = prepared.outputs(*inputs)
             outputs = first(outputs, count)
             total += objective(outputs, batch).to(total.dtype) * count
             for meter in meters:

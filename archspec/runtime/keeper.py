@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archspec.model import weights
 from archspec.runtime.parallel.state import module_state
 from archspec.runtime.run_folder import LAST, WEIGHTS, RunFolder
+from archspec.runtime.world import World
 
 INTERVAL = 5.0  # seconds
 
@@ -23,8 +24,9 @@ class Keeper:
     lie in shards are gathered by all; only that of the main process writes.
     """
 
-    def __init__(self, folder: RunFolder, module: nn.Module, *, main: bool = True) -> None:
-        self._main = main
+    def __init__(self, folder: RunFolder, module: nn.Module, world: World | None = None) -> None:
+        self._world = world or World()
+        self._main = self._world.main
         self.best_path = folder.path / WEIGHTS
         self._last_path = folder.path / LAST
         self.module = module  # or the average of its weights
@@ -55,7 +57,7 @@ class Keeper:
 
     def _weights(self, *, copied: bool = True) -> dict[str, Tensor] | None:
         """The whole state dict, in memory of its own if `copied`; None on other than the main process."""
-        state = module_state(self.module, keep=self._main)
+        state = module_state(self.module, self._world)
         if not self._main:
             return None
         return _copy(state) if copied else state

@@ -11,6 +11,8 @@ from torch.optim import Optimizer
 
 from archspec.recipe.model import Optimizer as OptimizerPart
 from archspec.recipe.model import ParamGroup
+from archspec.runtime.parallel.pipeline.cut import STAGES
+from archspec.runtime.parallel.state import named_parameters
 
 
 def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[ParamGroup] = ()) -> Optimizer:
@@ -19,11 +21,12 @@ def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[Par
     Without `groups`, weight decay falls on all of them, as in PyTorch. Raises ValueError for a module without
     parameters to train.
     """
+    stage = module in STAGES  # which has some of the parameters only, or none
     if groups:
-        named = dict(module.named_parameters(remove_duplicate=False))
+        named = {**dict(module.named_parameters(remove_duplicate=False)), **named_parameters(module)}
         chosen, others = (
             [
-                {"params": [named[name] for name in group.names], **group.options}
+                {"params": [named[name] for name in group.names if not stage or name in named], **group.options}
                 for group in groups
                 if group.adamw is adamw
             ]
@@ -36,6 +39,8 @@ def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[Par
             return Together(both) if len(both) > 1 else both[0]
         return _class(part)(chosen, **part.keywords)
     parameters = [p for p in module.parameters() if p.requires_grad]
+    if stage:
+        return _class(part)([{"params": parameters}], **part.keywords)
     if not parameters:
         raise ValueError("the model has no parameters to train")
     return _class(part)(parameters, **part.keywords)

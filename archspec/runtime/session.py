@@ -10,6 +10,7 @@ from signal import SIGTERM
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from archspec import pipeline
 from archspec.codegen.emit import Source
@@ -36,7 +37,7 @@ from archspec.runtime.run_folder import FACTS, SOURCE, SPEC, TRANSFER, Bystander
 from archspec.runtime.start import start_from, started_from, with_files
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.world import World, joined, local_device
-from archspec.runtime.wrap import pick_device, prepare
+from archspec.runtime.wrap import Prepared, pick_device, prepare
 from archspec.schema.skeleton import SECTIONS
 from archspec.transfer.report import TransferReport
 
@@ -138,11 +139,11 @@ def _execute(
     # What is wrong with the weights or the precision is told before a folder is made.
     again = world.tell({"again": run is not None and (Path(run) / FACTS).is_file()})["again"]
     transferred = None if again else start_from(given.report, module)
-    prepared = None if again else prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen)
+    prepared = None if again else _prepared(module, given, world)
     folder, begins = _folder(given, run, world, warn)
     if prepared is None:
         transferred = start_from(given.report, module) if begins.checkpoint is None else None
-        prepared = prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen)
+        prepared = _prepared(module, given, world)
     facts = describe(given, world)
     if begins.checkpoint is not None:
         facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)
@@ -190,6 +191,11 @@ def _execute(
     return Result(
         folder.path, status, trainer.criterion, best, best_epoch, state.history, signal, world.main, transferred
     )
+
+
+def _prepared(module: nn.Module, given: Plan, world: World) -> Prepared:
+    recipe = given.recipe
+    return prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen, recipe.stages)
 
 
 def _folder(

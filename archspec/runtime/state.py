@@ -80,8 +80,8 @@ class TrainState:
         plain = {name: getattr(self, name) for name in _PLAIN}
         sums = {name: [getattr(self, name).samples, getattr(self, name).loss] for name in ("running", "line")}
         return {
-            "module": module_state(self.module, keep=world.main),
-            "optimizer": optimizer_state(self.module, self.optimizer, keep=world.main),
+            "module": module_state(self.module, world),
+            "optimizer": optimizer_state(self.module, self.optimizer, world),
             "schedule": self.schedule.position(),
             "scaler": self.scaler.state_dict(),
             **({"average": self.average.state()} if self.average is not None else {}),

@@ -12,8 +12,9 @@ from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
-from archspec.runtime.losses import Objective, total
+from archspec.runtime.losses import Objective, Outputs, total
 from archspec.runtime.nonfinite import NonFiniteError
+from archspec.runtime.parallel.pipeline.run import Pipeline, micro_batch
 from archspec.runtime.state import TrainState
 from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared
@@ -39,6 +40,8 @@ class Stepper:
         self._clip = recipe.clip_grad_norm
         self._clip_value = recipe.clip_grad_value
         self._closure = recipe.optimizer.closure
+        self._largest = -(-recipe.batch_size // self._replicas)
+        self._microbatches = recipe.runtime.parallel.microbatches
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
         # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
         # alone must not stop: they see the loss of all after the step.)
@@ -73,7 +76,8 @@ class Stepper:
         if self._clip_value is not None:
             nn.utils.clip_grad_value_(self._parameters, self._clip_value)
         if self._clip is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self._clip)
+            pipeline = self._prepared.pipeline
+            (nn.utils.clip_grad_norm_ if pipeline is None else pipeline.clip)(self._parameters, self._clip)
         return loss
 
     def smaller(self, samples: int) -> int | None:
@@ -85,13 +89,15 @@ class Stepper:
         """Backward through the batch, or through one part of it after another; the loss of the whole."""
         mine = len(next(iter(batch.values())))
         size = self._state.micro_batch_size or mine
-        if self._replicas == 1 and size >= mine:
+        if self._replicas == 1 and size >= mine and self._prepared.pipeline is None:
             loss = self._objective(self._outputs(batch), batch)
             self._backward(loss)
             return loss.detach()
         counts = self._objective.counts(batch)
         if self._replicas > 1:
             counts = self._world.sum(counts if counted else counts * 0)
+        if self._prepared.pipeline is not None:
+            return self._pipelined(self._prepared.pipeline, batch, counts, counted)
         shares = []
         for start in range(0, mine, size):
             part = {name: tensor[start : start + size] for name, tensor in batch.items()}
@@ -103,6 +109,16 @@ class Stepper:
                 self._backward(share * self._replicas if self._replicas > 1 else share)
             shares.append(share)
         return total(shares)
+
+    def _pipelined(self, pipeline: Pipeline, batch: Batch, counts: Tensor, counted: bool) -> Tensor:
+        """The same through the stages of a pipeline."""
+
+        def loss(outputs: Outputs, start: int, stop: int) -> Tensor:
+            part = {name: tensor[start:stop] for name, tensor in batch.items()}
+            return self._objective.part(outputs, part, counts) * (self._replicas if counted else 0)
+
+        size = micro_batch(self._largest, pipeline.cut.count, self._state.micro_batch_size, self._microbatches)
+        return pipeline.step([batch[name] for name in self._feeds], size, loss) / self._replicas
 
     def _unsynchronised(self, *, last: bool) -> AbstractContextManager[Any]:
         """Gradients are exchanged once a batch, with its last part."""

@@ -89,7 +89,7 @@ class Trainer:
         self.objective = Objective(recipe.losses, prepared.device)
         self.stepper = Stepper(prepared, self.objective, recipe, self.state, self.world)
         self.meters = build_meters(recipe.metrics, prepared.device)
-        self.keeper = Keeper(folder, prepared.bare, main=self.world.main)
+        self.keeper = Keeper(folder, prepared.bare, self.world)
         self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
         self.consensus = Consensus(self.world, prepared.device)
         # What "best" means: the first metric, or else the held-out loss.

@@ -20,6 +20,11 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from archspec.recipe.runtime import Parallel
 
+# What tensors that processes send one another may be; their number is what is sent.
+DTYPES = (
+    torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+    torch.uint8, torch.bool, torch.complex64, torch.complex128,
+)  # fmt: skip
 AXES = ("pipeline", "data", "context", "tensor")  # the outermost first: what talks most stands closest together
 
 
@@ -54,6 +59,14 @@ class World:
             dist.all_reduce(tensor, group=self.mesh.get_group(axis))
         return tensor
 
+    def most(self, number: int, axis: str) -> int:
+        """The largest of the numbers that the processes along an axis have."""
+        if self.mesh is None or self.degree(axis) == 1:
+            return number
+        tensor = torch.tensor(number, device=self.mesh.device_type)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.mesh.get_group(axis))
+        return int(tensor)
+
     def sum_all(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, in place."""
         if self.size > 1:
@@ -66,10 +79,10 @@ class World:
             return value
         data = torch.tensor(list(json.dumps(value).encode()) if self.main else [], dtype=torch.uint8)
         length = torch.tensor([len(data)])
-        dist.broadcast(length, 0, group=_cpu_group())
+        dist.broadcast(length, 0, group=cpu_group())
         if not self.main:
             data = torch.empty(int(length), dtype=torch.uint8)
-        dist.broadcast(data, 0, group=_cpu_group())
+        dist.broadcast(data, 0, group=cpu_group())
         return json.loads(bytes(data.tolist()))
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
@@ -77,19 +90,19 @@ class World:
         if self.size == 1:
             return [tensor]
         out = [torch.empty_like(tensor) for _ in range(self.size)]
-        dist.all_gather(out, tensor, group=_cpu_group())
+        dist.all_gather(out, tensor, group=cpu_group())
         return out
 
     def barrier(self) -> None:
         """Until every process is here."""
         if self.size > 1:
-            dist.barrier(group=_cpu_group())
+            dist.barrier(group=cpu_group())
 
 
 _groups: list[Any] = []
 
 
-def _cpu_group() -> Any:
+def cpu_group() -> Any:
     """A group of all processes for tensors on the processor, whatever the main backend."""
     if not _groups:
         _groups.append(dist.group.WORLD if dist.get_backend() == "gloo" else dist.new_group(backend="gloo"))

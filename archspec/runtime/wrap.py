@@ -1,22 +1,25 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device, tensor parallelism, precision of single blocks, shards or
-replicas. (Activation checkpointing and compile belong between the last two, in this order.)
+The order is one decision, kept in one function: device, tensor parallelism, precision of single blocks, the stage of
+a pipeline, shards or replicas. (Activation checkpointing and compile belong between the last two, in this order.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from archspec.partition.stages import Stage
 from archspec.recipe.runtime import Runtime
 from archspec.runtime.parallel.fsdp import fsdp
+from archspec.runtime.parallel.pipeline.cut import Cut, cut
+from archspec.runtime.parallel.pipeline.run import Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
-from archspec.runtime.parallel.tensor import tensor_parallel
+from archspec.runtime.parallel.tensor import take_whole, tensor_parallel
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
 
@@ -28,13 +31,20 @@ class DeviceError(Exception):
 class Prepared(NamedTuple):
     """A module ready to run: call it inside `precision`; the loss, backward and the step outside.
 
-    `bare` is the module whose state dict has the spec's names; `module` may be a wrapper around it.
+    `bare` is the module whose state dict has the spec's names; `module` may be a wrapper around it. With `pipeline`
+    they are those of one stage.
     """
 
     module: nn.Module
     bare: nn.Module
     device: torch.device
     precision: AbstractContextManager[Any]
+    pipeline: Pipeline | None = None
+
+    @property
+    def outputs(self) -> Callable[..., Any]:
+        """What gives the model's outputs for whole inputs, outside training. Every process must ask."""
+        return self.pipeline or self.bare
 
 
 def pick_device(name: str) -> torch.device:
@@ -62,8 +72,9 @@ def prepare(
     world: World | None = None,
     split: Mapping[str, str] | None = None,
     chosen: Mapping[str, tuple[str, ...]] | None = None,
+    stages: Sequence[Stage] = (),
 ) -> Prepared:
-    """Move the module to the device and put around it what `runtime` asks for. `split`, `chosen`: see Recipe.
+    """Move the module to the device and put around it what `runtime` asks for. `split`, `chosen`, `stages`: see Recipe.
 
     Raises PrecisionError.
     """
@@ -72,6 +83,12 @@ def prepare(
     module = tensor_parallel(module.to(device), world, split or {})
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
+    context = forward_context(precision, device)
+    stage: Cut | None = None
+    if stages and world.degree("pipeline") > 1:
+        begins = [each.begins for each in stages]
+        stage = cut(module, begins, world.index("pipeline"), forward_context(precision, device))
+        take_whole(module, world)
     outer = module
     if parallel.data == "fsdp":
         outer = fsdp(module, world)
@@ -79,7 +96,8 @@ def prepare(
         outer = ddp(module, world, device)
     elif parallel.data == "data_parallel":
         outer = data_parallel(module)
-    return Prepared(outer, module, device, forward_context(precision, device))
+    pipeline = None if stage is None else Pipeline(stage, module, outer, world, device, parallel.schedule)
+    return Prepared(outer, module, device, context, pipeline)
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

@@ -28,7 +28,10 @@ train:
     ("runtime", "words"),
     [
         ("{parallel: ddp}", "no loss reaches `aux.weight`, `aux.bias`"),
-        ("{parallel: {pipeline: 2}}", "is not there yet"),
+        ("{parallel: {pipeline: 4}}", "comes apart into 3 pieces, too few for 4 stages"),
+        ("{parallel: {pipeline: 3, microbatches: 2}}", "2 micro-batches for 3 stages"),
+        ("{micro_batch_size: 8, parallel: {pipeline: 2, microbatches: 2}}", "say the same in two ways"),
+        ("{precision: fp16, parallel: {pipeline: 2}}", "`fp16` gradients"),
         ("{parallel: {context: 2}}", "is not there yet"),
         ("{parallel: {tensor: 5}}", "cannot be shared out evenly by 5"),
         ("{parallel: {data: data_parallel, tensor: 2}}", "is one process"),
@@ -50,6 +53,26 @@ def test_what_can(runtime: str) -> None:
     assert report.ok, report.diagnostics
     assert report.recipe is not None
     assert bool(report.recipe.split) is ("tensor" in runtime)
+
+
+def test_the_stages_of_a_pipeline() -> None:
+    report = pipeline.check(SPEC + "runtime: {parallel: {pipeline: 2}}\n")
+    assert report.ok, report.diagnostics
+    assert report.recipe is not None
+    # 64 to 96, and twice 96 to 10: a multiply and an add each
+    assert report.recipe.stages == (("", 2 * 64 * 96, 64 * 96 + 96), ("down", 2 * 2 * 96 * 10, 2 * (96 * 10 + 10)))
+
+
+def test_what_a_pipeline_does_not_take() -> None:
+    text = SPEC.replace("  - relu\n", "  - {name: norm, batch_norm1d: {}}\n") + "runtime: {parallel: {pipeline: 2}}\n"
+    (error,) = pipeline.check(text).diagnostics
+    assert error.code == "AS507" and error.span.line == 15 and "a batch norm needs the whole batch" in error.message
+    assert error.secondary[0].span.line == 5
+    frozen = text.replace("  epochs: 1\n", "  epochs: 1\n  freeze: [norm]\n")
+    assert pipeline.check(frozen).ok
+    fixed = SPEC.replace("float32[B,", "float32[64,") + "runtime: {parallel: {pipeline: 2}}\n"
+    (error,) = pipeline.check(fixed).diagnostics
+    assert error.code == "AS507" and "the model's batch is 64" in error.message
 
 
 def test_a_frozen_head_needs_no_gradient() -> None:

@@ -158,9 +158,14 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("{tensor: 2}", 2),
         pytest.param("{tensor: 4}", 4, marks=pytest.mark.slow),
         pytest.param("{data: fsdp, tensor: 2}", 4, marks=pytest.mark.slow),
+        ("{pipeline: 2}", 2),
+        pytest.param("{pipeline: 4, schedule: GPipe, microbatches: 5}", 4, marks=pytest.mark.slow),
+        pytest.param("{data: ddp, pipeline: 2}", 4, marks=pytest.mark.slow),
+        pytest.param("{data: fsdp, pipeline: 2}", 4, marks=pytest.mark.slow),
+        pytest.param("{pipeline: 2, tensor: 2}", 4, marks=pytest.mark.slow),
     ],
 )
-def test_tensor_parallel_is_one_process(
+def test_a_shared_model_is_that_of_one_process(
     tmp_path: Path, reader: Path, parallel: str, count: int, dtype: str, tolerance: float
 ) -> None:
     args = ("train", str(reader / f"{dtype}.yaml"), "--set", f"runtime.parallel={parallel}", "-o", "r")
@@ -187,6 +192,25 @@ def test_saved_by_two_gone_on_by_one(tmp_path: Path, alone: Path, kind: str) -> 
     whole = archspec("train", str(alone / "float64.yaml"), *half, "--run", "whole", "--quiet", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     compare(tmp_path / "r", tmp_path / "whole", 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 4])
+def test_two_stages_gone_on_by_more_or_none(tmp_path: Path, reader: Path, count: int) -> None:
+    args = ("train", str(reader / "float64.yaml"), "-o", "r", "--quiet", "--set", "train.schedule=constant")
+    done = torchrun(2, *args, "--set", "runtime.parallel={pipeline: 2}", "--epochs", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    if count == 1:
+        done = archspec(*args, "--epochs", "2", cwd=tmp_path)
+    else:
+        done = torchrun(count, *args, "--set", f"runtime.parallel={{pipeline: {count}}}", "--epochs", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole = archspec(*args[:2], *args[4:], "--run", "whole", "--epochs", "2", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    ours, theirs = (safetensors.torch.load_file(tmp_path / run / "last.safetensors") for run in ("r", "whole"))
+    assert list(ours) == list(theirs)
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=1e-9, atol=1e-9, msg=name)
 
 
 def test_processes_that_do_not_fit(tmp_path: Path, alone: Path) -> None:

@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
+from archspec.runtime.parallel.pipeline.cut import STAGES
+from archspec.runtime.parallel.pipeline.gather import whole_module_state, whole_optimizer_state
+from archspec.runtime.world import World
+
 
 def whole(value: Any, *, keep: bool = True) -> Any:
     """The value, or where it is a shard the whole tensor (every process must ask); None for it unless `keep`."""
@@ -37,8 +41,16 @@ def _like(target: Tensor, value: Tensor) -> Tensor:
     return distribute_tensor(value.to(target.device), target.device_mesh, target.placements, src_data_rank=None)
 
 
-def module_state(module: nn.Module, *, keep: bool = True) -> dict[str, Tensor]:
-    """The whole `state_dict()`; tied tensors are one. With `keep` false a process only takes part in gathering it."""
+def module_state(module: nn.Module, world: World) -> dict[str, Tensor]:
+    """The whole `state_dict()`, on the main process; others only take part in gathering it. Tied tensors are one."""
+    if module not in STAGES:
+        return _module_state(module, keep=world.main)
+    return whole_module_state(
+        module, _module_state(module, keep=world.index("data") + world.index("tensor") == 0), world
+    )
+
+
+def _module_state(module: nn.Module, *, keep: bool) -> dict[str, Tensor]:
     gathered: dict[int, Tensor] = {}
     for tensor in module.state_dict(keep_vars=True).values():
         if id(tensor) not in gathered:
@@ -51,15 +63,23 @@ def module_state(module: nn.Module, *, keep: bool = True) -> dict[str, Tensor]:
 def load_module_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """The reverse. Raises RuntimeError for a state of another model."""
     own = module.state_dict(keep_vars=True)
-    if own.keys() != state.keys():
-        first = next(iter(sorted(own.keys() ^ state.keys())))
+    expected = STAGES[module].state.keys() if module in STAGES else own.keys()
+    if expected != state.keys():
+        first = next(iter(sorted(expected ^ state.keys())))
         raise RuntimeError(f"`{first}` is in one of the model and the checkpoint only")
     for name, tensor in own.items():
         put(tensor, state[name])
 
 
-def optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool = True) -> dict[str, Any]:
-    """`optimizer.state_dict()` with parameters by name instead of number."""
+def optimizer_state(module: nn.Module, optimizer: Optimizer, world: World) -> dict[str, Any]:
+    """`optimizer.state_dict()` with parameters by name instead of number; whole as in `module_state`."""
+    if module not in STAGES:
+        return _optimizer_state(module, optimizer, keep=world.main)
+    keep = world.index("data") + world.index("tensor") == 0
+    return whole_optimizer_state(module, _optimizer_state(module, optimizer, keep=keep), world)
+
+
+def _optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool) -> dict[str, Any]:
     names = _names(module)
     groups = [
         {**{k: v for k, v in group.items() if k != "params"}, "params": [names[id(p)] for p in group["params"]]}
@@ -78,7 +98,6 @@ def optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool = Tru
 
 def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     """The reverse. Raises RuntimeError for the state of another optimizer or model."""
-    parameters = dict(module.named_parameters())
     names = _names(module)
     number = 0
     state: dict[int, Any] = {}
@@ -87,11 +106,11 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
         raise RuntimeError("the optimizer had other groups of parameters")
     for group, before in zip(optimizer.param_groups, saved["param_groups"], strict=True):
         own = [names[id(p)] for p in group["params"]]
-        if own != list(before["params"]):
+        kept = set(names.values()) if module in STAGES else set(before["params"])
+        if own != [name for name in before["params"] if name in kept]:
             raise RuntimeError("the optimizer had other parameters")
-        for name in own:
+        for name, target in zip(own, group["params"], strict=True):
             if (entry := saved["state"].get(name)) is not None:
-                target = parameters[name]
                 state[number] = {
                     key: _like(target, value) if isinstance(value, Tensor) and value.shape == target.shape else value
                     for key, value in entry.items()
@@ -102,4 +121,14 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
 
 
 def _names(module: nn.Module) -> dict[int, str]:
-    return {id(parameter): name for name, parameter in module.named_parameters()}
+    return {id(parameter): name for name, parameter in named_parameters(module).items()}
+
+
+def named_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters by the first name that the whole model has for them, in its order."""
+    own = dict(module.named_parameters(remove_duplicate=False))
+    if module not in STAGES:
+        return dict(module.named_parameters())
+    known = STAGES[module].state
+    found = {known[name].first: parameter for name, parameter in own.items()}
+    return {name: found[name] for name in known if name in found}

@@ -69,6 +69,20 @@ def _whole(_: nn.Module, args: Any, output: Any) -> Any:
     return output
 
 
+def take_whole(module: nn.Module, world: World) -> None:
+    """What a stage of a pipeline is given is whole on every process, and so are the gradients that it gives back."""
+    if world.mesh is None or world.degree("tensor") == 1:
+        return
+    mesh = world.mesh["tensor"]
+
+    def taken(_: nn.Module, args: Any) -> Any:
+        return tuple(
+            DTensor.from_local(x, mesh, [Replicate()], run_check=False) if x.requires_grad else x for x in args
+        )
+
+    module.register_forward_pre_hook(taken)
+
+
 @contextmanager
 def shared_products(world: World) -> Iterator[None]:
     """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
