@@ -13,5 +13,6 @@ from archspec.data.batches import Batches
 from archspec.data.images import ImageSplit
 from archspec.data.load import Data, load_input, open_data
 from archspec.data.split import Split, TensorSplit, TextSplit
+from archspec.data.workers import Fetcher
 
-__all__ = ["Batches", "Data", "ImageSplit", "Split", "TensorSplit", "TextSplit", "load_input", "open_data"]
+__all__ = ["Batches", "Data", "Fetcher", "ImageSplit", "Split", "TensorSplit", "TextSplit", "load_input", "open_data"]

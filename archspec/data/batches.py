@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from archspec.data.split import Split
+
+
+class Planned(NamedTuple):
+    """A batch that is not read yet: the numbers of its samples, and the position behind it. See `Batches.part`."""
+
+    indices: Tensor
+    counted: bool
+    end: int
+
+
+def taken(split: Split, indices: Tensor, seed: int, epoch: int) -> dict[str, Tensor]:
+    """The samples of a batch, here or in a worker: a function of these arguments alone."""
+    return split.take(indices)
 
 
 class Batches:
@@ -63,18 +76,35 @@ class Batches:
         return self
 
     def __next__(self) -> dict[str, Tensor]:
-        end = min(self.position + self.batch_size, len(self.split))
-        if end == self.position or (self.drop_last and end - self.position < self.batch_size):
+        planned = self._plan(self.position)
+        if planned is None:
             raise StopIteration
-        index, count = self.part
-        whole = end - self.position
-        first, last = self.position + index * whole // count, self.position + (index + 1) * whole // count
-        self.counted = first < last
-        if not self.counted:
-            first, last = self.position, self.position + 1
-        batch = self.split.take(self.order()[first:last])
-        self.position = end
+        batch = taken(self.split, planned.indices, self.seed, self.epoch)
+        self.advance(planned)
         return batch
+
+    def plans(self) -> Iterator[Planned]:
+        """All batches that are left, as they are to be taken; the iterator stays where it stands."""
+        position = self.position
+        while (planned := self._plan(position)) is not None:
+            yield planned
+            position = planned.end
+
+    def advance(self, planned: Planned) -> None:
+        """Stand behind a batch."""
+        self.position, self.counted = planned.end, planned.counted
+
+    def _plan(self, position: int) -> Planned | None:
+        end = min(position + self.batch_size, len(self.split))
+        if end == position or (self.drop_last and end - position < self.batch_size):
+            return None
+        index, count = self.part
+        whole = end - position
+        first, last = position + index * whole // count, position + (index + 1) * whole // count
+        counted = first < last
+        if not counted:
+            first, last = position, position + 1
+        return Planned(self.order()[first:last], counted, end)
 
     def state(self) -> dict[str, Any]:
         """Where the iterator stands, as JSON data."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from archspec.data.errors import reported
 from archspec.diagnostics.model import Span
@@ -91,12 +92,16 @@ class ImageSplit:
     def __len__(self) -> int:
         return len(self.files)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pool": None}  # threads stay in their process
+
     def _decode(self, index: int) -> Tensor:
         return decode(self.files[index], self.kind.size, self.kind.depth, self.kind.fit)
 
     def _decode_all(self, indices: Tensor) -> Tensor:
         if self._pool is None:  # Pillow decodes without holding the interpreter's lock
-            self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8))
+            alone = get_worker_info() is None
+            self._pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8) if alone else 1)
         with reported(self.span):
             return torch.stack(list(self._pool.map(self._decode, indices.tolist())))
 

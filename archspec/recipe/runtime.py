@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.ops.base import arg
-from archspec.ops.kinds import Choice, ListOf, NonNegativeInt, Optional, PositiveFloat, PositiveInt, Refined, Str
+from archspec.ops.kinds import Choice, Int, ListOf, NonNegativeInt, Optional, PositiveFloat, PositiveInt, Refined, Str
 from archspec.reading.nodes import Mapping
 from archspec.recipe.model import Part
 from archspec.recipe.monitor import MONITOR_DOC
@@ -100,6 +100,11 @@ RUNTIME_VALUES: dict[str, Value] = {
         None,
         "samples that go through the network at once; the gradients of a `batch_size` are accumulated",
     ),
+    "workers": Value(
+        Int(0, 256, title="a whole number from 0 to 256"),
+        0,
+        "processes (for each process that trains) that read batches ahead; what is computed does not depend on them",
+    ),
 }
 
 
@@ -111,6 +116,7 @@ class Runtime(NamedTuple):
     checkpoint: Checkpoint = Checkpoint.parse({})
     device: str = "auto"
     micro_batch_size: int | None = None
+    workers: int = 0
 
     @property
     def naming(self) -> dict[str, tuple[str, str, tuple[str, ...]]]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archspec.data import Batches, Split
+from archspec.data import Batches, Fetcher, Split
 from archspec.recipe.model import Recipe
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.losses import Objective, Outputs
@@ -30,6 +30,7 @@ def evaluate(
     split: Split,
     recipe: Recipe,
     stop: Stop | None = None,
+    fetcher: Fetcher | None = None,
 ) -> dict[str, float] | None:
     """{"loss": the mean loss over the split, metric label: value, …}; None when asked to stop meanwhile.
 
@@ -43,7 +44,7 @@ def evaluate(
         meter.reset()
     module.eval()
     try:
-        for batch in Batches(split, recipe.batch_size, shuffle=False):
+        for batch in (fetcher or Fetcher([split])).over(Batches(split, recipe.batch_size, shuffle=False)):
             if stop is not None and stop.signal:
                 return None
             batch = dict(to_device(batch, device))

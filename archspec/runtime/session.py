@@ -15,6 +15,7 @@ from torch import nn
 from archspec import pipeline
 from archspec.codegen.emit import Source
 from archspec.data import Data, open_data
+from archspec.data.workers import worker_failure
 from archspec.diagnostics.model import Diagnostics
 from archspec.model.build import from_source
 from archspec.model.weights import write_text
@@ -242,6 +243,8 @@ def translated(error: Exception) -> Exception:
         )
     if isinstance(error, OSError):
         return TrainingError(f"the run folder cannot be written: {error}")
+    if isinstance(error, RuntimeError) and (gone := worker_failure(error)) is not None:
+        error = gone
     return TrainingError(str(error)) if isinstance(error, DataError) else error
 
 

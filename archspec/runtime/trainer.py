@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archspec.data import Batches, Data
+from archspec.data import Batches, Data, Fetcher
 from archspec.recipe.model import Recipe
 from archspec.recipe.monitor import criterion, find
 from archspec.runtime.averaging import Averaged
@@ -64,6 +64,8 @@ class Trainer:
         self.folder = folder
         self.display = display
         self.stop = stop
+        pin = prepared.device.type == "cuda"
+        self.fetcher = Fetcher([data.train, data.holdout], recipe.runtime.workers, pin=pin)
         self.per_epoch = steps_per_epoch(recipe, data)
         if self.per_epoch == 0:
             raise TrainingError(
@@ -132,6 +134,7 @@ class Trainer:
             raise
         finally:
             state.seconds = time.perf_counter() - self._started
+            self.fetcher.close()
             self.saver.wait()
         if self._stopped:
             self._averaged()
@@ -164,7 +167,7 @@ class Trainer:
         self._pending = []
         self._recent.clear()
         start = time.perf_counter() - state.epoch_seconds
-        for cpu_batch in batches:
+        for cpu_batch in self.fetcher.over(batches):
             share = self._step(to_device(cpu_batch, device), counted=batches.counted)
             due = self.world.main and self.saver.due(state.step + 1)
             loss = self.consensus(share, stop=bool(stop.signal), save=due)
@@ -275,7 +278,7 @@ class Trainer:
         # Several processes evaluate to the end: one must not leave the others alone.
         stop = self.stop if self.world.size == 1 else None
         held_out = evaluate(
-            self._averaged(epoch=True), self.objective, self.meters, self.data.holdout, self.recipe, stop
+            self._averaged(epoch=True), self.objective, self.meters, self.data.holdout, self.recipe, stop, self.fetcher
         )
         if held_out is None:
             self._stopped = True

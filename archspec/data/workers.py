@@ -1,0 +1,141 @@
+"""Processes that read batches ahead of the training loop: torch.utils.data.DataLoader over the order of `Batches`."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from archspec.data.batches import Batches, Planned, taken
+from archspec.data.split import Split
+from archspec.diagnostics.model import SpecError
+from archspec.recipe.files import DataError
+
+Batch = dict[str, Tensor]
+AHEAD = 2  # batches that each worker reads ahead
+
+
+class Fetcher:
+    """Batches of some splits, read in this process or ahead of time by `workers` others.
+
+    What comes, and in which order, is the same for any number of workers: they are told the numbers of the samples, and
+    draw nothing themselves. They are started with the first batch (spawned: nothing is inherited), kept from epoch to
+    epoch, and ended by `close`. `pin`: batches of workers are put into page-locked memory, for an accelerator.
+
+    A worker that is killed is a DataError; what a worker cannot read is raised as `Split.take` raises it.
+    """
+
+    def __init__(self, splits: Sequence[Split], workers: int = 0, *, pin: bool = False) -> None:
+        self._splits = list(splits)
+        self._loader: DataLoader[Any] | None = None
+        self._plan = _Plan()
+        if workers:
+            self._loader = DataLoader(
+                _Samples(self._splits),
+                batch_size=None,
+                sampler=self._plan,
+                num_workers=workers,
+                multiprocessing_context="spawn",
+                persistent_workers=True,
+                prefetch_factor=AHEAD,
+                pin_memory=pin,
+                worker_init_fn=_prepare,
+                generator=torch.Generator(),  # else the loader draws from the global one
+            )
+
+    def over(self, batches: Batches) -> Iterator[Batch]:
+        """The batches that are left; `batches.position` and `counted` are those of the batch given last."""
+        if self._loader is None:
+            yield from batches
+            return
+        self._plan.start(batches, next(i for i, split in enumerate(self._splits) if split is batches.split))
+        try:
+            for batch in self._loader:
+                if isinstance(batch, _Failed):
+                    raise batch.error()
+                batches.advance(self._plan.given.popleft())
+                yield batch
+        except RuntimeError as error:
+            if (why := worker_failure(error)) is not None:
+                raise why from None
+            raise
+
+    def close(self) -> None:
+        """End the workers."""
+        iterator = getattr(self._loader, "_iterator", None)
+        if iterator is not None:
+            iterator._shutdown_workers()
+            self._loader = None
+
+
+class _Plan:
+    """What is to be read, in order, as the loader asks for it; what has been asked for waits in `given`."""
+
+    def __init__(self) -> None:
+        self.given: deque[Planned] = deque()
+        self._batches: Batches | None = None
+        self._split = 0
+
+    def start(self, batches: Batches, split: int) -> None:
+        self._batches, self._split = batches, split
+        self.given.clear()
+
+    def __iter__(self) -> Iterator[tuple[int, int, int, Any]]:
+        batches = self._batches
+        assert batches is not None
+        for planned in batches.plans():
+            self.given.append(planned)
+            yield self._split, batches.seed, batches.epoch, planned.indices.numpy()
+
+
+class _Samples(Dataset[Any]):
+    """Batches by what `_Plan` gives, in a worker."""
+
+    def __init__(self, splits: list[Split]) -> None:
+        self._splits = splits
+
+    def __getitem__(self, given: tuple[int, int, int, Any]) -> Batch | _Failed:
+        split, seed, epoch, indices = given
+        try:
+            return taken(self._splits[split], torch.from_numpy(indices), seed, epoch)
+        except SpecError as error:
+            return _Failed(error.diagnostics)
+
+
+class _Failed:
+    """A SpecError on its way here: the loader would make a text of it."""
+
+    def __init__(self, diagnostics: list[Any]) -> None:
+        self._diagnostics = diagnostics
+
+    def error(self) -> SpecError:
+        return SpecError(self._diagnostics)
+
+
+def _prepare(number: int) -> None:
+    """In a new worker. Ctrl-C and SIGTERM reach all processes of a terminal or a job, and the main one answers them."""
+
+    def once(received: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, once)
+
+
+def worker_failure(error: Exception) -> DataError | None:
+    """What a loader's error says of a worker that is gone; None for any other error."""
+    found = re.search(
+        r"DataLoader worker \(pid\(?s?\)? ?([\d, ]+)\) (.*)", str(error).splitlines()[0] if str(error) else ""
+    )
+    if found is None:
+        return None
+    how = found[2].removeprefix("is ").removeprefix("killed by signal: ").strip(" .") or "ended"
+    message = f"a worker that reads the data was ended (process {found[1]}: {how})"
+    return DataError(f"{message}; where memory ran out, take fewer `workers` or a smaller `batch_size`")
