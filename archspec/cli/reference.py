@@ -156,7 +156,8 @@ def _op(op: type[Op]) -> str:
 def _part(part: type[Declared]) -> str:
     lines = [f"### {part.name}", "", doc(part), ""]
     if part.counterpart:
-        lines += [f"PyTorch: {_link(part.counterpart)}.", ""]
+        owner = "torchmetrics" if part.counterpart.startswith("torchmetrics") else "PyTorch"
+        lines += [f"{owner}: {_link(part.counterpart)}.", ""]
     return "\n".join(lines + _arguments(part))
 
 

@@ -292,8 +292,9 @@ class _Fitting:
             return default
         if name not in options:
             help = did_you_mean(name, options) or f"{what} are {', '.join(options)}"
-            thing = "field" if argument == "target" else "output"
-            owner = "the data have" if argument == "target" else "the model has"
+            of_data = options is self.fields
+            thing = "field" if of_data else "output"
+            owner = "the data have" if of_data else "the model has"
             fix = rename(name, options, span)
             self.diagnostics.error("AS503", span, f"{owner} no {thing} `{name}`", help=help, fix=fix)
             return None
@@ -365,11 +366,20 @@ class _Fitting:
         if (names := self._names(written, first)) is None:
             return None
         output, name = names
+        further_fields = [
+            found
+            for key in written.part.fields
+            if (found := self._name(written, key, self.fields, None, "the data's fields")) is not None
+        ]
+        if len(further_fields) < len(written.part.fields):
+            return None
         loss = first if first.input == output and first.target == name else None
         field = self.facts.field(name)
         x, target = self.binding.type(self.outputs[output]), self.binding.field(field)
         try:
             fit = written.part.fit(Require(self.binding.constraints), x, target, field.classes, loss)
+            for further in further_fields:
+                written.part.fit_field(Require(self.binding.constraints), self.binding.field(self.facts.field(further)))
         except Mismatch as mismatch:
             self._report(written, output, name, mismatch)
             return None

@@ -155,9 +155,24 @@ class LossTerm(NamedTuple):
 
 
 class Metric(Part):
-    """A metric of the predictions. `best` says which way it improves: "max" or "min"."""
+    """A metric of the predictions. `best` says which way it improves: "max" or "min".
+
+    `counterpart`: its torchmetrics class, which takes `keywords`; "" where archspec computes it. `by_label`: it is of
+    predicted classes, not of scores. `always_classes`: of two classes also where there is one score a target.
+    `fields`: arguments that name further data fields.
+    """
 
     best: ClassVar[str] = "max"
+    by_label: ClassVar[bool] = True
+    always_classes: ClassVar[bool] = False
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        return {key: value for key, value in super().keywords.items() if key not in ("input", "target")}
+
+    def fit_field(self, require: Require, given: TensorType) -> None:
+        """Check a further data field; raises Mismatch."""
 
     def fit(
         self, require: Require, x: TensorType, target: TensorType, classes: int | None, loss: LossTerm | None

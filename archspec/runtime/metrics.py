@@ -52,7 +52,15 @@ class Meter:
 
 
 def build_meters(terms: Sequence[MetricTerm], device: torch.device) -> list[Meter]:
-    return [METERS[term.metric.name](term, device) for term in terms]
+    return [_meter(term, device) for term in terms]
+
+
+def _meter(term: MetricTerm, device: torch.device) -> Meter:
+    if term.metric.counterpart:
+        from archspec.runtime.library import Library  # torchmetrics takes seconds to import
+
+        return Library(term, device)
+    return METERS[term.metric.name](term, device)
 
 
 class _Mean(Meter):
@@ -164,6 +172,28 @@ class Mse(_Mean, name="mse"):
 class Rmse(Mse, name="rmse"):
     def compute(self) -> float:
         return super().compute() ** 0.5
+
+
+class Mase(Meter, name="mase"):
+    """The mean, over samples (and channels) whose past is not constant, of the error over the naive forecast's."""
+
+    def reset(self) -> None:
+        self._total, self._count = self.zeros(), self.zeros()
+
+    def update(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> None:
+        values = pick(outputs, self.term.input).to(self.dtype)
+        keywords = self.term.metric.keywords
+        past, season = batch[keywords["insample"]].to(self.dtype), keywords["season"]
+        errors = (values - batch[self.term.target]).abs()
+        naive = (past[:, season:] - past[:, :-season]).abs()
+        channels = errors.ndim == naive.ndim == 3 and errors.shape[-1] == naive.shape[-1]
+        error, scale = (t.mean(1) if channels else t.flatten(1).mean(1) for t in (errors, naive))
+        counted = scale > 0
+        self._total += torch.where(counted, error / torch.where(counted, scale, 1), 0).sum()
+        self._count += counted.sum()
+
+    def compute(self) -> float:
+        return (self._total / self._count).item()
 
 
 class R2(Meter, name="r2"):

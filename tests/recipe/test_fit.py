@@ -134,10 +134,19 @@ def test_metrics_follow_the_loss() -> None:
 
 @pytest.mark.parametrize("name", METRICS.parts)
 def test_every_metric_refuses_what_it_cannot_read(name: str) -> None:
-    part = METRICS.parts[name].parse({})
+    required = {"f_beta": {"beta": 2.0}, "mase": {"insample": "past"}}
+    part = METRICS.parts[name].parse(required.get(name, {}))
     wrong = itertools.product(
         [TensorType("int64", (B, 3)), TensorType("float32", (B,))], [TensorType("float32", (B, 2, 2))]
     )
     for x, target in wrong:
         with pytest.raises(Mismatch):
             part.fit(Require(Constraints()), x, target, None, None)
+
+
+def test_the_past_of_a_scaled_error() -> None:
+    mase = METRICS.parts["mase"].parse({"insample": "past", "season": 12})
+    mase.fit_field(Require(Constraints()), TensorType("float32", (B, 13)))
+    for past in (TensorType("float32", (B, 12)), TensorType("int64", (B, 24)), TensorType("float32", (B,))):
+        with pytest.raises(Mismatch):
+            mase.fit_field(Require(Constraints()), past)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sklearn import metrics as sk
@@ -38,7 +39,7 @@ def scores() -> tuple[Tensor, Tensor]:
 
 
 def test_every_declared_metric_is_computed() -> None:
-    assert set(METERS) == set(METRICS.parts)
+    assert set(METERS) == {name for name, part in METRICS.parts.items() if not part.counterpart}
 
 
 def test_accuracy(scores: tuple[Tensor, Tensor]) -> None:
@@ -117,3 +118,109 @@ def test_r2_of_a_constant_target_is_as_in_scikit_learn() -> None:
     y = torch.ones(5)
     assert measure("r2", y, y) == sk.r2_score(y, y) == 1.0
     assert measure("r2", y + 0.5, y) == sk.r2_score(y, y + 0.5) == 0.0
+
+
+def several(seed: int = 5) -> tuple[Tensor, Tensor]:
+    """Scores of 120 samples over four classes, all of which occur, and the classes."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.arange(120) % 4
+    return torch.randn(120, 4, generator=generator) + 1.5 * F.one_hot(y, 4), y
+
+
+BY_CLASS: dict[str, Any] = {
+    "precision": lambda y, p, average: sk.precision_score(y, p, average=average),
+    "recall": lambda y, p, average: sk.recall_score(y, p, average=average),
+    "mean_iou": lambda y, p, average: sk.jaccard_score(y, p, average=average),
+    "dice": lambda y, p, average: sk.f1_score(y, p, average=average),
+}
+
+
+@pytest.mark.parametrize("name", BY_CLASS)
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_averages_over_classes(name: str, average: str) -> None:
+    x, y = several()
+    want = BY_CLASS[name](y, x.argmax(1), average)
+    assert measure(name, x, y, class_dim=1, args={"average": average}) == pytest.approx(want)
+    planes, places = x.view(10, 3, 4, 4).movedim(-1, 1), y.view(10, 3, 4)  # as in segmentation: [N, C, H, W]
+    assert measure(name, planes, places, class_dim=1, args={"average": average}) == pytest.approx(want)
+
+
+def test_other_metrics_of_classes() -> None:
+    x, y = several()
+    p = x.argmax(1)
+    assert measure("f_beta", x, y, class_dim=1, args={"beta": 2.0}) == pytest.approx(
+        sk.fbeta_score(y, p, beta=2.0, average="macro")
+    )
+    assert measure("balanced_accuracy", x, y, class_dim=1) == pytest.approx(sk.balanced_accuracy_score(y, p))
+    assert measure("cohen_kappa", x, y, class_dim=1) == pytest.approx(sk.cohen_kappa_score(y, p))
+    assert measure("matthews_corrcoef", x, y, class_dim=1) == pytest.approx(sk.matthews_corrcoef(y, p))
+    shares = x.double().softmax(1).numpy()
+    assert measure("auroc", x, y, class_dim=1) == pytest.approx(sk.roc_auc_score(y, shares, multi_class="ovr"))
+    by_class = [sk.average_precision_score(y == k, shares[:, k]) for k in range(4)]
+    assert measure("average_precision", x, y, class_dim=1) == pytest.approx(sum(by_class) / 4)
+
+
+def test_what_the_loss_leaves_out_is_left_out_of_torchmetrics_too() -> None:
+    x, y = several()
+    y[::3] = -100
+    kept = y >= 0
+    for name in ("recall", "auroc"):
+        assert measure(name, x, y, class_dim=1, ignore_index=-100) == measure(name, x[kept], y[kept], class_dim=1)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_one_score_a_target_in_torchmetrics(threshold: float) -> None:
+    generator = torch.Generator().manual_seed(8)
+    y = torch.randint(0, 2, (60,), generator=generator)
+    logits = torch.randn(60, generator=generator) + y
+    # Every batch of logits is within [0, 1] here or there: torchmetrics would take it for probabilities.
+    x = logits if threshold == 0.0 else logits.sigmoid()
+    p = logits > 0
+
+    def of(name: str, **args: Any) -> float:
+        return measure(name, x, y, size=1, args=args, threshold=threshold)
+
+    assert of("precision") == pytest.approx(sk.precision_score(y, p))
+    assert of("recall") == pytest.approx(sk.recall_score(y, p))
+    assert of("specificity") == pytest.approx(sk.recall_score(y == 0, ~p))
+    assert of("mean_iou") == pytest.approx(sk.jaccard_score(y, p))
+    assert of("auroc") == pytest.approx(sk.roc_auc_score(y, logits))
+    assert of("average_precision") == pytest.approx(sk.average_precision_score(y, logits))
+    assert of("balanced_accuracy") == pytest.approx(sk.balanced_accuracy_score(y, p))
+
+
+def test_calibration_error_by_arithmetic() -> None:
+    # 0.6 is right half of the time and 0.9 always: (0.1 + 0.1) / 2.
+    scores = torch.tensor([[0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]]).log()
+    y = torch.tensor([0, 1, 0, 0])
+    assert measure("calibration_error", scores, y, class_dim=1, args={"n_bins": 10}) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 3)])
+def test_forecasts_and_regressions(shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(2)
+    y = torch.rand(shape, generator=generator) + 0.5
+    x = y + 0.2 * torch.randn(shape, generator=generator)
+    a, b = x.double().numpy(), y.double().numpy()
+    assert measure("mape", x, y) == pytest.approx(sk.mean_absolute_percentage_error(b, a))
+    assert measure("smape", x, y) == pytest.approx((2 * abs(a - b) / (abs(a) + abs(b))).mean())
+    assert measure("wmape", x, y) == pytest.approx(abs(a - b).sum() / abs(b).sum())
+    assert measure("explained_variance", x, y) == pytest.approx(sk.explained_variance_score(b, a))
+    assert measure("pearson", x, y) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+    ranks = [v.ravel().argsort().argsort() for v in (a, b)]
+    assert measure("spearman", x, y) == pytest.approx(np.corrcoef(*ranks)[0, 1], rel=1e-6)
+
+
+def test_mase_is_the_error_over_that_of_the_naive_forecast() -> None:
+    past = torch.tensor([[1.0, 3.0, 2.0, 4.0], [5.0, 5.0, 5.0, 5.0], [0.0, 1.0, 0.0, 3.0]])
+    target = torch.tensor([[5.0, 6.0], [1.0, 1.0], [2.0, 2.0]])
+    output = torch.tensor([[4.0, 4.0], [9.0, 9.0], [2.0, 3.0]])
+    part = METRICS.parts["mase"].parse({"insample": "past"})
+    for season, want in ((1, (1.5 / (5 / 3) + 0.5 / (5 / 3)) / 2), (2, (1.5 / 1 + 0.5 / 1) / 2)):
+        part = METRICS.parts["mase"].parse({"insample": "past", "season": season})
+        for extra in (lambda t: t, lambda t: t[..., None]):
+            (meter,) = build_meters([MetricTerm(part, "mase", "out", "y")], CPU)
+            for row in range(3):  # the second past is constant, and does not count
+                given = slice(row, row + 1)
+                meter.update(extra(output[given]), {"y": extra(target[given]), "past": extra(past[given])})
+            assert meter.compute() == pytest.approx(want)
