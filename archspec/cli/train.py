@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"`{args.spec}` has no `train:` section", help)
 
     from archspec.model.transfer import WeightsError
+    from archspec.runtime.compiled import CompileError
     from archspec.runtime.precision import PrecisionError
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.session import execute, plan
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     except WeightsError as wrong:
         write_unfit(wrong)
         return 1
-    except (RunError, DeviceError, PrecisionError, WorldError) as wrong:
+    except (RunError, DeviceError, CompileError, PrecisionError, WorldError) as wrong:
         raise UsageError(str(wrong)) from None
     except TrainingError as wrong:
         write_error("AS505", str(wrong))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import linecache
 import os
+import sys
+from collections import deque
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import torch  # noqa: F401 - emitted source needs it
@@ -16,6 +19,8 @@ from archspec.codegen.emit import Source
 from archspec.model.transfer import WeightsError, transfer
 
 _number = itertools.count()
+_homes: deque[str] = deque()
+_MOST_HOMES = 256
 EMITTED = "<archspec "  # how the file names of emitted sources begin
 
 
@@ -41,10 +46,21 @@ def from_source(source: Source) -> nn.Module:
 
     The text is registered with `linecache`, so that a traceback shows its lines.
     """
-    name = f"{EMITTED}{source.class_name} {next(_number)}>"
+    number = next(_number)
+    name = f"{EMITTED}{source.class_name} {number}>"
     linecache.cache[name] = (len(source.text), None, source.text.splitlines(keepends=True), name)
-    space: dict[str, Any] = {"__name__": f"archspec.emitted.{source.class_name}"}
-    exec(compile(source.text, name, "exec"), space)
-    module = space[source.class_name]()
+    home = ModuleType(f"archspec.emitted.{source.class_name}_{number}")
+    _registered(home)
+    exec(compile(source.text, name, "exec"), vars(home))
+    module = vars(home)[source.class_name]()
     assert isinstance(module, nn.Module)
     return module
+
+
+def _registered(home: ModuleType) -> None:
+    """Let torch.compile find a model's globals by name, as it asks when the model runs inside another; for the newest
+    models only, so that a process that makes many keeps none."""
+    sys.modules[home.__name__] = home
+    _homes.append(home.__name__)
+    if len(_homes) > _MOST_HOMES:
+        sys.modules.pop(_homes.popleft(), None)

@@ -40,6 +40,9 @@ TwoPositive = ListOf(PositiveFloat, 2, 2, title="two positive numbers")
 DECAY = "weight decay (L2 penalty)"
 EPS = "added to the denominator, for numerical stability"
 
+# Those that PyTorch can do in one kernel for all weights.
+FUSED = ("sgd", "adam", "adamw", "adagrad")
+
 
 @OPTIMIZERS.declare("sgd", "torch.optim.SGD")
 class Sgd(Optimizer):

@@ -6,8 +6,19 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.ops.base import arg
-from archspec.ops.kinds import Choice, Int, ListOf, NonNegativeInt, Optional, PositiveFloat, PositiveInt, Refined, Str
-from archspec.reading.nodes import Mapping
+from archspec.ops.kinds import (
+    Bool,
+    Choice,
+    Int,
+    ListOf,
+    NonNegativeInt,
+    Optional,
+    PositiveFloat,
+    PositiveInt,
+    Refined,
+    Str,
+)
+from archspec.reading.nodes import Mapping, Scalar
 from archspec.recipe.model import Part
 from archspec.recipe.monitor import MONITOR_DOC
 from archspec.recipe.nested import Nested
@@ -92,7 +103,39 @@ class Parallel(Part):
     )
 
 
-RUNTIME_PARTS: dict[str, type[Part]] = {part.name: part for part in (Precision, Parallel, Checkpoint)}
+class CheckpointActivations(Part):
+    """What the forward pass makes is not kept for backward, but computed again there: less memory, more time, and the
+    same gradients to the bit."""
+
+    name = "checkpoint_activations"
+    mode = arg(
+        Choice("full", "selective", "none"),
+        "full",
+        "`full`: only the inputs of the blocks are kept; `selective`: also the results of matrix products, "
+        "convolutions and attention, which cost the most",
+    )
+    blocks = arg(
+        ListOf(Str, lone=True), [], f"which: {NAMES}; left out: the turns of repeated blocks, else the outermost blocks"
+    )
+
+
+class Compile(Part):
+    """The model compiled by torch.compile as it first runs. On a processor it needs a C++ compiler."""
+
+    name = "compile"
+    enabled = arg(Bool, True, "`false`: not at all")
+    mode = arg(
+        Choice("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"), "default", "torch.compile's"
+    )
+    dynamic = arg(Optional(Bool), None, "sizes as symbols from the start; null: from the second size seen on")
+    fullgraph = arg(Bool, False, "one graph, or an error")
+    backend = arg(Choice("inductor", "aot_eager", "eager"), "inductor", "the others are for finding faults")
+    blocks = arg(ListOf(Str, lone=True), [], f"each of these alone: {NAMES}; left out: the model as a whole")
+
+
+RUNTIME_PARTS: dict[str, type[Part]] = {
+    part.name: part for part in (Precision, Parallel, CheckpointActivations, Compile, Checkpoint)
+}
 RUNTIME_VALUES: dict[str, Value] = {
     "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
     "micro_batch_size": Value(
@@ -105,6 +148,18 @@ RUNTIME_VALUES: dict[str, Value] = {
         0,
         "processes (for each process that trains) that read batches ahead; what is computed does not depend on them",
     ),
+    "memory_format": Value(
+        Choice("contiguous", "channels_last"),
+        "contiguous",
+        "`channels_last`: all channels of a pixel lie side by side (of a voxel likewise), which convolutions on many "
+        "devices are faster with",
+    ),
+    "fused": Value(
+        Optional(Bool),
+        None,
+        "the update of all weights in one kernel (`sgd`, `adam`, `adamw`, `adagrad`): several times faster for small "
+        "weights, and the same up to rounding; null: as PyTorch does it",
+    ),
 }
 
 
@@ -114,20 +169,38 @@ class Runtime(NamedTuple):
     precision: Precision = Precision.parse({})
     parallel: Parallel = Parallel.parse({})
     checkpoint: Checkpoint = Checkpoint.parse({})
+    checkpoint_activations: CheckpointActivations = CheckpointActivations.parse({"mode": "none"})
+    compile: Compile = Compile.parse({"enabled": False})
     device: str = "auto"
     micro_batch_size: int | None = None
     workers: int = 0
+    memory_format: str = "contiguous"
+    fused: bool | None = None
+
+    def forward_only(self) -> Runtime:
+        """What of it a prediction needs."""
+        return Runtime(precision=self.precision, device=self.device, memory_format=self.memory_format)
 
     @property
     def naming(self) -> dict[str, tuple[str, str, tuple[str, ...]]]:
         """{key: (part, argument, names)} of what names modules; without names it means the model's blocks."""
-        return {"float32": ("precision", "float32", self.precision.float32)} if self.precision.float32 else {}
+        again, compile = self.checkpoint_activations, self.compile
+        found = {}
+        if self.precision.float32:
+            found["float32"] = ("precision", "float32", self.precision.float32)
+        if again.mode != "none":
+            found["checkpoint_activations"] = ("checkpoint_activations", "blocks", again.blocks)
+        if compile.enabled and compile.blocks:
+            found["compile"] = ("compile", "blocks", compile.blocks)
+        return found
 
 
 def read_runtime(known: Mapping, env: dict[str, Any], diagnostics: Diagnostics) -> Runtime:
     """The section, whose keys are known ones. What is wrong is reported, and has its default in the result."""
     values: dict[str, Any] = {}
     for key, given in known.entries.items():
+        if isinstance(given, Scalar) and given.value is None:
+            continue
         if (cls := RUNTIME_PARTS.get(key)) is not None:
             part, _ = read_arguments(cls, given, known.keys[key], env, diagnostics)
             values[key] = part or cls.parse({})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from archspec.diagnostics.model import Diagnostics
+from archspec.reading.nodes import Mapping, Node
 from archspec.recipe.model import Average, Optimizer
+from archspec.recipe.optimizers import FUSED
 from archspec.recipe.parts import Written
 from archspec.recipe.runtime import Runtime
 
@@ -33,3 +35,13 @@ def check_together(
     elif average is not None and parallel.pipeline > 1:
         message = "an average of the weights needs the whole model, and a stage of `pipeline` has a part"
         diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")
+
+
+def check_fused(
+    optimizer: Written[Optimizer], runtime: Runtime, section: Node | None, diagnostics: Diagnostics
+) -> None:
+    """AS205 at `fused` for an optimizer that has no such kernel."""
+    name = optimizer.part.name
+    if runtime.fused and name not in FUSED and isinstance(section, Mapping):
+        help = f"leave it out; {', '.join(f'`{each}`' for each in FUSED)} have one"
+        diagnostics.error("AS205", section.entries["fused"].span, f"`{name}` has no fused kernel", help=help)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archspec.model.build import EMITTED
+from archspec.runtime.compiled import uncompiled
 from archspec.runtime.run_folder import SOURCE
 from archspec.runtime.wrap import Prepared
 
@@ -37,7 +38,7 @@ def origin(prepared: Prepared, inputs: Mapping[str, Tensor]) -> str:
     if (name := _first_bad(inputs)) is not None:
         return f"the data of input `{name}` are not finite"
     finder = _Finder()
-    with torch.no_grad(), finder, precision:
+    with torch.no_grad(), uncompiled(module), finder, precision:
         module(*inputs.values())
     return finder.found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +11,21 @@ from torch.optim import Optimizer
 
 from archspec.recipe.model import Optimizer as OptimizerPart
 from archspec.recipe.model import ParamGroup
+from archspec.runtime.fused import Maker
 from archspec.runtime.parallel.pipeline.cut import STAGES
 from archspec.runtime.parallel.state import named_parameters
 
 
-def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[ParamGroup] = ()) -> Optimizer:
+def build_optimizer(
+    part: OptimizerPart, module: nn.Module, groups: Sequence[ParamGroup] = (), fused: bool | None = None
+) -> Optimizer:
     """`part.counterpart` (a torch.optim class) over the parameters that take a gradient, a tied one once.
 
-    Without `groups`, weight decay falls on all of them, as in PyTorch. Raises ValueError for a module without
-    parameters to train.
+    Without `groups`, weight decay falls on all of them, as in PyTorch. `fused`: see archspec.runtime.fused. Raises
+    ValueError for a module without parameters to train.
     """
     stage = module in STAGES  # which has some of the parameters only, or none
+    make = Maker(fused)
     if groups:
         named = {**dict(module.named_parameters(remove_duplicate=False)), **named_parameters(module)}
         chosen, others = (
@@ -33,21 +37,13 @@ def build_optimizer(part: OptimizerPart, module: nn.Module, groups: Sequence[Par
             for adamw in (False, True)
         )
         if others and part.adamw is not None:
-            both = [
-                _class(each)(those, **each.keywords) for each, those in ((part, chosen), (part.adamw, others)) if those
-            ]
+            both = [make(each, those) for each, those in ((part, chosen), (part.adamw, others)) if those]
             return Together(both) if len(both) > 1 else both[0]
-        return _class(part)(chosen, **part.keywords)
+        return make(part, chosen)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    if stage:
-        return _class(part)([{"params": parameters}], **part.keywords)
-    if not parameters:
+    if not parameters and not stage:
         raise ValueError("the model has no parameters to train")
-    return _class(part)(parameters, **part.keywords)
-
-
-def _class(part: OptimizerPart) -> Callable[..., Optimizer]:
-    return cast("Callable[..., Optimizer]", getattr(torch.optim, part.counterpart.rpartition(".")[2]))
+    return make(part, [{"params": parameters}])
 
 
 class Together(Optimizer):

@@ -60,7 +60,8 @@ def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = (),
         coder = codec(kind, facts, recipe.data.base) if isinstance(kind, Text) else None
     except DataError as error:
         raise RunError(f"{error}" + (f" ({error.help})" if error.help else "")) from None
-    prepared = prepare(trained.module, pick_device(device), recipe.runtime, chosen=recipe.chosen)
+    runtime = recipe.runtime.forward_only()
+    prepared = prepare(trained.module, pick_device(device), runtime, chosen=recipe.chosen)
     return Run(prepared, recipe, facts, report.inputs, report, coder)
 
 

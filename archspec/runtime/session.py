@@ -24,6 +24,7 @@ from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Recipe
 from archspec.runtime.checkpoints.store import Checkpoint
+from archspec.runtime.compiled import compiler_failed
 from archspec.runtime.copies import keep_copies, same_copies
 from archspec.runtime.described import continued, describe, name_of, now
 from archspec.runtime.freeze import freeze
@@ -241,6 +242,8 @@ def translated(error: Exception) -> Exception:
         return TrainingError(
             "the last batch of an epoch has one sample, too few for batch norm: choose another `batch_size`"
         )
+    if compiler_failed(error):
+        return TrainingError(f"`runtime.compile`: {str(error).strip().splitlines()[0]}")
     if isinstance(error, OSError):
         return TrainingError(f"the run folder cannot be written: {error}")
     if isinstance(error, RuntimeError) and (gone := worker_failure(error)) is not None:

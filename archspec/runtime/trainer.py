@@ -75,7 +75,7 @@ class Trainer:
         self.samples_per_epoch = whole if recipe.batch is not None else len(data.train)
         self.total = self.per_epoch * recipe.epochs
         self.log_every = min(100, max(1, self.total // 50))
-        optimizer = build_optimizer(recipe.optimizer, prepared.bare, recipe.tuning.groups)
+        optimizer = build_optimizer(recipe.optimizer, prepared.bare, recipe.tuning.groups, recipe.runtime.fused)
         self._rate_by = find(recipe.schedule.keywords.get("monitor"), recipe.metrics) or criterion(recipe.metrics)
         larger = self._rate_by.larger
         schedule = build_schedule(

@@ -1,7 +1,8 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device, tensor parallelism, precision of single blocks, the stage of
-a pipeline, shards or replicas. (Activation checkpointing and compile belong between the last two, in this order.)
+The order is one decision, kept in one function: device and memory format, tensor parallelism, precision of single
+blocks, the stage of a pipeline, activation checkpointing, compiled blocks, shards or replicas, and last the whole
+compiled.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from torch import nn
 
 from archspec.partition.stages import Stage
 from archspec.recipe.runtime import Runtime
+from archspec.runtime.activations import checkpoint_activations
+from archspec.runtime.compiled import compile_modules
+from archspec.runtime.memory_format import channels_last
 from archspec.runtime.parallel.fsdp import fsdp
 from archspec.runtime.parallel.pipeline.cut import Cut, cut
 from archspec.runtime.parallel.pipeline.run import Pipeline
@@ -76,11 +80,14 @@ def prepare(
 ) -> Prepared:
     """Move the module to the device and put around it what `runtime` asks for. `split`, `chosen`, `stages`: see Recipe.
 
-    Raises PrecisionError.
+    Raises PrecisionError, CompileError.
     """
     world, chosen = world or World(), chosen or {}
     precision, parallel = runtime.precision, runtime.parallel
-    module = tensor_parallel(module.to(device), world, split or {})
+    module = module.to(device)
+    if runtime.memory_format == "channels_last":
+        channels_last(module, weights=parallel.data != "fsdp" and world.degree("tensor") == 1)
+    module = tensor_parallel(module, world, split or {})
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
     context = forward_context(precision, device)
@@ -89,6 +96,12 @@ def prepare(
         begins = [each.begins for each in stages]
         stage = cut(module, begins, world.index("pipeline"), forward_context(precision, device))
         take_whole(module, world)
+    again, compile = runtime.checkpoint_activations, runtime.compile
+    if again.mode != "none":
+        blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))
+        checkpoint_activations(blocks, selective=again.mode == "selective")
+    if compile.enabled and compile.blocks:
+        compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
     if parallel.data == "fsdp":
         outer = fsdp(module, world)
@@ -96,8 +109,16 @@ def prepare(
         outer = ddp(module, world, device)
     elif parallel.data == "data_parallel":
         outer = data_parallel(module)
+    if compile.enabled and not compile.blocks:
+        compile_modules(compile, [outer], device)
     pipeline = None if stage is None else Pipeline(stage, module, outer, world, device, parallel.schedule)
     return Prepared(outer, module, device, context, pipeline)
+
+
+def _here(module: nn.Module, paths: Sequence[str]) -> list[nn.Module]:
+    """The modules at these paths that this process has: a stage of a pipeline has some of them."""
+    known = dict(module.named_modules())
+    return [known[path] for path in paths if path in known]
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
 import torch
 from torch.nn import Module
@@ -9,6 +11,7 @@ from torch.nn import Module
 from archspec import pipeline
 from archspec.model.build import from_source
 from archspec.recipe.naming import Modules
+from archspec.recipe.optimizers import FUSED, OPTIMIZERS
 from spec_files import FOLDER
 
 SPEC = """\
@@ -94,3 +97,39 @@ def test_modules_are_those_of_the_model(name: str) -> None:
     stateful = {path for path in real if any(True for _ in module.get_submodule(path).parameters(recurse=False))}
     assert stateful <= known.names.keys()
     assert all(real[path] in names for path, names in known.names.items() if path in stateful)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "key", "paths"),
+    [
+        ("checkpoint_activations: full", "checkpoint_activations", ("h.0", "h.1", "h.2")),
+        ("checkpoint_activations: {mode: selective, blocks: [h.1, head]}", "checkpoint_activations", ("h.1", "head")),
+        ("compile: {blocks: Layer}", "compile", ("h.0", "h.1", "h.2")),
+        ("compile: true", "", ()),
+        ("checkpoint_activations: none", "", ()),
+        ("checkpoint_activations: null", "", ()),
+    ],
+)
+def test_what_is_checkpointed_and_compiled(runtime: str, key: str, paths: tuple[str, ...]) -> None:
+    report = pipeline.check(SPEC + f"runtime: {{{runtime}}}\n")
+    assert report.ok, report.diagnostics
+    assert report.recipe is not None
+    assert report.recipe.chosen == ({key: paths} if key else {})
+
+
+@pytest.mark.parametrize("part", ["checkpoint_activations", "compile"])
+def test_an_unknown_block_there_is_an_error_at_its_line(part: str) -> None:
+    (found,) = pipeline.check(SPEC + f"runtime:\n  {part}:\n    blocks: [Layr]\n").diagnostics
+    assert found.code == "AS508" and "`Layer`" in (found.help or "")
+    assert (found.span.line, found.span.col) == (SPEC.count("\n") + 3, len("    blocks: [") + 1)
+
+
+def test_fused_is_for_what_pytorch_has_a_kernel_for() -> None:
+    assert pipeline.check(SPEC + "runtime: {fused: true}\n").ok
+    (found,) = pipeline.check(SPEC.replace("sgd", "rmsprop") + "runtime:\n  fused: true\n").diagnostics
+    assert found.code == "AS205" and found.span.line == SPEC.count("\n") + 2
+    kernels = {
+        name for name, part in OPTIMIZERS.parts.items()
+        if "fused" in signature(getattr(torch.optim, part.counterpart.rpartition(".")[2])).parameters
+    }  # fmt: skip
+    assert kernels == set(FUSED)

@@ -116,7 +116,8 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
                     for key, value in entry.items()
                 }
             number += 1
-        groups.append({**before, "params": list(range(number - len(own), number))})
+        how = {key: group[key] for key in ("fused", "foreach") if key in group}  # how, not what: this run's own
+        groups.append({**before, **how, "params": list(range(number - len(own), number))})
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
