@@ -11,6 +11,7 @@ from archspec.cli import pages
 from archspec.ops.base import Arg, Declared, Op
 from archspec.ops.coverage import NOT_OPS, SAID_BY
 from archspec.ops.words import doc, example, families, gives, reads, title, value
+from archspec.recipe.augment import AUGMENTS
 from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
@@ -61,6 +62,12 @@ folder of the file in which `data` stands.
 """
 
 
+_AUGMENT = """\
+`augment` stands beside the kind of data: `data: {images: {path: flowers, size: 64}, augment: [random_horizontal_flip,
+{random_crop: {padding: 4}}]}`. They are done in order, on values as they were before `mean` and `std`. What becomes of
+a sample depends on `seed`, the epoch and its number alone: not on its batch, workers, processes, or a resumption.
+Held-out data and predictions are without them. With `mixup` and `cutmix` both, each sample gets one of them.
+"""
 _BESIDE = """\
 Beside the optimizer stand keys that say which parameters it moves how:
 
@@ -127,11 +134,14 @@ def training() -> str:
     )
     parts += [_part(part) for part in RUNTIME_PARTS.values()]
     sections: dict[str, Family[Any]] = {
-        "Data": DATA, "Losses": LOSSES, "Metrics": METRICS, "Optimizers": OPTIMIZERS, "Schedules": SCHEDULES,
+        "Data": DATA, "Augmentations": AUGMENTS, "Losses": LOSSES, "Metrics": METRICS, "Optimizers": OPTIMIZERS,
+        "Schedules": SCHEDULES,
         "Averages": AVERAGES,
     }  # fmt: skip
     for head, family in sections.items():
         parts.append(f"## {head}\n")
+        if family is AUGMENTS:
+            parts += [_AUGMENT]
         if family is OPTIMIZERS:
             parts += [_BESIDE, *_table("key", [_value(key, given) for key, given in OPTIMIZER_VALUES.items()]), ""]
         parts += [_part(part) for part in family.parts.values()]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from archspec.data.augment import Augmented
 from archspec.data.split import Split
 
 
@@ -21,7 +22,7 @@ class Planned(NamedTuple):
 
 def taken(split: Split, indices: Tensor, seed: int, epoch: int) -> dict[str, Tensor]:
     """The samples of a batch, here or in a worker: a function of these arguments alone."""
-    return split.take(indices)
+    return split.augmented(indices, seed, epoch) if isinstance(split, Augmented) else split.take(indices)
 
 
 class Batches:

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from archspec.data.arrays import as_field, digits, npz
+from archspec.data.augment import Augmented
 from archspec.data.errors import reported
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import last_window, open_series
@@ -42,7 +43,10 @@ def open_data(recipe: Recipe) -> Data:
     decoded as they are taken, and what is wrong with one of them is raised then.
     """
     with reported(recipe.data.span):
-        return _open(recipe)
+        data = _open(recipe)
+    if recipe.augment is not None:
+        return Data(Augmented(data.train, recipe.augment), data.holdout, data.facts)
+    return data
 
 
 def _open(recipe: Recipe) -> Data:

@@ -14,6 +14,7 @@ from archspec.ops.kinds import Str
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.recipe.augment import DATA_KEYS, read_augments
 from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
 from archspec.recipe.files import DataError
@@ -100,6 +101,8 @@ def check_recipe(
     if not losses or len(losses) != len(section.losses):
         return None
     metrics = fit.metrics(section.metrics, losses)
+    types = {name: binding.type(given) for name, given in outputs.items()}
+    augment = read_augments(section.augment, data, facts, feeds, losses, types, env, diagnostics)
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
@@ -130,6 +133,7 @@ def check_recipe(
         clip_grad_norm=section.values["clip_grad_norm"],
         clip_grad_value=section.values["clip_grad_value"],
         runtime=settings,
+        augment=augment,
         average=section.average.part if section.average else None,
         early_stopping=section.early_stopping.part if section.early_stopping else None,
         batch=binding.batch if isinstance(binding.batch, int) else None,
@@ -159,6 +163,7 @@ class _Section:
         self.env = env
         self.diagnostics = diagnostics
         self.data: Written[DataKind] | None = None
+        self.augment: Node | None = None
         self.losses: list[Written[Loss]] = []
         self.metrics: list[Written[Metric]] = []
         self.optimizer: Written[Any] | None = None
@@ -208,7 +213,8 @@ class _Section:
                 self.values[key] = read_value(given, entry.kind, self.env, self.diagnostics, key)
         self.tuning = (node.get("freeze"), node.get("optimizer"))
         if (given := node.get("data")) is not None:
-            self.data = read_part(given, DATA, self.env, self.diagnostics)
+            self.data = read_part(given, DATA, self.env, self.diagnostics, DATA_KEYS)
+            self.augment = given.get("augment") if isinstance(given, Mapping) else None
         if (given := node.get("optimizer")) is not None:
             self.optimizer = read_part(given, OPTIMIZERS, self.env, self.diagnostics, OPTIMIZER_KEYS)
         if (given := node.get("schedule")) is not None:

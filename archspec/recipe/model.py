@@ -12,6 +12,7 @@ from archspec.ops.tensor import TensorType
 
 if TYPE_CHECKING:
     from archspec.partition.stages import Stage
+    from archspec.recipe.augment import Augmentation
     from archspec.recipe.runtime import Runtime
     from archspec.recipe.stopping import EarlyStopping
 
@@ -297,9 +298,9 @@ class Recipe:
     """
 
     __slots__ = (
-        "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value", "data", "early_stopping",
-        "epochs", "feeds", "inputs", "losses", "metrics", "optimizer", "runtime", "schedule", "seed", "split", "stages",
-        "tuning",
+        "augment", "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value",
+        "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
+        "optimizer", "runtime", "schedule", "seed", "split", "stages", "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -318,6 +319,7 @@ class Recipe:
         clip_grad_norm: float | None,
         runtime: Runtime,
         clip_grad_value: float | None = None,
+        augment: Augmentation | None = None,
         average: Average | None = None,
         early_stopping: EarlyStopping | None = None,
         batch: int | None = None,
@@ -339,6 +341,7 @@ class Recipe:
         self.clip_grad_norm = clip_grad_norm
         self.clip_grad_value = clip_grad_value
         self.runtime = runtime
+        self.augment = augment
         self.average = average
         self.early_stopping = early_stopping
         self.batch = batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.ops.kinds import Kind
+from archspec.recipe.augment import DATA_KEYS
 from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
@@ -24,7 +25,7 @@ def train_schema() -> dict[str, Any]:
     loss = family_schema(LOSSES, LOSS_KEYS)
     metric = family_schema(METRICS)
     properties = {
-        "data": family_schema(DATA),
+        "data": family_schema(DATA, DATA_KEYS),
         "inputs": {"type": "object", "additionalProperties": {"type": "string"}},
         "loss": {"anyOf": [*loss["anyOf"], {"type": "array", "minItems": 1, "items": loss}]},
         "metrics": {"anyOf": [*metric["anyOf"], {"type": "array", "items": metric}]},

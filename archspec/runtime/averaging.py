@@ -54,7 +54,8 @@ class Averaged:
 
     def _inputs(self, data: Data, recipe: Recipe, device: torch.device) -> Iterator[list[list[Tensor]]]:
         feeds = [recipe.feeds[name] for name in recipe.inputs]
-        batches = Batches(data.train, recipe.batch_size, shuffle=False, drop_last=recipe.batch is not None)
+        train = getattr(data.train, "plain", data.train)  # without augmentations
+        batches = Batches(train, recipe.batch_size, shuffle=False, drop_last=recipe.batch is not None)
         for batch in batches:
             if len(batch[feeds[0]]) > 1 or recipe.batch == 1:  # of one sample there is no deviation
                 yield [[batch[name].to(device) for name in feeds]]

@@ -140,8 +140,10 @@ def tuned(recipe: Recipe) -> dict[str, Any]:
 def data_summary(given: Plan) -> dict[str, Any]:
     """What the report shows of the data."""
     data, recipe = given.data, given.recipe
+    augment = recipe.augment
     out: dict[str, Any] = {
         "source": words(recipe.data.kind),
+        **({"augment": [words(part) for part in (*augment.transforms, *augment.mixes)]} if augment else {}),
         "training samples": len(data.train),
         "held-out samples": len(data.holdout),
         "fields": [f"{field.name} {field}" for field in data.facts.fields],

@@ -19,7 +19,7 @@ def scores(run: Run, split: str = "holdout") -> dict[str, Any]:
     spec says, and DataError for a bad sample.
     """
     data = open_data(run.recipe)
-    part = data.train if split == "train" else data.holdout
+    part = getattr(data.train, "plain", data.train) if split == "train" else data.holdout
     objective = Objective(run.recipe.losses, run.prepared.device)
     meters = build_meters(run.recipe.metrics, run.prepared.device)
     found = evaluate(run.prepared, objective, meters, part, run.recipe)
