@@ -74,15 +74,19 @@ class Knowledge:
                 self._solved[name] = size
         return self._spread(new.symbols, requirements)
 
-    def _follows(self, name: str, values: Values) -> bool | None:
-        """Note what follows for a symbol. None: nothing new; False: no value is left."""
+    def _follows(self, name: str, values: Values, alone: Values | None) -> bool | None:
+        """Note what follows for a symbol. None: nothing new; False: no value is left.
+
+        `alone`: what follows without the symbol's own requirements, which are told beside it; None for nothing.
+        """
         now = self.now(name)
         left = now & values
         if left == now:
             return None
         if not left:
             return False
-        self._known[name] = self.domain(name) & values
+        if alone is not None:
+            self._known[name] = self.domain(name) & alone
         self._allowed[name] = left
         return True
 
@@ -98,7 +102,8 @@ class Knowledge:
                     fits: bool | None = size in self.now(name)
                 elif form is not None:
                     other, times, plus = form
-                    fits = self._follows(other, self.now(name).preimage(times, plus))
+                    follows = self.now(name).preimage(times, plus)
+                    fits = self._follows(other, follows, follows)
                 else:
                     fits = None
                 if fits is False:
@@ -126,6 +131,7 @@ class Knowledge:
                 left.append(f)
             elif f >= 0 if r.at_least else f == 0:
                 return None
+        options = left
         left = [f for f in left if not ruled_out(f, r.at_least, self.ranges(f.symbols))]
         if not left:
             return False
@@ -134,14 +140,24 @@ class Knowledge:
             return None
         (name,) = names
         truth = self.solutions(left, name, r.at_least)
-        fits = None if truth is None else self._follows(name, truth)
+        fits = None if truth is None else self._follows(name, truth, self._alone(options, name, r.at_least))
         if fits is None:
             return None
         return name if fits else False
 
-    def solutions(self, options: list[Dim], name: str, at_least: bool) -> Values | None:
-        """Values of the symbol, of those it may have, that meet one of the options; None where that is not known."""
-        now = self.now(name)
+    def _alone(self, options: list[Dim], name: str, at_least: bool) -> Values | None:
+        """What the symbol may be by one of the options, whatever it requires of itself."""
+        domain = self.domain(name)
+        own = {name: (domain.least, domain.greatest)}
+        left = [f for f in options if not ruled_out(f, at_least, self.ranges(f.symbols) | own)]
+        if any(f.symbols != {name} for f in left):
+            return None
+        return self.solutions(left, name, at_least, domain)
+
+    def solutions(self, options: list[Dim], name: str, at_least: bool, among: Values | None = None) -> Values | None:
+        """Values of the symbol, of those it may have (or those given), that meet one of the options; None where that
+        is not known."""
+        now = among or self.now(name)
         found = NONE
         for f in options:
             truth = _solve_within(f, name, at_least, now)

@@ -138,6 +138,8 @@ class IndexWrite(Op):
             require.same_dtype(x, source, f"x and source of `{self.name}`", inputs=(0, 2))
             require.rank(source, x.rank, what=f"with an input {x}, the source", inputs=(0, 2))
             count = index.shape[0] if index.shape else 1
+            if not source.shape:
+                require.equal(count, 1, f"`{self.name}` puts a scalar into one place", inputs=(1,), axis=(0,))
             for other, size in enumerate(source.shape):
                 wanted, number = (count, 1) if other == axis else (x.shape[other], 0)
                 message = f"`{self.name}` writes slices that differ in dimension {other}"

@@ -303,3 +303,10 @@ def test_a_refused_sum_leaves_nothing_behind() -> None:
     c = Constraints()
     assert not c.equal(H % 3 + (T + 1) // 2 * 2 + W, 2)
     assert c.requirements == [] and c.equal(H, 2)
+
+
+def test_what_follows_with_a_requirement_of_its_own_is_said() -> None:
+    """H <= 2 and "B == H or H == 1" leave H == 1, as B is 5 or more; neither alone says so."""
+    c = Constraints(Facts({"B": {"min": 5}}))
+    assert c.broadcasts(H, B) and c.at_least(2, H)
+    assert [n for n in range(1, 9) if all(eval(text, {"B": 8, "H": n}) for text in c.summary())] == [1]

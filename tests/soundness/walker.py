@@ -209,9 +209,18 @@ class Walker:
             self.paths[module_of(step.scope), str(words.value(step.item["name"], turn.env))] = turn.path
         tied = {}
         for own, target in step.item.get("tie", {}).items():
-            module, _, name = words.value(target, turn.env).rpartition(".")
-            tied[own] = (self.paths[module_of(step.scope), module or name], name if module else "")
+            tied[own] = self._owner(module_of(step.scope), words.value(target, turn.env))
         return self._op(cls, arguments(cls, written), turn.env, read, turn.path, tied)
+
+    def _owner(self, inside: Path, target: str) -> tuple[Path, str]:
+        """The op that has the parameter of this name, and what the op calls it."""
+        module, name = target, ""
+        while (inside, module) not in self.paths:
+            module, dot, last = module.rpartition(".")
+            if not dot:
+                raise Refused(f"nothing has a parameter `{target}`")
+            name = f"{last}.{name}" if name else last
+        return self.paths[inside, module], name
 
     def _op(
         self, cls: type[Op], args: Args, env: Mapping[str, Any], read: list[Any], path: Path, tied: dict[str, Any]
