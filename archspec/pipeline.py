@@ -17,7 +17,7 @@ from archspec.diagnostics import suggest
 from archspec.diagnostics.merge import merged
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Span, SpecError
 from archspec.diagnostics.select import DEFAULT, Selection
-from archspec.dims import Constraints, Facts, Size, solve
+from archspec.dims import Constraints, Facts, Size, solve, work
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
@@ -36,6 +36,7 @@ from archspec.recipe.stage import check_training
 from archspec.schema.document import as_meant, validate
 from archspec.schema.skeleton import SECTIONS
 from archspec.shapes.infer import Inference
+from archspec.shapes.report import too_long
 from archspec.shapes.typed import UNKNOWN, Typed
 
 if TYPE_CHECKING:  # `check` runs without these
@@ -169,8 +170,12 @@ def check(
     spec = load(source)
     report = Report(spec)
     found = Diagnostics()
-    with _collector_paused():
-        _stages(spec, params or {}, budget, weights, architecture_only, selection, found, report)
+    with _collector_paused(), work.limited():
+        try:
+            _stages(spec, params or {}, budget, weights, architecture_only, selection, found, report)
+        except work.WorkSpentError:
+            if not found.has_errors and report.elaboration is not None:  # an op whose question it was is told of
+                too_long(found, report.elaboration.graph)
     report.diagnostics = without_ignored(
         merged(found.sorted()), report.sources, spec.file, selection, report_unused=not params
     )

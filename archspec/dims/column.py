@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archspec.dims.size import Atom, Extreme, Floor, Size
+from archspec.dims.work import charge
 
 
 def column(size: Size, numbers: Sequence[int]) -> list[int]:
@@ -15,6 +16,7 @@ def column(size: Size, numbers: Sequence[int]) -> list[int]:
 def _size(size: Size, numbers: Sequence[int], known: dict[Atom, Sequence[int]]) -> Sequence[int]:
     if isinstance(size, int):
         return [size] * len(numbers)
+    charge(len(numbers) * len(size.terms) // 4)
     total: Sequence[int] | None = None
     constant = 0
     for monomial, c in size.terms:

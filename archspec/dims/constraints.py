@@ -15,6 +15,7 @@ from archspec.dims.requirement import Refusal, Requirement
 from archspec.dims.size import Dim, Size, symbols_of
 from archspec.dims.solve import level_range, solve
 from archspec.dims.values import NONE, Values, union
+from archspec.dims.work import charge
 
 __all__ = ["Constraints", "Facts", "Refusal", "Requirement"]
 
@@ -125,6 +126,7 @@ class Constraints:
             return self._refuse("never", text)
         if (options, at_least) in self._asked:
             return True
+        charge(100)
         try:
             answer = self._decide(left, at_least, text)
         except TooComplex:

@@ -13,6 +13,7 @@ from archspec.dims.requirement import Requirement
 from archspec.dims.size import Dim, Size, subs, symbol, symbols_of
 from archspec.dims.solve import solve
 from archspec.dims.values import NONE, Values, union
+from archspec.dims.work import charge
 
 ROUNDS = 8  # of drawing conclusions from one requirement to the next
 
@@ -111,6 +112,7 @@ class Knowledge:
                 if fits and form is not None:
                     changed.add(form[0])
             for r in requirements:
+                charge(4)
                 if r.values is not None or (touched | changed).isdisjoint(self.related(r.symbols)):
                     continue
                 found = self._conclude(r)
@@ -125,6 +127,7 @@ class Knowledge:
 
     def _conclude(self, r: Requirement) -> str | Literal[False] | None:
         """The symbol for which something new follows; None if for none; False if the requirement cannot be met."""
+        charge(100)
         left: list[Dim] = []
         for f in map(self.put_in, r.options):
             if not isinstance(f, int):

@@ -21,6 +21,7 @@ from archspec.dims.size import (
     terms_of,
 )
 from archspec.dims.values import NONE, Part, Values, between, congruence, listed, periodic
+from archspec.dims.work import charge
 
 MAX_PERIOD = 1 << 13  # values tried
 MAX_SOLVED = 1 << 11  # answers remembered
@@ -40,6 +41,7 @@ def solve(f: Size, name: str, at_least: bool, depth: int = 8) -> Values | None:
     question = (f, name, at_least, depth)
     if question in _solved:
         return _solved[question]
+    charge(80 * len(f.terms))
     found = _solve(f, name, at_least, depth)
     if found is None or len(found.parts) <= MAX_PARTS:
         if len(_solved) >= MAX_SOLVED:
@@ -270,6 +272,7 @@ def _polynomial(f: Dim, name: str, at_least: bool) -> Values | None:
     forms: list[dict[int, int]] = []
     settled = 1  # from this turn on no form changes its sign
     for n in range(1, period + 1):
+        charge(300 * len(f.terms))
         g = f.subs({name: period * turn + (n - period)})
         if any(not isinstance(a, Symbol) for m, _ in terms_of(g) for a in m):
             return None
@@ -279,6 +282,7 @@ def _polynomial(f: Dim, name: str, at_least: bool) -> Values | None:
         forms.append(form)
     if settled * period > MAX_PERIOD:
         return None
+    charge(4 * settled * period)
     few: list[int] = []
     tail: set[int] = set()
     for n, form in enumerate(forms, 1):
@@ -298,6 +302,7 @@ def level_range(f: Dim, name: str, within: Values) -> tuple[int, int] | None:
     period = _period(f)
     if period is None or period > MAX_PERIOD // 16 or f.evaluate({name: 1 + period}) != f.evaluate({name: 1}):
         return None
+    charge(50 * period)
     numbers = [n for n in range(1, period + 1) if within & periodic(period, (n % period,))]
     values = column(f, numbers)
     return min(values), max(values)

@@ -8,6 +8,7 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from archspec.dims.limits import TooComplex
+from archspec.dims.work import charge
 
 MAX_RESIDUES = 1 << 14
 _EVERY = frozenset((0,))
@@ -64,6 +65,7 @@ class Values:
         for part in self.parts:
             n = part.first(part.low)
             while n is not None:
+                charge(2 + len(part.residues))
                 yield n
                 n = part.first(n + 1)
 
@@ -130,6 +132,7 @@ class Values:
         """{n >= 1: times * n + plus is a member}, for times other than 0."""
         out = []
         for p in self.parts:
+            charge(8 * len(p.residues))
             modulus = p.modulus // gcd(p.modulus, times)
             residues: set[int] = set()
             for r in p.residues:
@@ -182,6 +185,7 @@ def listed(members: Iterable[int]) -> list[Part]:
 
 def _both(a: Part, b: Part) -> tuple[int, frozenset[int]]:
     m, n = a.modulus, b.modulus
+    charge(4 + len(a.residues) + len(b.residues))
     if m == n:
         return m, a.residues & b.residues
     if m % n == 0:
@@ -190,6 +194,7 @@ def _both(a: Part, b: Part) -> tuple[int, frozenset[int]]:
         return n, frozenset(r for r in b.residues if r % m in a.residues)
     if len(a.residues) * len(b.residues) > MAX_RESIDUES:
         raise TooComplex
+    charge(4 * len(a.residues) * len(b.residues))
     g = gcd(m, n)
     out = set()
     for r in a.residues:
@@ -219,6 +224,7 @@ def _smaller(modulus: int, residues: frozenset[int]) -> tuple[int, frozenset[int
 
 def _apart(parts: list[Part]) -> list[Part]:
     """Parts whose ranges overlap (not their members), as parts that lie one after another."""
+    charge(4 * sum(len(p.residues) for p in parts) + len(parts) ** 2)
     starts = sorted({p.low for p in parts} | {p.high + 1 for p in parts if p.high is not None})
     out: list[Part] = []
     for low, following in zip(starts, [*starts[1:], None], strict=True):
@@ -238,6 +244,7 @@ def _apart(parts: list[Part]) -> list[Part]:
 def _normal(parts: Iterable[Part]) -> tuple[Part, ...]:
     out: list[Part] = []
     for part in parts:
+        charge(8 + 2 * len(part.residues))
         low = part.first(part.low)
         if low is None:
             continue

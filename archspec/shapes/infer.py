@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, TooComplex, symbol
+from archspec.dims.work import WorkSpentError
 from archspec.graph.ir import Graph, Node, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
@@ -204,6 +205,9 @@ class Inference:
         except TooComplex:
             report.too_complex(self.diagnostics, site, call)
             return None
+        except WorkSpentError:
+            report.too_long(self.diagnostics, site.typed.graph, site)
+            raise
         outputs = (result,) if isinstance(result, TensorType) else result
         if not self._reachable(call, bindings, inputs, site):
             return None

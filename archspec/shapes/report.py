@@ -110,6 +110,16 @@ def too_complex(diagnostics: Diagnostics, site: CallSite, call: OpCall) -> None:
     diagnostics.error("AS310", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
 
 
+def too_long(diagnostics: Diagnostics, graph: Graph, site: CallSite | None = None) -> None:
+    """The diagnostic for a spec that asks for more decisions about sizes than a check makes. `site`: the last one."""
+    span, what = graph.inputs[0].span, "what the sizes must meet"
+    if site is not None and isinstance(call := site.node.calls[site.turn], OpCall):
+        span, what = site.node.span, f"what `{call.cls.name}` and the ops before it ask of the sizes"
+    help = "give some of the sizes in `inputs` as numbers, or promise less of them in `symbols`"
+    labels = called_here(site.parent) if site is not None else []
+    diagnostics.error("AS310", span, f"{what} takes too long to work out", help=help, secondary=labels)
+
+
 def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
     """The diagnostic for an argument that names a size which no tensor at hand has."""
     graph = site.typed.graph

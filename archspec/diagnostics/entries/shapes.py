@@ -220,7 +220,8 @@ nothing more can be proved of it. No published architecture comes near; the limi
 given.
 
 The check answers for every size at once, by exact algebra on formulas. A formula that grows without bound would keep
-it busy for ever.
+it busy for ever. What all decisions of a check cost together is limited too, by a count of steps that is the same on
+every machine: hundreds of odd strides, each with its own demand on one symbol, end at the op that spends the last.
 """,
         "Give sizes as numbers, or symbols to fewer of them:",
         """
