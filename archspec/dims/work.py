@@ -35,4 +35,3 @@ def charge(steps: int) -> None:
         _left -= steps
         if _left < 0:
             raise WorkSpentError
-

@@ -40,7 +40,7 @@ def test_a_check_says_where_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = archspec.check(SPEC).requirements
     archspec.pipeline.forget()  # type: ignore[attr-defined]
     limited = work.limited
-    monkeypatch.setattr(work, "limited", lambda: limited(3_000))
+    monkeypatch.setattr(work, "limited", lambda: limited(800))
     report = archspec.check(SPEC)
     (error,) = report.diagnostics
     assert (error.code, error.span.line) == ("AS310", 5)
