@@ -37,6 +37,10 @@ A shape rule has the inputs left of its arrow and the results right of it. `*` i
 inputs, broadcast), `N?` one that may be missing, any other name an argument; `//` rounds down. `each S'` holds for each
 spatial axis, with the argument's entry for it. A part behind a semicolon is of the arguments that it names.
 """
+_OTHER_NAMES = """\
+Every public name of `torch.nn`, `torch.nn.functional`, `torch`, `torch.fft`, `torch.linalg` and `torch.special` is an
+op above, or stands here: with the op that says the same, or with the reason that there is none. `*` stands for any
+letters."""
 _TRAINING = """\
 # Training
 
@@ -104,8 +108,8 @@ def ops() -> str:
 
 
 def _other_names() -> list[str]:
-    """What of torch.nn and torch.nn.functional has another name here, or none."""
-    lines = ["## Names of PyTorch's that are no ops of that name", "", "`*` stands for any letters.", ""]
+    """What of PyTorch's namespaces has another name here, or none."""
+    lines = ["## Names of PyTorch's that are no ops of that name", "", _OTHER_NAMES, ""]
     lines += ["| in PyTorch | here |", "| --- | --- |"]
     for namespace, table in SAID_BY.items():
         lines += [f"| {_names(namespace, patterns)} | [`{op}`](#{op}) |" for op, patterns in table.items()]

@@ -213,6 +213,52 @@ class Split(Pieces):
         return Method(In(0), "split", sizes, **dim)
 
 
+@op("tensor_split", "torch.tensor_split")
+class TensorSplit(Pieces):
+    """Take a dimension apart into so many pieces (the first may be larger by one), or at the positions of a list."""
+
+    rule = "the shape of x, along `dim` what each piece has of it"
+    indices_or_sections = arg(
+        OneOf(PositiveInt, ListOf(NonNegativeInt), title="a number of pieces, or a list of positions"),
+        doc="number of pieces, or the positions at which all but the first begin",
+    )
+    dim = arg(AnyInt, 0, "the dimension to take apart")
+    examples = (
+        Example(
+            {"indices_or_sections": 3, "dim": -1},
+            "float32[B, 8]",
+            ("float32[B, 3]", *("float32[B, 3]", "float32[B, 2]")),
+        ),
+        Example(
+            {"indices_or_sections": [1, 4], "dim": 1},
+            "float32[B, 6]",
+            ("float32[B, 1]", "float32[B, 3]", "float32[B, 2]"),
+        ),
+        Example(1, "float32[6]", "float32[6]"),
+    )
+
+    def check(self, require: Require, x: TensorType, axis: int) -> None:
+        message = "`tensor_split` gives pieces of whole sizes"
+        require.known(x.shape[axis], message, inputs=(0,), axis=(axis,))
+
+    def pieces(self, require: Require, x: TensorType, axis: int) -> list[TensorType]:
+        whole, said = int(x.shape[axis]), self.indices_or_sections  # type: ignore[arg-type]
+        if isinstance(said, int):
+            sizes = [whole // said + (i < whole % said) for i in range(said)]
+        else:
+            ends = [min(end, whole) for end in (*said, whole)]
+            sizes = [max(end - start, 0) for start, end in zip((0, *ends), ends, strict=False)]
+        return [x.with_shape((*x.shape[:axis], s, *x.shape[axis + 1 :])) for s in sizes]
+
+    def count(self, x: TensorType) -> int:
+        said = self.indices_or_sections
+        return said if isinstance(said, int) else len(said) + 1
+
+    def taken_apart(self, x: TensorType) -> Any:
+        dim = {"dim": self.dim} if self.dim else {}
+        return Method(In(0), "tensor_split", self.indices_or_sections, **dim)
+
+
 @op("unbind", "torch.unbind")
 class Unbind(Pieces):
     """Take a dimension apart into its single slices, without that dimension."""

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import category
+from archspec.ops.broadcast import category, floating_result
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In, Method, Name
-from archspec.ops.kinds import AnyDType, AnyInt, Bool, NonNegativeInt, Optional
+from archspec.ops.kinds import AnyDType, AnyInt, Bool, NonNegativeInt, Number, Optional
 from archspec.ops.reduction import ordered, whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -196,6 +196,49 @@ class Diff(Op):
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "diff", **given(self, "n", "dim"))
+
+
+@op("trapezoid", "torch.trapezoid")
+class Trapezoid(Op):
+    """The integral along a dimension by the trapezoidal rule: rendering along rays, areas under curves."""
+
+    rule = "the shape of x without `dim`"
+    dx = arg(Number, 1.0, "distance between samples")
+    dim = arg(AnyInt, -1, "the dimension to integrate along")
+    examples = (
+        Example({}, "float32[B, T]", "float32[B]"),
+        Example({"dx": 0.5, "dim": 0}, "float64[T, 3]", "float64[3]"),
+    )
+
+    def along(self, require: Require, x: TensorType) -> int:
+        if x.dtype == "bool":
+            require.fail("AS303", f"`{self.name}` does not take bool", inputs=(0,))
+        require.rank(x, least=1, what=f"the input of `{self.name}`", inputs=(0,))
+        axis = require.axis(x, self.dim)
+        require.at_least(x.shape[axis], 1, f"`{self.name}` of no samples", inputs=(0,), axis=(axis,))
+        return axis
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        axis = self.along(require, x)
+        return TensorType(floating_result(x.dtype), (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+    def forward(self, x: TensorType) -> Any:
+        return Call(self.counterpart, In(0), **given(self, "dx", "dim"))
+
+
+@op("cumulative_trapezoid", "torch.cumulative_trapezoid")
+class CumulativeTrapezoid(Trapezoid):
+    """The integral up to each sample but the first, by the trapezoidal rule."""
+
+    rule = "the shape of x, with S - 1 along `dim`"
+    examples = (
+        Example({}, "float32[B, 8]", "float32[B, 7]"),
+        Example({"dx": 0.5, "dim": 0}, "float64[9, 3]", "float64[8, 3]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        axis = self.along(require, x)
+        return TensorType(floating_result(x.dtype), (*x.shape[:axis], x.shape[axis] - 1, *x.shape[axis + 1 :]))
 
 
 class Searched(Op):

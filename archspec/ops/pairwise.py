@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from archspec.ops.arithmetic import Arithmetic
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast, category, floating_result, result_type
+from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AScalar, Optional
+from archspec.ops.kinds import AScalar, Bool, NonNegativeFloat, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST
@@ -170,3 +171,25 @@ class FloatPower(OrNumber):
 
     def dtype(self, require: Require, operands: list[Any]) -> str:
         return "complex128" if category(result_type(*operands)) == 3 else "float64"
+
+
+@op("isclose", "torch.isclose")
+class Isclose(Op):
+    """Is |x - y| at most atol + rtol * |y|?"""
+
+    rule = BROADCAST
+    inputs = ("x", "y")
+    rtol = arg(NonNegativeFloat, 1e-5, "the part of |y| by which they may differ")
+    atol = arg(NonNegativeFloat, 1e-8, "by how much they may differ besides")
+    equal_nan = arg(Bool, False, "two that are no numbers are close")
+    examples = (
+        Example({}, ("float32[B, 4, 8]", "float32[B, 4, 8]"), "bool[B, 4, 8]"),
+        Example({"atol": 0.1, "rtol": 0}, ("float64[B, 1, 8]", "float64[4, 1]"), "bool[B, 4, 8]"),
+    )
+
+    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
+        require.same_dtype(x, y, "the inputs of `isclose`", inputs=(0, 1))
+        return TensorType("bool", broadcast(require, [x.shape, y.shape], self.name, (0, 1)))
+
+    def forward(self, x: TensorType, y: TensorType) -> Any:
+        return Call(self.counterpart, In(0), In(1), **given(self, "rtol", "atol", "equal_nan"))

@@ -284,6 +284,39 @@ class Isinf(Test):
     """Is it infinite?"""
 
 
+@op("isposinf", "torch.isposinf")
+class Isposinf(Test):
+    """Is it infinity?"""
+
+    refused = (3,)
+
+
+@op("isneginf", "torch.isneginf")
+class Isneginf(Test):
+    """Is it minus infinity?"""
+
+    refused = (3,)
+
+
+@op("isreal", "torch.isreal")
+class Isreal(Test):
+    """Has it no imaginary part?"""
+
+
+@op("deg2rad", "torch.deg2rad")
+class Deg2rad(FloatPointwise):
+    """Degrees as radians."""
+
+    refused = (3,)
+
+
+@op("rad2deg", "torch.rad2deg")
+class Rad2deg(FloatPointwise):
+    """Radians as degrees."""
+
+    refused = (3,)
+
+
 @op("logical_not", "torch.logical_not")
 class LogicalNot(Test):
     """True where x is zero or false."""

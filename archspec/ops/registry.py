@@ -33,23 +33,27 @@ FAMILIES = {
     "sampling": "grid_sample affine_grid",
     "arithmetic": "add mul sub rsub div remainder pow maximum minimum clamp",
     "pointwise": "neg abs square sign floor ceil trunc round exp exp2 expm1 log log1p log2 log10 sqrt rsqrt reciprocal"
-    " sin cos tan asin acos atan sinh cosh asinh acosh atanh erf frac sgn signbit isnan isfinite isinf logical_not to",
-    "special": "erfc erfinv erfcx lgamma digamma polygamma sinc logit entr ndtr ndtri log_ndtr i0 i0e i1 i1e"
-    " nan_to_num",
-    "pairwise": "atan2 hypot copysign fmod logaddexp logaddexp2 xlogy xlog1py float_power fmax fmin gcd lcm",
+    " sin cos tan asin acos atan sinh cosh asinh acosh atanh erf frac sgn signbit isnan isfinite isinf isposinf"
+    " isneginf isreal deg2rad rad2deg logical_not to",
+    "special": "erfc erfinv erfcx lgamma digamma polygamma multigammaln sinc logit entr ndtr ndtri log_ndtr i0 i0e i1"
+    " i1e nan_to_num",
+    "pairwise": "atan2 hypot copysign fmod logaddexp logaddexp2 xlogy xlog1py float_power fmax fmin gcd lcm isclose",
     "bitwise": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
     "blending": "lerp addcmul addcdiv addmm baddbmm",
     "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor where masked_fill",
-    "joining": "concat stack chunk split unbind",
+    "joining": "concat stack chunk split tensor_split unbind",
     "indexing": "select slice narrow index_select gather take_along_dim",
     "scatter": "scatter scatter_add scatter_reduce index_add index_copy index_fill masked_scatter"
     " select_scatter slice_scatter",
+    "positions": "index index_put take put index_reduce diagonal_scatter unravel_index isin",
+    "combining": "meshgrid broadcast_tensors cartesian_prod combinations block_diag vander",
     "shaping": "flatten unflatten reshape permute transpose movedim squeeze unsqueeze expand contiguous detach",
     "rearrange": "rearrange",
     "reduction": "mean sum prod max min amax amin argmax argmin std var norm logsumexp any all",
     "statistics": "median nanmedian quantile nanquantile mode kthvalue nanmean nansum count_nonzero aminmax std_mean"
     " var_mean cov corrcoef histc",
-    "ordering": "cumsum cumprod topk sort argsort cummax cummin logcumsumexp diff bucketize searchsorted",
+    "ordering": "cumsum cumprod topk sort argsort cummax cummin logcumsumexp diff trapezoid cumulative_trapezoid"
+    " bucketize searchsorted",
     "arranging": "roll flip repeat_interleave tile tril triu diagonal rot90 diag_embed",
     "complex": "real imag conj angle complex polar view_as_complex view_as_real",
     "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn hfft2"
@@ -58,7 +62,9 @@ FAMILIES = {
     "products": "matmul einsum",
     "vectors": "outer cross kron",
     "linalg": "inv matrix_exp matrix_power cholesky det slogdet eigh pinv qr svdvals solve_triangular",
-    "similarity": "normalize cosine_similarity pairwise_distance cdist pdist",
+    "solving": "solve lstsq cholesky_solve cholesky_inverse svd eig eigvals eigvalsh logdet matrix_norm trace"
+    " householder_product vecdot",
+    "similarity": "normalize cosine_similarity pairwise_distance cdist pdist dist renorm",
     "creation": "arange zeros ones full one_hot",
     "ranges": "linspace logspace eye tril_indices triu_indices fftfreq rfftfreq",
     "windows": "hann_window hamming_window blackman_window bartlett_window kaiser_window gaussian_window"

@@ -7,8 +7,9 @@ from typing import Any
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast, category, floating_result, result_type
 from archspec.ops.calls import given
+from archspec.ops.complex import REAL_OF
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AnyInt, Bool, NonNegativeFloat, Number
+from archspec.ops.kinds import AnyInt, BadValue, Bool, NonNegativeFloat, Number, PositiveFloat
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
@@ -143,3 +144,55 @@ class Pdist(Op):
 
     def forward(self, x: TensorType) -> Any:
         return Call("F.pdist", In(0), **given(self, "p"))
+
+
+@op("dist", "torch.dist")
+class Dist(Op):
+    """The p-norm of the difference of two tensors, over all elements."""
+
+    rule = "a scalar"
+    inputs = ("x", "y")
+    p = arg(Number, 2.0, "exponent of the norm, not 0")
+    examples = (
+        Example({}, ("float32[B, T, 8]", "float32[B, T, 8]"), "float32[]"),
+        Example({"p": 1}, ("float64[B, 1]", "float64[8]"), "float64[]"),
+    )
+
+    def validate(self) -> None:
+        if self.p == 0:
+            raise BadValue("`dist` has no gradient for a `p` of 0", ("p",))
+
+    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
+        for number, t in enumerate((x, y)):
+            if category(t.dtype) < 2:
+                require.floating(t, "each input of `dist`", inputs=(number,))
+        broadcast(require, [x.shape, y.shape], self.name, (0, 1))
+        dtype = result_type(x, y)
+        return TensorType(REAL_OF.get(dtype, dtype), ())
+
+    def forward(self, x: TensorType, y: TensorType) -> Any:
+        return Call(self.counterpart, In(0), In(1), **given(self, "p"))
+
+
+@op("renorm", "torch.renorm")
+class Renorm(Op):
+    """Each slice of a dimension scaled down to a p-norm of at most maxnorm."""
+
+    rule = SAME
+    p = arg(PositiveFloat, doc="exponent of the norm")
+    dim = arg(AnyInt, doc="the dimension whose slices are scaled")
+    maxnorm = arg(NonNegativeFloat, doc="the largest norm")
+    examples = (
+        Example({"p": 2, "dim": 0, "maxnorm": 1}, "float32[B, 8]", "float32[B, 8]"),
+        Example({"p": 1, "dim": -1, "maxnorm": 5}, "float64[B, T, 8]", "float64[B, T, 8]"),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType:
+        if category(x.dtype) < 2:
+            require.floating(x, "the input of `renorm`", inputs=(0,))
+        require.rank(x, least=2, what="the input of `renorm`", inputs=(0,))
+        require.axis(x, self.dim)
+        return x
+
+    def forward(self, x: TensorType) -> Any:
+        return Call(self.counterpart, In(0), self.p, self.dim, self.maxnorm)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.ops.base import Example, arg
 from archspec.ops.expr import Call, In, Method
-from archspec.ops.kinds import NonNegativeInt, Number, Optional
+from archspec.ops.kinds import NonNegativeInt, Number, Optional, PositiveInt
 from archspec.ops.pointwise import FloatPointwise, Pointwise
 from archspec.ops.registry import op
 from archspec.ops.tensor import TensorType
@@ -63,6 +63,20 @@ class Polygamma(Special):
 
     def forward(self, x: TensorType) -> Any:
         return Call("torch.polygamma", self.n, In(0))
+
+
+@op("multigammaln", "torch.special.multigammaln")
+class Multigammaln(Special):
+    """Logarithm of the multivariate gamma function, for x above (p - 1) / 2."""
+
+    p = arg(PositiveInt, doc="the dimension")
+    examples = (
+        Example(1, "float32[B, 4]", "float32[B, 4]"),
+        Example(2, "float64[B, T, 4]", "float64[B, T, 4]"),
+    )
+
+    def forward(self, x: TensorType) -> Any:
+        return Call(self.counterpart, In(0), self.p)
 
 
 @op("sinc", "torch.sinc")

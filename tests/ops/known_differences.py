@@ -146,6 +146,7 @@ def _complex_of_real(op: Any, inputs: Inputs) -> bool:
 
 
 BY_VALUE["embedding_bag"] = _last_offset
+BY_VALUE["combinations"] = lambda op, inputs: op.r < 1  # an empty result that has no gradient
 BY_VALUE |= dict.fromkeys(("mean", "sum", "prod", "cumsum", "cumprod"), _complex_of_real)
 
 
@@ -168,11 +169,11 @@ def _probabilities(x: torch.Tensor) -> torch.Tensor:
 
 
 # Ops that are defined on some numbers only: made of random ones.
-PREPARED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"cholesky": _positive}
+PREPARED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"cholesky": _positive, "cholesky_inverse": _positive}
 PREPARED |= dict.fromkeys(("bernoulli", "poisson", "multinomial", "normal"), _probabilities)
 
 # Ops whose sizes PyTorch tells on the CPU alone: their kernels look at the numbers.
-NO_META = frozenset({"istft", "cov", "corrcoef"})
+NO_META = frozenset({"istft", "cov", "corrcoef", "lstsq", "combinations"})
 
 
 def _two_images(op: Any, inputs: Inputs) -> bool:
@@ -185,6 +186,15 @@ def _no_temperature(op: Any, inputs: Inputs) -> bool:
 
 def _no_distance(op: Any, inputs: Inputs) -> bool:
     return bool(op.d == 0 or op.n < 1)
+
+
+def _before_nothing(op: Any, inputs: Inputs) -> bool:
+    return bool(op.dim < 0)
+
+
+def _vector(op: Any, inputs: Inputs) -> bool:
+    ranks = [t.rank for t in inputs if t is not None]
+    return _half_or_mixed(op, inputs) or ranks[1] < max(2, ranks[0])
 
 
 def _nothing(op: Any, inputs: Inputs) -> bool:
@@ -214,6 +224,8 @@ CRASHES: dict[str, Holds] = {
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
     "fftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
+    "index": ("the dimensions before the positions are counted from the front", _before_nothing),
+    "trapezoid": ("PyTorch gives zeros that have no gradient", _no_signal),
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),
     "normal": ("a number `std` beside a tensor is archspec's own", _two_deviations),
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
@@ -264,7 +276,10 @@ for _name in (*(f"{kind}_pool{n}d" for kind in ("max", "avg") for n in (1, 2, 3)
     STRICTER[_name] = ("integers have a kernel on the CPU alone", _integers)
 for _name in ("scatter", "scatter_add", "scatter_reduce"):
     STRICTER[_name] = ("a gradient of another shape than src passes where it happens to broadcast", _uneven)
-for _name in ("cholesky", "det", "eigh", "qr", "svdvals", "solve_triangular"):
+for _name in (
+    "cholesky", "det", "eigh", "qr", "svdvals", "solve_triangular", "solve", "lstsq", "cholesky_solve",
+    "cholesky_inverse", "svd", "eig", "eigvals", "eigvalsh", "logdet", "householder_product",
+):  # fmt: skip
     STRICTER[_name] = (
         "documented for float, double, cfloat and cdouble; only the meta device takes less, and the CPU two dtypes",
         _half_or_mixed,
@@ -276,6 +291,12 @@ for _name in (
     "logsumexp", "any", "all",
 ):  # fmt: skip
     STRICTER[_name] = ("an empty `dim` means all dimensions to some functions and none to others", _no_axes)
+
+for _name in ("solve", "lstsq"):
+    STRICTER[_name] = (
+        "whether a right side of lower rank is vectors or a matrix depends on its sizes; and as of `det`",
+        _vector,
+    )
 
 # Ops whose results are numbers with a gradient to nothing that they read.
 CUTS = frozenset({"detach", "histc"})

@@ -1,4 +1,4 @@
-"""Every public name of torch.nn and torch.nn.functional is an op, or has a reason not to be one."""
+"""Every public name of PyTorch's that can stand in a forward pass is an op, or has a reason not to be one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from torch import nn
 from archspec.ops.coverage import NAMESPACES, NOT_OPS, SAID_BY, reason, said_by
 from archspec.ops.registry import all_ops
 
-MODULES: dict[str, Any] = {"torch.nn": nn, "torch.nn.functional": F}
+MODULES: dict[str, Any] = {
+    "torch.nn": nn,
+    "torch.nn.functional": F,
+    "torch": torch,
+    "torch.fft": torch.fft,
+    "torch.linalg": torch.linalg,
+    "torch.special": torch.special,
+}
 
 
 def public(namespace: str) -> list[str]:
-    """Classes and functions of torch.nn; functions of torch.nn.functional, not the types it imports."""
+    """Classes and functions of torch.nn; functions of the other namespaces, not the types they import."""
     module = MODULES[namespace]
     found = [(name, getattr(module, name)) for name in dir(module) if not name.startswith("_")]
     if module is nn:
         return [name for name, value in found if inspect.isclass(value) or inspect.isroutine(value)]
+    if not namespace.startswith("torch.nn"):  # builtins of C++, functions written in Python, and operators
+        return [n for n, v in found if callable(v) and not inspect.isclass(v) and not inspect.ismodule(v)]
     ours = [(name, value) for name, value in found if inspect.isroutine(value)]
     return [name for name, value in ours if not (getattr(value, "__module__", "") or "").startswith("typing")]
 

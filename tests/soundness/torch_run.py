@@ -36,7 +36,8 @@ REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, Ru
 BY_NUMBER = (
     "index out of range", "out of bounds", "is not in the valid range",
     "Class values must be", "must be smaller than num_classes", "has to be 0", "ZeroDivisionError", "negative",
-    "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0", "or element < 0",
+    "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0",
+    "singular", "or element < 0",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
     "is not positive-definite", "algorithm failed to converge", "input matrix is singular",
 )  # fmt: skip
