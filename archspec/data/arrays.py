@@ -12,6 +12,7 @@ from torch import Tensor
 from archspec.recipe.data_kinds import Npz
 from archspec.recipe.files import DataError, read_array
 from archspec.recipe.model import DataFacts, Field
+from archspec.recipe.shards_kind import Shards
 
 
 @cache
@@ -34,7 +35,7 @@ def npz(kind: Npz, facts: DataFacts, path: Path, argument: str) -> dict[str, Ten
     return {f.name: as_field(read_array(path, f.name, argument), f, kind, path, argument) for f in facts.fields}
 
 
-def as_field(array: np.ndarray, field: Field, kind: Npz, path: Path, argument: str = "path") -> Tensor:
+def as_field(array: np.ndarray, field: Field, kind: Npz | Shards, path: Path, argument: str = "path") -> Tensor:
     """An array [n, ...] as a field's tensor. Raises DataError where its shape or its values are not the field's."""
     if array.shape[1:] != field.shape:
         message = f"array `{field.name}` has samples of shape {array.shape[1:]}, and {field.shape} is needed"

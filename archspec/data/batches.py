@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archspec.data.augment import Augmented
-from archspec.data.split import Split
+from archspec.data.split import Ordered, OrderedSplit, Split
 
 
 class Planned(NamedTuple):
@@ -55,22 +55,22 @@ class Batches:
         self.part = part
         self.counted = True
         self.position = 0  # samples already given
-        self._order: Tensor | None = None
+        self._order: Ordered | None = None
 
     def __len__(self) -> int:
         """Batches in the whole epoch."""
         whole, rest = divmod(len(self.split), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def order(self) -> Tensor:
-        """Numbers of the samples in the order they come: int64[len(split)]."""
+    def order(self) -> Ordered:
+        """Numbers of the samples in the order they come: int64[len(split)], or what gives parts of that."""
         if self._order is None:
-            if self.shuffle:
+            if isinstance(self.split, OrderedSplit):
+                self._order = self.split.order(self.seed, self.epoch)
+            else:
                 # Two numbers into one seed: epochs of one seed, and seeds of one epoch, get orders of their own.
                 generator = torch.Generator().manual_seed((self.seed * 0x9E3779B97F4A7C15 + self.epoch) % 2**63)
                 self._order = torch.randperm(len(self.split), generator=generator)
-            else:
-                self._order = torch.arange(len(self.split))
         return self._order
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
@@ -105,7 +105,8 @@ class Batches:
         counted = first < last
         if not counted:
             first, last = position, position + 1
-        return Planned(self.order()[first:last], counted, end)
+        indices = self.order()[first:last] if self.shuffle else torch.arange(first, last)
+        return Planned(indices, counted, end)
 
     def state(self) -> dict[str, Any]:
         """Where the iterator stands, as JSON data."""

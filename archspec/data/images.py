@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -25,15 +26,19 @@ CACHE = 2**29  # bytes of decoded images that are kept
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 
-def decode(path: Path, size: tuple[int, int] | None, depth: int, fit: str = "crop") -> Tensor:
-    """An image file as uint8[depth, height, width], brought to `size` (height, width). Raises DataError."""
+def decode(
+    path: Path, size: tuple[int, int] | None, depth: int, fit: str = "crop", data: bytes | None = None
+) -> Tensor:
+    """An image file as uint8[depth, height, width], brought to `size` (height, width). `data`: what it holds, where
+    that is known; `path` is then what messages call it. Raises DataError."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    regular_file(path, most=MAX_FILE)
+    if data is None:
+        regular_file(path, most=MAX_FILE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, lower limit comes next
-            image: Any = Image.open(path, formats=FORMATS)
+            image: Any = Image.open(path if data is None else io.BytesIO(data), formats=FORMATS)
         with image:
             if image.width * image.height > MAX_PIXELS:
                 message = f"{image.width} by {image.height} pixels; at most {MAX_PIXELS:,} are decoded"

@@ -11,6 +11,7 @@ from archspec.data.augment import Augmented
 from archspec.data.errors import reported
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import last_window, open_series
+from archspec.data.shards import open_shards
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
 from archspec.data.text import codec, tokens
@@ -19,6 +20,7 @@ from archspec.recipe.data_kinds import Csv, Digits, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
 from archspec.recipe.series_kind import Series
+from archspec.recipe.shards_kind import Shards
 from archspec.recipe.text_kind import Text
 
 
@@ -55,6 +57,8 @@ def _open(recipe: Recipe) -> Data:
     other = None if kind.validation is None else base / kind.validation
     if isinstance(kind, Text):
         return _open_text(kind, facts, base, path, other)
+    if isinstance(kind, Shards):
+        return Data(*open_shards(kind, facts, base, recipe.data.span), facts)
     if isinstance(kind, Series):
         return Data(*open_series(kind, facts, path, other))
     if isinstance(kind, Images):
@@ -231,7 +235,7 @@ def _arrays(recipe: Recipe, path: Path, fed: list[Field]) -> dict[str, Tensor]:
             if field.name not in headers:
                 raise DataError(f"it has no array `{field.name}`: it has {', '.join(headers)}", path)
         arrays = {field.name: read_array(path, field.name) for field in fed}
-    plain = kind if isinstance(kind, Npz) else Npz.parse({"path": str(path)})
+    plain = kind if isinstance(kind, (Npz, Shards)) else Npz.parse({"path": str(path)})
     out = {}
     for field in fed:
         array = arrays[field.name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -15,6 +15,21 @@ class Split(Protocol):
 
     def take(self, indices: Tensor) -> dict[str, Tensor]:
         """The samples of these numbers (int64[n], each 0 <= i < len) as one batch: {field: tensor [n, ...]}."""
+        ...
+
+
+class Ordered(Protocol):
+    """Numbers of samples in an order: `ordered[first:last]` is int64[last - first]."""
+
+    def __getitem__(self, part: slice) -> Tensor: ...
+
+
+@runtime_checkable
+class OrderedSplit(Split, Protocol):
+    """A split that is best read in an order of its own."""
+
+    def order(self, seed: int, epoch: int) -> Ordered:
+        """The order of an epoch: a function of the arguments alone."""
         ...
 
 

@@ -150,7 +150,7 @@ def npz_headers(path: Path, argument: str = "path") -> dict[str, ArrayHeader]:
             if info.filename.endswith(".npy"):
                 name = info.filename.removesuffix(".npy")
                 with _member(archive, info, path, argument) as stream:
-                    out[name] = _header(stream, name, path, argument)
+                    out[name] = npy_header(stream, name, path, argument)
         if not out:
             raise DataError("it holds no arrays", path, argument=argument)
         return out
@@ -197,7 +197,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, argumen
         raise DataError(f"array `{info.filename}` cannot be read ({error})", path, argument=argument) from None
 
 
-def _header(stream: Any, name: str, path: Path, argument: str) -> ArrayHeader:
+def npy_header(stream: Any, name: str, path: Path, argument: str) -> ArrayHeader:
+    """The header of an npy stream, which then stands behind it. Raises DataError."""
     import zipfile
     import zlib
 
@@ -248,7 +249,7 @@ def _contents(stream: Any, name: str, path: Path, argument: str) -> Any:
     from numpy.lib import format as npy
 
     start = stream.tell()
-    header = _header(stream, name, path, argument)
+    header = npy_header(stream, name, path, argument)
     stream.seek(start)
     try:
         array = npy.read_array(stream, allow_pickle=False)

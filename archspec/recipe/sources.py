@@ -2,6 +2,7 @@
 
 from archspec.recipe.data_kinds import DATA
 from archspec.recipe.series_kind import Series
+from archspec.recipe.shards_kind import Shards
 from archspec.recipe.text_kind import Text
 
-__all__ = ["DATA", "Series", "Text"]
+__all__ = ["DATA", "Series", "Shards", "Text"]

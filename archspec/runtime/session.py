@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -242,6 +243,8 @@ def translated(error: Exception) -> Exception:
         return TrainingError(
             "the last batch of an epoch has one sample, too few for batch norm: choose another `batch_size`"
         )
+    if isinstance(error, IndexError) and (found := re.match(r"Target (-?\d+) is out of bounds", str(error))):
+        return TrainingError(f"the data have the class number {found[1]}, for which the model has no output")
     if compiler_failed(error):
         return TrainingError(f"`runtime.compile`: {str(error).strip().splitlines()[0]}")
     if isinstance(error, OSError):
