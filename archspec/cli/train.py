@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     from archspec.model.transfer import WeightsError
     from archspec.runtime.compiled import CompileError
+    from archspec.runtime.loggers import LoggerError
     from archspec.runtime.precision import PrecisionError
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.session import execute, plan
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     except WeightsError as wrong:
         write_unfit(wrong)
         return 1
-    except (RunError, DeviceError, CompileError, PrecisionError, WorldError) as wrong:
+    except (RunError, DeviceError, CompileError, LoggerError, PrecisionError, WorldError) as wrong:
         raise UsageError(str(wrong)) from None
     except TrainingError as wrong:
         write_error("AS505", str(wrong))

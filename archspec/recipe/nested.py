@@ -14,7 +14,7 @@ P = TypeVar("P", bound=Part)
 class Nested(Kind[P], Generic[P]):
     """The arguments of one declared part, as a mapping. Its value is the part with its arguments checked.
 
-    `lone`: another value is the first of them.
+    `true` stands for the defaults. `lone`: another value is the first of them.
     """
 
     def __init__(self, part: type[P], *, lone: bool = False, title: str = "") -> None:
@@ -25,7 +25,7 @@ class Nested(Kind[P], Generic[P]):
     def parse(self, value: Any) -> P:
         if isinstance(value, self.part):
             return value
-        if value is None:
+        if value is None or (value is True and not self.lone):
             value = {}
         if self.lone and not isinstance(value, dict):
             value = {next(iter(self.part.args)): value}
@@ -41,4 +41,5 @@ class Nested(Kind[P], Generic[P]):
             raise BadValue(f"{where}{bad.message}", bad.path, bad.help, bad.options) from None
 
     def literal(self) -> dict[str, Any]:
-        return arguments_schema(self.part)
+        schema = arguments_schema(self.part)
+        return schema if self.lone else {**schema, "anyOf": [*schema["anyOf"], {"enum": [True]}]}

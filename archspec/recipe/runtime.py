@@ -19,6 +19,7 @@ from archspec.ops.kinds import (
     Str,
 )
 from archspec.reading.nodes import Mapping, Scalar
+from archspec.recipe.loggers import Log
 from archspec.recipe.model import Part
 from archspec.recipe.monitor import MONITOR_DOC
 from archspec.recipe.nested import Nested
@@ -134,7 +135,7 @@ class Compile(Part):
 
 
 RUNTIME_PARTS: dict[str, type[Part]] = {
-    part.name: part for part in (Precision, Parallel, CheckpointActivations, Compile, Checkpoint)
+    part.name: part for part in (Precision, Parallel, CheckpointActivations, Compile, Checkpoint, Log)
 }
 RUNTIME_VALUES: dict[str, Value] = {
     "device": Value(Device, "auto", "`auto`: an accelerator where there is one, else the processor"),
@@ -171,6 +172,7 @@ class Runtime(NamedTuple):
     checkpoint: Checkpoint = Checkpoint.parse({})
     checkpoint_activations: CheckpointActivations = CheckpointActivations.parse({"mode": "none"})
     compile: Compile = Compile.parse({"enabled": False})
+    log: Log = Log.parse({})
     device: str = "auto"
     micro_batch_size: int | None = None
     workers: int = 0

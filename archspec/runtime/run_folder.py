@@ -9,6 +9,7 @@ checkpoints/         the whole state of the run at its newest checkpoints
 tokenizer.json       a copy of the tokenizer, where the data are text and have one
 transfer.json        what became of the weights that it started from, a tensor at a time, if it did from any
 run.json             versions, seed, device, times, settings, results
+loggers.json         where TensorBoard, MLflow or W&B go on, if the spec asks for them
 report.html          one file, without external resources
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archspec.model.weights import write_text
+from archspec.runtime.loggers import Loggers
 
 SPEC, SOURCE, METRICS = "spec.yaml", "model.py", "metrics.jsonl"
 WEIGHTS, LAST, FACTS, REPORT = "weights.safetensors", "last.safetensors", "run.json", "report.html"
@@ -47,6 +49,8 @@ def plain(value: Any) -> Any:
 
 class RunFolder:
     """A run folder that this process owns, open for writing metrics."""
+
+    loggers: Loggers | None = None
 
     def __init__(self, path: Path, *, again: bool = False) -> None:
         """Claim a new folder, or with `again` one whose process is gone. Raises RunError, OSError."""
@@ -98,6 +102,8 @@ class RunFolder:
         line = json.dumps(plain({"kind": kind, **values}), ensure_ascii=False, allow_nan=False)
         self._metrics.write(line + "\n")
         self._metrics.flush()
+        if self.loggers is not None:
+            self.loggers.record(kind, values)
 
     def warn(self, message: str) -> None:
         """Tell the user, and metrics.jsonl, of something that went wrong and did not end the run."""

@@ -30,6 +30,7 @@ from archspec.runtime.copies import keep_copies, same_copies
 from archspec.runtime.described import continued, describe, name_of, now
 from archspec.runtime.freeze import freeze
 from archspec.runtime.interrupt import Stop, stop_on_signals
+from archspec.runtime.loggers import Loggers, check_loggers
 from archspec.runtime.parallel.tensor import shared_products
 from archspec.runtime.precision import restored_matmul
 from archspec.runtime.progress import display
@@ -139,8 +140,9 @@ def _execute(
     torch.manual_seed(recipe.seed)
     module = from_source(given.source)  # the same on every process
     freeze(module, recipe.tuning.frozen)
-    # What is wrong with the weights or the precision is told before a folder is made.
+    # What is wrong with the weights, the precision or a logger is told before a folder is made.
     again = world.tell({"again": run is not None and (Path(run) / FACTS).is_file()})["again"]
+    check_loggers(recipe.runtime.log.asked)
     transferred = None if again else start_from(given.report, module)
     prepared = None if again else _prepared(module, given, world)
     folder, begins = _folder(given, run, world, warn)
@@ -165,6 +167,9 @@ def _execute(
             if transferred is not None:
                 folder.write_json(TRANSFER, transferred.to_json())
         folder.write_facts(facts)
+        if world.main and (log := recipe.runtime.log.asked):
+            step = begins.checkpoint.step if begins.checkpoint is not None else 0
+            folder.loggers = Loggers(log, folder.path, facts, step, folder.warn)
         metrics = tuple(term.label for term in recipe.metrics)
         steps = steps_per_epoch(recipe, given.data) * recipe.epochs
         with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
@@ -257,6 +262,8 @@ def translated(error: Exception) -> Exception:
 def _close(folder: RunFolder, facts: dict[str, Any], status: str, message: str) -> None:
     facts |= {"status": status, "message": message, "finished": now()}
     folder.log("final", {"status": status, **facts.get("results", {})})
+    if folder.loggers is not None:
+        folder.loggers.close(status)
     folder.close()
     folder.write_facts(facts)
     if not isinstance(folder, Bystander):
