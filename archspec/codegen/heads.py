@@ -81,7 +81,7 @@ class Heads:
             rank = len(self.plan.instances[0].inputs[number].shape)
             names = [self._names[number, axis] for axis in axes]
             first, last = axes[0], axes[-1]
-            if len(axes) > 1 and last - first + 1 == len(axes):
+            if first >= 0 and len(axes) > 1 and last - first + 1 == len(axes):
                 part = f"[{first}:{last + 1}]" if last < rank - 1 else f"[-{len(axes)}:]"
                 out.append(f"{', '.join(names)} = {given}.shape{'' if len(axes) == rank else part}")
             else:
@@ -107,9 +107,9 @@ class Heads:
         return symbol(name) if found is None and name in symbols else found
 
     def _place(self, sizes: list[Any]) -> Place | None:
-        first = self.plan.instances[0]
-        for number, given in enumerate(first.inputs):
-            for axis in range(len(given.shape) if given is not None else 0):
+        for number in range(len(self.plan.instances[0].inputs)):
+            ranks = {0 if t.inputs[number] is None else t.inputs[number].rank for t in self.plan.instances}
+            for axis in range(*((0, *ranks) if len(ranks) == 1 else (-min(ranks), 0))):
                 if all(
                     t.inputs[number].shape[axis] == size for t, size in zip(self.plan.instances, sizes, strict=True)
                 ):

@@ -164,7 +164,7 @@ class Parameters:
         for number, given in enumerate(graph.inputs):
             for axis, size in enumerate(given.type.shape if given.type is not None else ()):
                 name = str(size).removeprefix(f"{graph.name}.")
-                values = tuple(t.inputs[number].shape[axis] for t in self.plan.instances)
+                values = tuple(t.inputs[number].shape[given.axis(axis, t.inputs[number])] for t in self.plan.instances)
                 if name not in graph.local_symbols or name in self._own:
                     continue
                 if not all(type(v) is int for v in values):

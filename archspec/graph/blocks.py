@@ -20,7 +20,7 @@ from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong
 from archspec.graph.outputs import output_names, read_outputs
 from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
 from archspec.graph.scope import Absent, Binding, Builder, Scope
-from archspec.graph.typetext import read_type, symbols_in_text, symbols_of
+from archspec.graph.typetext import is_open, read_type, symbols_in_text, symbols_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -320,6 +320,7 @@ def _types(ctx: Context, block: BlockDef, inputs: list[GraphInput], env: dict[st
     for given in inputs:
         if given.type_text is not None:
             given.type = read_type(ctx, given.type_text, env, block.name)
+            given.open = is_open(given.type_text)
             if given.type is None:
                 local.update(dict.fromkeys(symbols_in_text(given.type_text), FAILED))
             local.update((name.rpartition(".")[2], symbol(name)) for name in symbols_of([given.type]))

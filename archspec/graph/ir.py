@@ -146,6 +146,12 @@ class GraphInput:
     span: Span
     type: TensorType | None = None  # declared (always at the root, optional in a block), evaluated
     type_text: YamlNode | None = None
+    open: bool = False  # any number of sizes before those of `type`
+
+    def axis(self, number: int, given: TensorType) -> int:
+        """Where size `number` of the declared type is in one that is given."""
+        assert self.type is not None
+        return number + given.rank - self.type.rank if self.open else number
 
 
 @dataclass(slots=True, eq=False)

@@ -13,19 +13,30 @@ from archspec.reading.expressions import ExpressionError, report
 from archspec.reading.nodes import Node, Scalar
 from archspec.reading.types import parse_type
 
+_OPEN = re.compile(r"([^\[]*\[)\s*\*\s*(?:,|(?=\]))")
 _SYMBOL = re.compile(r"(?<![$\w])[A-Z][A-Za-z0-9_]*")
 
 
 def read_type(ctx: Context, node: Node, env: dict[str, Any], block: str = "") -> TensorType | None:
-    """The type written at a node, or None (reported). In a block the symbols are its own: `D` is `Block.D`."""
+    """The type written at a node, or None (reported). In a block the symbols are its own: `D` is `Block.D`.
+
+    Of an open type (`float32[*, C]`) it is what stands behind the star.
+    """
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
         return None  # the schema stage has reported it
     prefix = f"{block}." if block else ""
+    text = _OPEN.sub(lambda m: m[1] + " " * (len(m[0]) - len(m[1])), node.value) if block else node.value
     try:
-        return TensorType(*parse_type(node.value, env, lambda name: symbol(prefix + name)))
+        return TensorType(*parse_type(text, env, lambda name: symbol(prefix + name)))
     except ExpressionError as error:
         report(error, node, ctx.diagnostics)
         return None
+
+
+def is_open(node: Node | None) -> bool:
+    """May a type begin with any number of sizes: `float32[*, C]`?"""
+    text = node.value if isinstance(node, Scalar) else None
+    return isinstance(text, str) and _OPEN.match(text) is not None
 
 
 def symbols_of(types: Iterable[TensorType | None]) -> list[str]:

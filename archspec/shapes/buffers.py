@@ -10,7 +10,7 @@ from archspec.ops.base import Op, State
 from archspec.ops.expr import Own
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
-from archspec.shapes import report
+from archspec.shapes.site import CallSite
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Computed(Op):
 
 
 def infer_buffer(
-    inference: Inference, buffer: Buffer, done: TypedNode, bindings: dict[str, Any], site: report.CallSite
+    inference: Inference, buffer: Buffer, done: TypedNode, bindings: dict[str, Any], site: CallSite
 ) -> None:
     """Fill in the typed node; what is wrong is reported, and its output is then unknown."""
     graph = done.node.calls[0]

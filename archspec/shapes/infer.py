@@ -112,7 +112,7 @@ class Inference:
             infer_scan(self, node.scan, done, bindings, CallSite(typed, number, 0, call))
             return
         if node.buffer is not None:
-            infer_buffer(self, node.buffer, done, bindings, report.CallSite(typed, number, 0, call))
+            infer_buffer(self, node.buffer, done, bindings, CallSite(typed, number, 0, call))
             return
         if node.join is not None:
             infer_join(self, node.join, done, bindings, CallSite(typed, number, 0, call))
@@ -261,10 +261,13 @@ class Inference:
             wanted = declared.type
             if graph.kind != "block" or wanted is None or given is None or given is UNKNOWN:
                 continue
-            if given.rank != wanted.rank or given.dtype != wanted.dtype:
+            fits = given.rank >= wanted.rank if declared.open else given.rank == wanted.rank
+            if not fits or given.dtype != wanted.dtype:
                 report.declared(self.diagnostics, graph, number, given, call)
                 return None
-            for axis, (want, size) in enumerate(zip(wanted.shape, given.shape, strict=True)):
+            for place, want in enumerate(wanted.shape):
+                axis = declared.axis(place, given)
+                size = given.shape[axis]
                 local = _local_name(graph, want)
                 if local is not None and local not in bindings:
                     bindings[local] = size

@@ -149,6 +149,8 @@ def declared(
         notes = turn_note(call)
         secondary += called_here(call.parent)
     own = str(wanted.type).replace(f"{graph.name}.", "")
+    if wanted.open:
+        own = own.replace("[", "[*, " if wanted.type is not None and wanted.type.rank else "[*", 1)
     code, message = "AS302", f"`{graph.name}` declares its input `{wanted.name}` as {own}, got {given}"
     if axis is not None:
         message += f" (dimension {axis} differs)"

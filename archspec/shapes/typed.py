@@ -87,7 +87,7 @@ class Typed:
         for number, given in enumerate(self.graph.inputs if name in self.graph.local_symbols else ()):
             for axis, size in enumerate(given.type.shape if given.type is not None else ()):
                 if str(size) == f"{self.graph.name}.{name}":
-                    return self.inputs[number].shape[axis]
+                    return self.inputs[number].shape[given.axis(axis, self.inputs[number])]
         return around.get(name)
 
     @property
