@@ -10,6 +10,7 @@ from archspec.codegen.parameters import Parameters, default_matches
 from archspec.codegen.printer import print_expr, quoted
 from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import (
+    MISSING,
     Chain,
     Child,
     Computed,
@@ -69,6 +70,8 @@ class Construct:
         return print_expr(expr, (), "", self.leaf)
 
     def leaf(self, expr: Any) -> str | None:
+        if expr is MISSING:  # a turn that has no use for it
+            return "None"
         if isinstance(expr, Var):
             return self.parameters.text(expr)
         if isinstance(expr, Loop) or (isinstance(expr, Steps) and id(expr) in self._loop):
@@ -199,7 +202,7 @@ class Construct:
     def _looped(self, counted: Counted, name: str | None) -> str:
         """`Block(64 + 32 * i) for i in range(6)`, or over a table where no rule is seen."""
         names = Names("i", *(a.name for a in self.parameters.arguments()))
-        tables: dict[tuple[Any, ...], str] = {}
+        tables: dict[str, tuple[Any, ...]] = {}  # variables, with their values by turn
         uses_i = (name is not None and "{i" in name) or holds(counted.expr, First)
         unruled: list[Loop | Steps] = []
         for loop in _loops(counted.expr):
@@ -218,20 +221,22 @@ class Construct:
                 if isinstance(part, Loop)
                 else tuple(part.start + part.step * t for t in range(counted.count))
             )
-            if values not in tables:
-                tables[values] = names.new(identifier(part.hint or "value"))
-            self._loop[id(part)] = tables[values]
+            found = next((name for name, known in tables.items() if known == values), None)
+            if found is None:
+                found = names.new(identifier(part.hint or "value"))
+                tables[found] = values
+            self._loop[id(part)] = found
         one = self.text(counted.expr)
         if name is not None:
             one = f"({name}, {one})"
         if not tables:
             return f"{one} for {'i' if uses_i else '_'} in range({self.text(counted.count)})"
-        variables = ", ".join(tables.values())
+        variables = ", ".join(tables)
         if len(tables) == 1:
-            (values,) = tables
+            (values,) = tables.values()
             rows = ", ".join(self.text(v) for v in values)
         else:
-            rows = ", ".join(f"({', '.join(self.text(v) for v in row)})" for row in zip(*tables, strict=True))
+            rows = ", ".join(f"({', '.join(self.text(v) for v in row)})" for row in zip(*tables.values(), strict=True))
         if uses_i:
             variables = f"i, ({variables})" if len(tables) > 1 else f"i, {variables}"
             return f"{one} for {variables} in enumerate([{rows}])"

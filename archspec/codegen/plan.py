@@ -40,6 +40,7 @@ class NodePlan:
         self.ctor: Any = None
         self.forward: Any = None
         self.present: Var | None = None
+        self.alone = True  # no other node's modules are in the container of its turns
         self.looped = False  # a repeat that forward runs as a for loop
         self.unrolled: list[Any] = []  # forward expressions of a repeat of stateless ops
         self.body: ClassPlan | None = None  # of a scan or of joined turns: a body that is written in place
@@ -218,6 +219,7 @@ class Planner:
                 name = node.node.paths[0].rpartition(".")[2]
                 when = node.node.when.value if isinstance(node.node.when, Scalar) else None
                 node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}", when)
+        _find_shared_containers(plan.nodes)
         for slot in range(len(instances[0].graph.outputs)):
             source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances], len(plan.nodes))
             assert source is not None
@@ -226,7 +228,7 @@ class Planner:
     def _merge(self, aligned: NodePlan) -> None:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
-        places = {tuple(_homes(d.node)) for d in present}
+        places = {tuple(_homes(d.node) if aligned.alone else d.node.paths) for d in present}
         if len({(d.node.repeated, d.node.shared, d.node.carry) for d in present}) > 1 or len(places) > 1:
             raise NotUnifiableError
         if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
@@ -316,6 +318,16 @@ class Planner:
                 for d, typed in zip(aligned.done, aligned.instances, strict=True)
             ]
         )
+
+
+def _find_shared_containers(nodes: list[NodePlan]) -> None:
+    """Mark the repeats that are not alone in their container."""
+    paths = [{path for d in aligned.done if d is not MISSING for path in d.node.paths} for aligned in nodes]
+    for number, aligned in enumerate(nodes):
+        parent = aligned.node.paths[0].rpartition(".")[0]
+        if aligned.node.repeated and parent:
+            others = (path for k, own in enumerate(paths) if k != number for path in own)
+            aligned.alone = not any(path == parent or path.startswith(f"{parent}.") for path in others)
 
 
 def _homes(node: Node) -> list[str]:
