@@ -13,7 +13,7 @@ def layout(text: str, indent: int) -> list[str]:
     pad = " " * indent
     if indent + len(text) <= WIDTH or "\n" in text:
         return [pad + text]
-    chained = _fluent(text, indent) or _operators(text, indent)
+    chained = _fluent(text, indent) or _operators(text, indent) or _choice(text, indent)
     if chained is not None:
         return chained
     found = _last_bracket(text)
@@ -85,6 +85,18 @@ def _operators(text: str, indent: int) -> list[str] | None:
         parts = zip([-1, *breaks], [*breaks, len(body)], strict=True)
         lines = [line for a, b in parts for line in layout(body[a + 1 : b], inner)]
     return [f"{pad}{statement[0]}(", *lines, f"{pad})"]
+
+
+def _choice(text: str, indent: int) -> list[str] | None:
+    """An element of a bracket that is a choice, split before `if` and `else`; None for anything else."""
+    spaces = [at for at, depth, char in _scan(text) if depth == 0 and char == " "]
+    breaks = [at for at in spaces if text.startswith((" if ", " else "), at)]
+    if not breaks or len(spaces) < 4 or _KEYWORD.match(text) or text.endswith(":") or text.startswith("for "):
+        return None
+    if any(text.startswith((" for ", " = "), at) for at in spaces):
+        return None
+    parts = zip([-1, *breaks], [*breaks, len(text)], strict=True)
+    return [line for a, b in parts for line in layout(text[a + 1 : b], indent)]
 
 
 def _scan(text: str) -> list[tuple[int, int, str]]:
