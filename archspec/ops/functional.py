@@ -67,6 +67,7 @@ class _FunctionalConv(Spatial):
         sizes = self.spatial(require, x)
         require.rank(weight, self.axes + 2, what=f"the weight of `{self.name}`", inputs=(1,))
         channels, groups = weight.shape[0], self.groups
+        require.at_least(channels, 1, f"`{self.name}` has no outputs", inputs=(1,), axis=(0,))
         message = f"the channels of x differ from those that the weight of `{self.name}` reads"
         axes = (x.rank - self.axes - 1, 1)
         require.equal(x.shape[-self.axes - 1], weight.shape[1] * groups, message, inputs=(0, 1), axis=axes)

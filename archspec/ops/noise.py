@@ -47,7 +47,9 @@ class GumbelSoftmax(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.floating(x, "the input of `gumbel_softmax`", inputs=(0,))
-        require.axis(x, self.dim)
+        axis = require.axis(x, self.dim)
+        if self.hard and x.shape:
+            require.at_least(x.shape[axis], 1, "`gumbel_softmax` has no categories", inputs=(0,), axis=(axis,))
         return x
 
     def forward(self, x: TensorType) -> Any:

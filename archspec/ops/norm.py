@@ -89,6 +89,8 @@ class _InstanceNorm(_Tracked):
         sizes = self.spatial(require, x)
         self.channels(require, x)
         require.at_least(prod(sizes), 2, f"`{self.name}` has too few values for each channel", inputs=(0,))
+        if x.rank == self.axes + 2:
+            require.at_least(x.shape[0], 1, f"`{self.name}` has an empty batch", inputs=(0,), axis=(0,))
         return x
 
 

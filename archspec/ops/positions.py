@@ -182,13 +182,13 @@ class UnravelIndex(Op):
     shape = arg(ListOf(PositiveInt, 1, lone=True), doc="the shape that was flattened")
     examples = (
         Example({"shape": [4, 8]}, "int64[B, T]", ("int64[B, T]", "int64[B, T]")),
-        Example({"shape": [2, 3, 4]}, "int64[]", ("int64[]",) * 3),
+        Example({"shape": [2, 3, 4]}, "int32[]", ("int64[]",) * 3),
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:
         if category(x.dtype) != 1:
             require.fail("AS303", f"the positions must be integers, got {x.dtype}", inputs=(0,))
-        found = x if x.shape else x.with_dtype("int64")
+        found = x.with_dtype("int64")
         return found if len(self.shape) == 1 else (found,) * len(self.shape)
 
     def forward(self, x: TensorType) -> Any:

@@ -81,6 +81,7 @@ class Interpolate(Op):
         )
         dtypes = (*FLOATING, "uint8") if self.mode not in ("area", "linear", "trilinear") else FLOATING
         require.dtype(x, *dtypes, what="the input of `interpolate`", inputs=(0,))
+        require.at_least(x.shape[1], 1, "`interpolate` has no channels", inputs=(0,), axis=(1,))
         out: list[Size] = []
         if like is not None:
             require.rank(like, least=axes, what="the value that `like` names", inputs=(1,))

@@ -56,7 +56,8 @@ def _integers(op: Any, inputs: Inputs) -> bool:
 
 
 def _loose_bias(op: Any, inputs: Inputs) -> bool:
-    return _integers(op, inputs) or (inputs[2] is not None and inputs[2].rank != 1)
+    bias = inputs[2]
+    return _integers(op, inputs) or (bias is not None and (bias.rank != 1 or bias.shape == (1,)))
 
 
 def _unchecked_dropout(op: Any, inputs: Inputs) -> bool:
