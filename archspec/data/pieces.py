@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +13,8 @@ import numpy as np
 from archspec.data.images import decode
 from archspec.recipe.files import MAX_ARRAY, DataError, npy_header, npz_headers, read_array
 from archspec.recipe.parquet import as_numpy, open_parquet, read
-from archspec.recipe.shards import LABELS, MAX_MEMBER, field_name, tar_samples
+from archspec.recipe.saved import open_arrow
+from archspec.recipe.shards import LABELS, MAX_MEMBER, field_name, holds_images, tar_samples
 from archspec.recipe.shards_kind import Shards
 
 Rows = dict[str, np.ndarray]
@@ -49,9 +51,25 @@ def pieces_of(path: Path, columns: set[str], argument: str = "path") -> list[Pie
     if suffix == ".parquet":
         file = open_parquet(path, argument).metadata
         groups = [file.row_group(k) for k in range(file.num_row_groups)]
-        return [_checked(Piece(path, k, g.num_rows, g.total_byte_size), argument) for k, g in enumerate(groups)]
+        return [_checked(Piece(path, k, g.num_rows, _group_bytes(g, columns)), argument) for k, g in enumerate(groups)]
+    if suffix == ".arrow":
+        batches = _batches(path, argument)
+        return [_checked(Piece(path, k, batch.num_rows, batch.nbytes), argument) for k, batch in enumerate(batches)]
     count = sum(1 for _ in tar_samples(path, argument))
     return [Piece(path, 0, count, 0)]
+
+
+def _group_bytes(group: Any, columns: set[str]) -> int:
+    """Bytes of these columns of a row group, unpacked: few encoded bytes may be many values."""
+    parts = (group.column(k) for k in range(group.num_columns))
+    wanted = [part for part in parts if part.path_in_schema.split(".")[0] in columns]
+    return sum(max(part.total_uncompressed_size, 8 * part.num_values) for part in wanted)
+
+
+@lru_cache(8)
+def _batches(path: Path, argument: str) -> list[Any]:
+    """The record batches of an Arrow file, which are mapped from it."""
+    return open_arrow(path, argument)[1]
 
 
 def _checked(piece: Piece, argument: str) -> Piece:
@@ -77,7 +95,12 @@ def open_piece(piece: Piece, columns: set[str], kind: Shards, argument: str = "p
     if suffix == ".parquet":
         file = open_parquet(piece.path, argument)
         table = read(file, sorted(columns), piece.path, argument, [piece.group])
-        return _Arrays({name: _stacked(table[name], name, piece.path, argument) for name in columns})
+        return _Table(table, columns, piece.path, kind, argument)
+    if suffix == ".arrow":
+        import pyarrow as pa
+
+        batch = _batches(piece.path, argument)[piece.group]
+        return _Table(pa.Table.from_batches([batch]), columns, piece.path, kind, argument)
     return _Tar(piece.path, kind, argument)
 
 
@@ -89,6 +112,36 @@ class _Arrays:
 
     def rows(self, numbers: np.ndarray) -> Rows:
         return {name: column[numbers] for name, column in self._columns.items()}
+
+
+class _Table:
+    """Columns of an Arrow table: numbers as arrays, encoded images decoded as they are taken."""
+
+    def __init__(self, table: Any, columns: set[str], path: Path, kind: Shards, argument: str) -> None:
+        self._path, self._kind, self._argument = path, kind, argument
+        names = table.column_names
+        if missing := [name for name in columns if name not in names]:
+            raise DataError(f"it has no column `{missing[0]}`", path, argument=argument)
+        self._images = {name: table[name] for name in columns if holds_images(table.schema.field(name).type)}
+        self._arrays = {name: _stacked(table[name], name, path, argument) for name in columns - set(self._images)}
+
+    def rows(self, numbers: np.ndarray) -> Rows:
+        images = {name: np.stack([self._image(name, int(n)) for n in numbers]) for name in self._images}
+        return {**images, **{name: column[numbers] for name, column in self._arrays.items()}}
+
+    def _image(self, name: str, number: int) -> np.ndarray:
+        value = self._images[name][number].as_py()
+        data = value["bytes"] if value is not None else None
+        where = self._path / f"{name} {number}"
+        if data is None:  # a path into another folder is never followed
+            raise DataError("its image is not in the file", where, argument=self._argument)
+        return _picture(data, where, self._kind)
+
+
+def _picture(data: bytes, where: Path, kind: Shards) -> np.ndarray:
+    """An encoded image as float32[channels, height, width] in [0, 1]."""
+    pixels: np.ndarray = decode(where, kind.size, kind.depth, data=data).numpy().astype(np.float32) / 255
+    return pixels
 
 
 def _stored(path: Path, columns: set[str]) -> Rows | None:
@@ -207,5 +260,4 @@ class _Tar:
             stream.seek(0)
             array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
             return array
-        pixels = decode(where, self.kind.size, self.kind.depth, data=data)
-        return pixels.numpy().astype(np.float32) / 255
+        return _picture(data, where, self.kind)

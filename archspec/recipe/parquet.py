@@ -22,7 +22,7 @@ def open_parquet(path: Path, argument: str = "path") -> Any:
     try:
         found = pq.ParquetFile(path, memory_map=True)
     except (ArrowException, OSError, ValueError) as error:
-        raise DataError(f"not a parquet file ({_words(error)})", path, argument=argument) from None
+        raise DataError(f"not a parquet file ({words(error)})", path, argument=argument) from None
     if len(found.schema_arrow.names) > MAX_COLUMNS:
         raise DataError(f"more than {MAX_COLUMNS:,} columns", path, argument=argument)
     return found
@@ -55,7 +55,7 @@ def read(file: Any, names: list[str], path: Path, argument: str, groups: list[in
             return file.read(columns=names, use_threads=False)
         return file.read_row_groups(groups, columns=names, use_threads=False)
     except (ArrowException, OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({_words(error)})", path, argument=argument) from None
+        raise DataError(f"cannot be read ({words(error)})", path, argument=argument) from None
 
 
 def as_numpy(column: Any, name: str, path: Path, argument: str = "path") -> Any:
@@ -66,5 +66,6 @@ def as_numpy(column: Any, name: str, path: Path, argument: str = "path") -> Any:
     return column.combine_chunks().to_numpy(zero_copy_only=False)
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """The first line of an error."""
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

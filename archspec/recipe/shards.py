@@ -11,8 +11,9 @@ from typing import Any
 
 from archspec.recipe.files import IMAGE_SUFFIXES, DataError, npy_header, npz_headers, regular_file
 from archspec.recipe.parquet import open_parquet
+from archspec.recipe.saved import is_saved, open_arrow, saved_files
 
-SUFFIXES = (".npz", ".parquet", ".tar")
+SUFFIXES = (".npz", ".parquet", ".arrow", ".tar")
 MAX_SHARDS = 100_000
 MAX_MEMBER = 2**28  # bytes of one file in a tar
 LABELS = (".cls",)
@@ -23,7 +24,11 @@ Shape = tuple[str, tuple[int, ...]]  # numpy's kind of dtype ("f", "i", "u", "b"
 def shard_files(path: Path, argument: str = "path") -> list[Path]:
     """The shards that a file, a folder or a pattern names, sorted. Raises DataError where there are none."""
     text = str(path)
-    if path.is_dir():
+    if path.is_dir() and is_saved(path):
+        found = saved_files(path, argument)
+        for file in found:
+            regular_file(file, argument)
+    elif path.is_dir():
         found = sorted(Path(entry.path) for entry in os.scandir(path) if entry.name.lower().endswith(SUFFIXES))
     elif glob.has_magic(text) and not path.exists():
         found = sorted(Path(name) for name in glob.glob(text))  # noqa: PTH207 - a pattern from the root on
@@ -51,8 +56,14 @@ def shard_shapes(path: Path, size: tuple[int, int] | None, depth: int, argument:
             for name, header in npz_headers(path, argument).items()
             if header.dtype.kind in "fiub" and header.shape
         }
+    image = None if size is None else (depth, *size)
     if suffix == ".parquet":
-        return parquet_shapes(path, argument)
+        file = open_parquet(path, argument)
+        return arrow_shapes(file.schema_arrow, lambda name: _first(file, name), image, path, argument)
+    if suffix == ".arrow":
+        schema, batches = open_arrow(path, argument)
+        full = next((batch for batch in batches if batch.num_rows), None)
+        return arrow_shapes(schema, lambda name: full and full[name][0].as_py(), image, path, argument)
     sample = next(tar_samples(path, argument), None)
     if sample is None:
         raise DataError("it has no samples", path, argument=argument)
@@ -113,18 +124,21 @@ def tar_samples(path: Path, argument: str = "path") -> Iterator[tuple[str, dict[
         raise DataError(message, path, argument=argument, help="a compressed one must be unpacked to .tar") from None
 
 
-def parquet_shapes(path: Path, argument: str = "path") -> dict[str, Shape]:
-    """{column: its kind and shape}. How long lists are is taken from the first row."""
-    file = open_parquet(path, argument)
-    return arrow_shapes(file.schema_arrow, lambda name: _first(file, name), path, argument)
-
-
-def arrow_shapes(schema: Any, first: Any, path: Path, argument: str = "path") -> dict[str, Shape]:
-    """{column: its kind and shape} of an Arrow schema; `first(name)` gives the first value of a column of lists."""
+def arrow_shapes(
+    schema: Any, first: Any, image: tuple[int, ...] | None, path: Path, argument: str = "path"
+) -> dict[str, Shape]:
+    """{column: its kind and shape} of an Arrow schema. How long lists are is that of `first(name)`, the first value of
+    a column; encoded images are brought to the shape `image`."""
     from pyarrow import types
 
     out: dict[str, Shape] = {}
     for field in schema:
+        if holds_images(field.type):
+            if image is None:
+                message, help = f"`{field.name}` holds images: their size is needed", "say `size: [height, width]`"
+                raise DataError(message, path, argument=argument, help=help)
+            out[field.name] = ("f", image)
+            continue
         shape: list[int] = []
         kind = field.type
         value = None
@@ -132,12 +146,18 @@ def arrow_shapes(schema: Any, first: Any, path: Path, argument: str = "path") ->
             value = first(field.name) if not shape else (value[0] if value else None)
             shape.append(len(value) if value is not None else 0)
             kind = kind.value_type
-        letter = (
-            "f" if types.is_floating(kind) else "b" if types.is_boolean(kind) else "i" if types.is_integer(kind) else ""
-        )
+        floats, whole = types.is_floating(kind), types.is_integer(kind)
+        letter = "f" if floats else "i" if whole else "b" if types.is_boolean(kind) else ""
         if letter and all(shape):
             out[field.name] = (letter, tuple(shape))
     return out
+
+
+def holds_images(kind: Any) -> bool:
+    """Is an Arrow type that of encoded images, as Hugging Face datasets has them: {bytes, path}?"""
+    from pyarrow import types
+
+    return types.is_struct(kind) and {kind[k].name for k in range(kind.num_fields)} == {"bytes", "path"}
 
 
 def _first(file: Any, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from archspec.ops.kinds import BadValue, Choice, Kind, ListOf, Optional, Pair, P
 from archspec.recipe.data_kinds import DATA, Holdout, NumbersByName, Path_
 from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts, DataKind, Field
+from archspec.recipe.saved import is_saved, saved_classes
 from archspec.recipe.shards import SUFFIXES, Shape, shard_files, shard_shapes
 
 
@@ -36,7 +38,10 @@ class ColumnsByName(Kind["dict[str, tuple[str, ...]]"]):
 
 @DATA.declare("shards")
 class Shards(DataKind):
-    """Many files (npz, parquet, or tar as WebDataset has it), for what exceeds memory: each column is a field."""
+    """Many files (npz, parquet, Arrow, or tar as WebDataset has it), for what exceeds memory: each column is a field.
+
+    A folder that `save_to_disk` of Hugging Face datasets wrote is read too: `path: my_data/train`.
+    """
 
     path = arg(Path_, doc="a file, a folder of shards, or a pattern: `train/*.parquet`")
     fields = arg(
@@ -49,8 +54,8 @@ class Shards(DataKind):
         PositiveInt, 10_000, "samples among which the order is random: whole pieces of shards are drawn, then mixed"
     )
     memory = arg(PositiveInt, 512, "MiB of pieces of shards that a process keeps at most (one piece at least)")
-    size = arg(Optional(Pair(PositiveInt)), None, "height and width that images in a tar are brought to")
-    channels = arg(Choice("rgb", "gray"), "rgb", "of images in a tar: `rgb` gives 3 channels, `gray` 1")
+    size = arg(Optional(Pair(PositiveInt)), None, "height and width that images are brought to")
+    channels = arg(Choice("rgb", "gray"), "rgb", "of images: `rgb` gives 3 channels, `gray` 1")
     holdout = arg(Holdout, 0.1, "share at the end of every piece that is held out; not used with `validation`")
     validation = arg(Optional(Path_), None, "held-out shards")
 
@@ -71,12 +76,21 @@ class Shards(DataKind):
                 raise DataError(
                     f"its fields are not those of `path`: {listed}", base / self.validation, argument="validation"
                 )
-        return DataFacts(found)
+        named = [names for field, names in self._classes(base / self.path, found) if names]
+        return DataFacts(found, None, named[0] if len(named) == 1 else None)
+
+    def _classes(self, path: Path, fields: Iterable[Field]) -> list[tuple[Field, tuple[str, ...]]]:
+        """The fields, and the names of their classes where the data have such."""
+        names = saved_classes(path) if path.is_dir() and is_saved(path) else {}
+        columns = self.fields or {}
+        return [(f, names.get(columns.get(f.name, (f.name,))[0], ()) if not f.shape else ()) for f in fields]
 
     def _peek(self, path: Path, argument: str) -> tuple[Field, ...]:
         """The fields, by the first shard."""
         first = shard_files(path, argument)[0]
-        return self.fields_of(shard_shapes(first, self.size, self.depth, argument), first, argument)
+        fields = self.fields_of(shard_shapes(first, self.size, self.depth, argument), first, argument)
+        classes = self._classes(path, fields)
+        return tuple(field._replace(classes=len(names)) if names else field for field, names in classes)
 
     def columns(self, shapes: dict[str, Shape]) -> dict[str, tuple[str, ...]]:
         """{field: its columns}."""
