@@ -37,7 +37,7 @@ Lines are counted without blank lines, comments and documentation (`doc`, docstr
 - *reference*: the classes and functions that make up this one model, in the package's model files alone. Imports,
   the package's general layers and configuration classes are left out, so it is counted too short rather than too long.
   `python -m benchmarks.reference_lines` counts, and `benchmarks/reference_lines.json` says what was counted.
-  *handwritten*: a class of `benchmarks/handwritten/references.py`, with the imports it needs.
+  *handwritten*: a class of `benchmarks/handwritten/`, with the imports it needs.
 - *source*: what `archspec compile` emits.
 """
 _TITLES = {"": "Training", "timeseries": "Time series"}

@@ -2,8 +2,9 @@
 
     python -m benchmarks.reference_lines [NAME ...]
 
-Run it with an interpreter that has torch, torchvision, timm and transformers; archspec is not needed. Without names,
-every golden under `tests/golden/data` is counted; with names, those alone, and the rest of the file stays.
+Run it with an interpreter that has torch, torchvision, timm, transformers, diffusers and rtdl_revisiting_models;
+archspec is not needed. Without names, every golden under `tests/golden/data` is counted; with names, those alone, and
+the rest of the file stays.
 
 The constructor that a golden names is called on the meta device and run once at the golden's input sizes. Counted is
 the text, as `inspect.getsource` gives it, of
@@ -35,12 +36,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.handwritten import HANDWRITTEN
 from benchmarks.lines import Lines, definitions, imports, python
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = ROOT / "tests" / "golden" / "data"
 OUT = ROOT / "benchmarks" / "reference_lines.json"
-HANDWRITTEN = "benchmarks.handwritten.references"
 
 # package of a golden: (modules whose names its constructor call uses, the package's folder of models)
 PACKAGES = {
@@ -48,7 +49,9 @@ PACKAGES = {
     "timm": (("timm", "timm.models"), "timm.models"),
     "transformers": (("transformers",), "transformers.models"),
     "torch": ((), None),
-    "make_golden": ((HANDWRITTEN,), None),
+    "diffusers": (("diffusers",), "diffusers.models"),
+    "rtdl_revisiting_models": (("rtdl_revisiting_models",), None),
+    "make_golden": (HANDWRITTEN, None),
 }
 
 
@@ -154,8 +157,10 @@ def entry(golden: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(file: str, root: str) -> str:
-    """The path of a file from its package on."""
+    """The path of a file from its package on; a package may be one file."""
     parts = Path(file).parts
+    if root not in parts:
+        return parts[-1]
     return "/".join(parts[len(parts) - 1 - parts[::-1].index(root) :])
 
 

@@ -250,6 +250,9 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         start = inputs.values[0]
     if not turns:
         inspect_item(ctx, scope, item, walk)
+    joined = item.get("merge") is not None or item.get("route") is not None
+    if joined and joins.read(ctx, scope, item, ("x",), turns or []) is None:
+        turns = None
     if outputs is None or turns is None:
         return unknown_value(ctx, scope, item.node, item.position)
     if not turns:
@@ -274,16 +277,24 @@ def _turns_in_place(
     ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Value | None
 ) -> Value | Absent | None:
     """The steps of a structure, or of every turn of one that is repeated, as steps of the graph around."""
+    merge, repeated = item.get("merge"), item.get("repeat") is not None
     value: Value | Absent | None = start
+    values: list[Value] = []
     for turn in turns:
         if isinstance(value, Absent):
             ctx.error("AS206", value.span, "the last value of the list is left out, so the next turn has none to read")
             return None
-        position = item.position if item.get("repeat") is None else (*item.position, turn.number)
-        value = structures.run(ctx, scope, item, position, turn.env, value, walk, scope.builder)
+        position = (*item.position, turn.number) if repeated else item.position
+        read = value if merge is None else start
+        value = structures.run(ctx, scope, item, position, turn.env, read, walk, scope.builder)
         if value is None:
             return None
-    return value
+        if isinstance(value, Value):
+            values.append(value)
+    if merge is None or not repeated or isinstance(value, Absent):
+        return value
+    spans = [item.key_span] * len(values)
+    return structures.join(ctx, merge, item.position, scope.env, values, spans, scope.builder)
 
 
 def _class_stem(item: Item, path: str) -> str:

@@ -21,7 +21,6 @@ WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 
 _COMMON = frozenset(COMMON)
 _STRUCTURES = frozenset(STRUCTURES)
-_JOINED = frozenset({"merge", "route"})
 _PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -142,7 +141,7 @@ def spliceable(item: Node) -> bool:
     repeat = item.entries.get("repeat")
     if repeat is None:
         return True
-    if not _JOINED.isdisjoint(item.entries) or (isinstance(repeat, Mapping) and "carry" in repeat.entries):
+    if "route" in item.entries or (isinstance(repeat, Mapping) and "carry" in repeat.entries):
         return False
     return _names_go_by(item, loop_names(repeat))
 

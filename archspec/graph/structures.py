@@ -266,14 +266,31 @@ def _parallel(
         if isinstance(value, Absent):
             ctx.error("AS206", value.span, "the last value of the branch is left out, so there is nothing to merge")
             values[k] = None
+    if not values or None in values:
+        _merge_call(ctx, merge, position, env, len(values))
+        return None
+    known = [value for value in values if isinstance(value, Value)]
+    return join(ctx, merge, position, env, known, spans, builder)
+
+
+def join(
+    ctx: Context,
+    merge: YamlNode,
+    position: Position,
+    env: dict[str, Any],
+    values: list[Value],
+    spans: list[Span],
+    builder: Builder,
+) -> Value | None:
+    """The step that puts values together as `merge` says, or None (reported). `spans`: where each comes from."""
     call = _merge_call(ctx, merge, position, env, len(values))
-    if call is None or not values or None in values:
+    if call is None:
         return None
     merged, merge_item = call
     node = Node(
         [merged],
         [merge_item.key],
-        tuple(v for v in values if isinstance(v, Value)),
+        tuple(values),
         ("",),
         (*position, "merge"),
         merge_item.key_span,

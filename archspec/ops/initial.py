@@ -77,7 +77,7 @@ BUFFER_INITS: Table = {
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
 _RANKS: dict[str, tuple[int, int | None]] = {
     "eye": (2, 2), "sparse": (2, 2),
-    "sinusoidal": (2, 2), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
+    "sinusoidal": (2, None), "dirac": (3, 5), "tril": (2, None), "triu": (2, None), "orthogonal": (2, None),
     **dict.fromkeys(_FANS, (2, None)), **dict.fromkeys(_WINDOWS, (1, 1)),
 }  # fmt: skip
 _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
@@ -110,8 +110,8 @@ class Init(NamedTuple):
                 return f"{dtype} cannot hold {value}"
         if self.name == "dirac" and shape[0] % self.args["groups"]:
             return f"`dirac` in {self.args['groups']} groups of {shape[0]} channels"
-        if self.name == "sinusoidal" and shape[1] % 2:
-            return f"`sinusoidal` fills an even number of columns, half of them sines, and the shape has {shape[1]}"
+        if self.name == "sinusoidal" and shape[-1] % 2:
+            return f"`sinusoidal` fills an even number of columns, half of them sines, and the shape has {shape[-1]}"
         if self.name == "arange" and self.args["step"] == 0:
             return "`arange` with a step of 0"
         if self.name == "grid":
@@ -188,11 +188,16 @@ def _ends(start: int, sizes: tuple[int, ...], steps: tuple[int, ...]) -> tuple[i
 
 
 def _sinusoidal(shape: tuple[int, ...], max_period: float, dtype: str) -> Any:
-    """Row t: sin(f*t), then cos(f*t), for frequencies f from 1 to 1/max_period (Vaswani et al., 2017; Whisper)."""
+    """Row t: sin(f*t), then cos(f*t), for frequencies f from 1 to 1/max_period (Vaswani et al., 2017; Whisper).
+
+    Rows and columns are the last two dimensions; the same stands along those before.
+    """
     double = {"dtype": Name("torch.float64")} if dtype == "float64" else {}
-    frequencies = Call("torch.logspace", 0.0, -1.0, shape[1] // 2, base=max_period, **double)
-    angles = Call("torch.outer", Call("torch.arange", shape[0]), frequencies)
-    made = Call("torch.cat", [Method(angles, "sin"), Method(angles, "cos")], dim=1)
+    frequencies = Call("torch.logspace", 0.0, -1.0, shape[-1] // 2, base=max_period, **double)
+    angles = Call("torch.outer", Call("torch.arange", shape[-2]), frequencies)
+    made: Any = Call("torch.cat", [Method(angles, "sin"), Method(angles, "cos")], dim=1)
+    if len(shape) > 2:
+        made = Method(made, "repeat", *shape[:-2], 1, 1)
     return made if dtype in ("float32", "float64") else Method(made, "to", Name(f"torch.{dtype}"))
 
 

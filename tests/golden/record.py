@@ -16,6 +16,7 @@ import importlib.metadata
 import json
 import math
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,30 @@ import torch
 
 import golden
 
-LICENSES = {"torchvision": "BSD-3-Clause", "torch": "BSD-3-Clause", "timm": "Apache-2.0", "transformers": "Apache-2.0"}
+sys.path.append(str(Path(__file__).parents[2]))
+from benchmarks.handwritten import HANDWRITTEN
+
+LICENSES = {
+    "torchvision": "BSD-3-Clause",
+    "torch": "BSD-3-Clause",
+    "timm": "Apache-2.0",
+    "transformers": "Apache-2.0",
+    "diffusers": "Apache-2.0",
+    "rtdl_revisiting_models": "MIT",
+    "make_golden": "written for these references",
+}
+MODULES = {
+    "torchvision": ("torchvision.models",),
+    "timm": ("timm", "timm.models"),
+    "transformers": ("transformers",),
+    "diffusers": ("diffusers",),
+    "rtdl_revisiting_models": ("rtdl_revisiting_models",),
+    "make_golden": HANDWRITTEN,
+}
 LEAST = {
     "float32": {"outputs": 2e-5, "gradients": 1e-3},
     "float64": {"outputs": 1e-9, "gradients": 1e-9},
 }  # tolerances, where less than a tenth of it was measured
-MODULES = {"torchvision": ("torchvision.models",), "timm": ("timm", "timm.models"), "transformers": ("transformers",)}
 
 
 def main() -> None:
@@ -44,7 +63,9 @@ def main() -> None:
     given = parser.parse_args()
     data: dict[str, Any] = {"name": given.name, "license": LICENSES[given.package]}
     data["inputs"] = dict(map(_input, given.inputs))
-    version = importlib.metadata.version(given.package).partition("+")[0]
+    own = given.package == "make_golden"
+    version = importlib.metadata.version("torch" if own else given.package).partition("+")[0]
+    version = f"torch {version}" if own else version
     data["source"] = {"package": given.package, "version": version, "call": given.call}
     torch.manual_seed(0)
     module = build(given.package, given.call)

@@ -87,6 +87,8 @@ def test_sinusoidal_positions() -> None:
     made = value(Parameter.parse({"shape": [5, 6], "init": "sinusoidal", "dtype": "float64"}))
     expected = [[wave(t / 10000 ** (k / 2)) for wave in (math.sin, math.cos) for k in range(3)] for t in range(5)]
     assert torch.allclose(made, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-12)
+    batch = value(Parameter.parse({"shape": [2, 5, 6], "init": "sinusoidal", "dtype": "float64"}))
+    assert torch.equal(batch, made.expand(2, 5, 6))
 
 
 def test_a_parameter_may_be_fixed() -> None:
