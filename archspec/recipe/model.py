@@ -300,7 +300,8 @@ class Recipe:
     __slots__ = (
         "augment", "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value",
         "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
-        "optimizer", "runtime", "schedule", "seed", "split", "stages", "tuning",
+        "on_nonfinite", "optimizer", "runtime", "schedule", "seed", "split", "stages",
+        "tuning",
     )  # fmt: skip
 
     def __init__(
@@ -320,6 +321,7 @@ class Recipe:
         runtime: Runtime,
         clip_grad_value: float | None = None,
         augment: Augmentation | None = None,
+        on_nonfinite: str = "stop",
         average: Average | None = None,
         early_stopping: EarlyStopping | None = None,
         batch: int | None = None,
@@ -342,6 +344,7 @@ class Recipe:
         self.clip_grad_value = clip_grad_value
         self.runtime = runtime
         self.augment = augment
+        self.on_nonfinite = on_nonfinite
         self.average = average
         self.early_stopping = early_stopping
         self.batch = batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archspec.ops.kinds import Int, Kind, NonNegativeFloat, Optional, PositiveFloat, PositiveInt
+from archspec.ops.kinds import Choice, Int, Kind, NonNegativeFloat, Optional, PositiveFloat, PositiveInt
 
 
 class Value(NamedTuple):
@@ -23,6 +23,12 @@ TRAIN_VALUES: dict[str, Value] = {
     "seed": Value(Seed, 0, "decides the split, the initial weights, the order of the samples and dropout"),
     "clip_grad_norm": Value(
         Optional(PositiveFloat), None, "largest norm of the whole gradient; a larger one is scaled down"
+    ),
+    "on_nonfinite": Value(
+        Choice("stop", "skip", "rollback"),
+        "stop",
+        "when a loss is not finite: `stop` ends the run; `skip` leaves the batch out, `rollback` goes back to the "
+        "newest checkpoint and on without the batch (both look at gradients too, at every step)",
     ),
     "clip_grad_value": Value(
         Optional(PositiveFloat), None, "largest absolute value of a gradient's element; done before `clip_grad_norm`"

@@ -51,6 +51,11 @@ class Keeper:
                 shutil.copyfile(best, stage)
         self.has_best = True
 
+    def discard(self, *, has_best: bool) -> None:
+        """Forget what is not on disk: training has gone back to a time before it, when there was a best or not."""
+        self._waiting = self._last = None
+        self.has_best = has_best
+
     def stopped(self) -> None:
         """The run stops within an epoch: the weights of this moment are the last."""
         self._last = self._weights()

@@ -18,11 +18,12 @@ from archspec.runtime.wrap import Prepared
 
 
 class NonFiniteError(Exception):
-    """A loss that is not finite."""
+    """A loss, or the gradient that `what` names, that is not finite."""
 
-    def __init__(self, value: float) -> None:
-        super().__init__(f"the loss is {value}")
+    def __init__(self, value: float, what: str = "the loss") -> None:
+        super().__init__(f"{what} is {value}")
         self.value = value
+        self.what = what
 
 
 def origin(prepared: Prepared, inputs: Mapping[str, Tensor]) -> str:

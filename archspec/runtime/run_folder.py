@@ -117,7 +117,9 @@ class RunFolder:
     def rewind(self, position: int) -> None:
         """Cut metrics.jsonl to its first `position` bytes: what came after will come again."""
         if position < self.position():
+            self._metrics.flush()
             self._metrics.truncate(position)
+            self._metrics.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         if not self._metrics.closed:

@@ -46,6 +46,7 @@ class TrainState:
     `position`: samples of the current epoch that are done. `best` is the best held-out value so far, reached in
     `best_epoch` (from 1); of equal ones that with the smallest held-out loss, `best_loss`, counts. `history` holds one
     entry an epoch: {"epoch", "step", "train_loss", "loss", metric labels …, "lr", "seconds", "samples_per_second"}.
+    `passed_over`: [epoch, position] of each batch that is left out, as its loss or gradient was not finite.
     `seconds` is the wall time so far, evaluation included, `epoch_seconds` that of the current epoch's steps.
     """
 
@@ -68,6 +69,7 @@ class TrainState:
     running: Running = field(default_factory=Running)
     line: Running = field(default_factory=Running)
     history: list[dict[str, Any]] = field(default_factory=list)
+    passed_over: list[list[int]] = field(default_factory=list)
 
     @property
     def lr(self) -> float:

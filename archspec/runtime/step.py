@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
@@ -45,7 +46,8 @@ class Stepper:
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
         # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
         # alone must not stop: they see the loss of all after the step.)
-        self._look = prepared.device.type == "cpu" and world.size == 1
+        self._careful = recipe.on_nonfinite != "stop"  # then it is worth the waiting, and gradients are looked at too
+        self._look = (prepared.device.type == "cpu" or self._careful) and world.size == 1
         self._parameters = [p for p in prepared.bare.parameters() if p.requires_grad]
 
     def __call__(self, batch: Batch, *, counted: bool = True) -> Tensor:
@@ -73,12 +75,22 @@ class Stepper:
         loss = self._gradients(batch, counted)
         if self._state.scaler.is_enabled():
             self._state.scaler.unscale_(self._state.optimizer)
+        elif self._careful:
+            self._look_at_gradients()
         if self._clip_value is not None:
             nn.utils.clip_grad_value_(self._parameters, self._clip_value)
         if self._clip is not None:
             pipeline = self._prepared.pipeline
             (nn.utils.clip_grad_norm_ if pipeline is None else pipeline.clip)(self._parameters, self._clip)
         return loss
+
+    def _look_at_gradients(self) -> None:
+        """Raises NonFiniteError, which names the first parameter whose gradient is not finite."""
+        if math.isfinite(nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None]).item()):
+            return
+        for name, parameter in self._prepared.bare.named_parameters():
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                raise NonFiniteError(math.nan, f"the gradient of `{name}`")
 
     def smaller(self, samples: int) -> int | None:
         """Half of what goes through the network at once; None where that is one sample already."""

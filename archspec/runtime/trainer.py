@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from archspec.recipe.model import Recipe
 from archspec.recipe.monitor import criterion, find
 from archspec.runtime.averaging import Averaged
 from archspec.runtime.checkpoints.saver import Saver
-from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError
+from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError, newest
 from archspec.runtime.consensus import Consensus
 from archspec.runtime.early import Stopper
 from archspec.runtime.evaluate import evaluate, to_device
@@ -24,6 +25,7 @@ from archspec.runtime.interrupt import Stop
 from archspec.runtime.keeper import Keeper
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
+from archspec.runtime.mishap import IN_A_ROW, Guard, RolledBackError
 from archspec.runtime.nonfinite import NonFiniteError, origin
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.precision import scaler
@@ -91,6 +93,7 @@ class Trainer:
         self.objective = Objective(recipe.losses, prepared.device)
         self.stepper = Stepper(prepared, self.objective, recipe, self.state, self.world)
         self.meters = build_meters(recipe.metrics, prepared.device)
+        self.guard = Guard(prepared.bare, active=recipe.on_nonfinite != "stop")
         self.keeper = Keeper(folder, prepared.bare, self.world)
         self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
         self.consensus = Consensus(self.world, prepared.device)
@@ -127,8 +130,9 @@ class Trainer:
             if state.step == 0:
                 self._checkpoint()  # a run that is killed can be taken up from its first moment on
             while not self.done and not self._stopped:
-                if self._epoch():
-                    self._finish_epoch()
+                with suppress(RolledBackError):
+                    if self._epoch():
+                        self._finish_epoch()
         except Exception:
             self.keeper.flush()  # what was good stays
             raise
@@ -168,16 +172,21 @@ class Trainer:
         self._recent.clear()
         start = time.perf_counter() - state.epoch_seconds
         for cpu_batch in self.fetcher.over(batches):
-            share = self._step(to_device(cpu_batch, device), counted=batches.counted)
+            share = None
+            if [state.epoch, state.position] not in state.passed_over:
+                share = self._step(to_device(cpu_batch, device), counted=batches.counted)
             due = self.world.main and self.saver.due(state.step + 1)
-            loss = self.consensus(share, stop=bool(stop.signal), save=due)
+            loss = self.consensus(torch.zeros(()) if share is None else share, stop=bool(stop.signal), save=due)
             count = batches.position - state.position
             state.position = batches.position
             state.step += 1
             state.samples += count
             if state.average is not None:
                 state.average.update(state.step)
-            self._pending.append((count, loss))
+            if share is None:
+                state.schedule.step()  # as if the batch had been learned from
+            else:
+                self._pending.append((count, loss))
             if state.step % self.log_every == 0:
                 self._log_step(start)
             if display.due() and self.world.main:
@@ -198,34 +207,70 @@ class Trainer:
         state.epoch_seconds = time.perf_counter() - start
         return True
 
-    def _step(self, batch: Mapping[str, Tensor], *, counted: bool) -> Tensor:
-        """A step, in smaller parts where the device's memory is too small for it."""
+    def _step(self, batch: Mapping[str, Tensor], *, counted: bool) -> Tensor | None:
+        """A step, in smaller parts where the device's memory is too small for it. None for a batch that is skipped.
+
+        Raises RolledBackError where the run has gone back to a checkpoint.
+        """
         if self.world.size > 1:  # the others have begun to exchange gradients: a step cannot be tried again
             return self.stepper(batch, counted=counted)
         while True:
             before = random_state(self.prepared.device)
+            self.guard.keep()
             try:
-                return self.stepper(batch)
+                share = self.stepper(batch)
             except NonFiniteError as bad:
-                raise self._not_finite(bad.value, self.state.step + 1, batch) from None
+                self._pass_over(bad, batch)
+                return None
             except torch.OutOfMemoryError as error:
                 smaller = self.stepper.smaller(len(next(iter(batch.values()))))
                 if smaller is None:
                     raise TrainingError(f"out of memory with a single sample ({str(error).splitlines()[0]})") from None
+            else:
+                self.guard.in_a_row = 0
+                return share
             restore_random(before, self.prepared.device)
             if self.prepared.device.type == "cuda":
                 torch.cuda.empty_cache()
             self.state.micro_batch_size = smaller
             self.folder.warn(f"out of memory: {smaller} samples at once from step {self.state.step + 1} on")
 
-    def _not_finite(self, value: float, step: int, batch: Mapping[str, Tensor] | None = None) -> TrainingError:
+    def _pass_over(self, bad: NonFiniteError, batch: Mapping[str, Tensor]) -> None:
+        """Leave out a batch whose loss or gradient is not finite, or raise what the recipe wants instead."""
+        state, policy = self.state, self.recipe.on_nonfinite
+        if policy == "stop":
+            raise self._not_finite(bad.value, state.step + 1, batch) from None
+        self.guard.undo()
+        problem = str(self._not_finite(bad.value, state.step + 1, batch, what=bad.what))
+        if self.guard.in_a_row > IN_A_ROW:
+            raise TrainingError(f"{problem} ({IN_A_ROW} times in a row)") from None
+        passed = [*state.passed_over, [state.epoch, state.position]]
+        if policy == "skip":
+            state.passed_over = passed
+            self.folder.warn(f"a batch is skipped: {problem}")
+            return
+        self._read_back()
+        self.saver.wait()
+        found, _ = newest(self.folder.path)
+        if found is None:
+            raise TrainingError(f"{problem} (and there is no checkpoint to go back to)") from None
+        self.keeper.discard(has_best=(found.path / BEST).is_file())
+        self.resume(found)
+        state.passed_over = [*state.passed_over, *(place for place in passed if place not in state.passed_over)]
+        self._started = time.perf_counter() - state.seconds
+        self.folder.warn(f"back to the checkpoint of step {found.step}, to go on without the batch: {problem}")
+        raise RolledBackError from None
+
+    def _not_finite(
+        self, value: float, step: int, batch: Mapping[str, Tensor] | None = None, what: str = "the loss"
+    ) -> TrainingError:
         where = ""
         if batch is not None:
             inputs = {name: batch[field] for name, field in self.recipe.feeds.items() if name in self.recipe.inputs}
             where = origin(self.prepared, inputs)
         found = f"; {where}" if where else ""
         return TrainingError(
-            f"the loss is {value} at step {step} (epoch {self.state.epoch + 1}){found}: "
+            f"{what} is {value} at step {step} (epoch {self.state.epoch + 1}){found}: "
             "try a smaller learning rate, `clip_grad_norm`, or look for bad values in the data"
         )
 
