@@ -17,7 +17,7 @@ class Consensus:
         self._world = world
         self._device = device
         self._step = 0
-        self._asked = torch.zeros(2, device=device)
+        self._asked = torch.zeros(2, dtype=torch.float64, device=device)
         self.stop = False
         self.save = False
 
@@ -28,8 +28,8 @@ class Consensus:
             return share
         # Processes that do not share the batch have the same share of it each.
         copies = self._world.size // self._world.degree("data")
-        flags = torch.tensor([float(stop), float(save)], device=self._device)
-        message = torch.cat([(share.detach() / copies).float().reshape(1), flags])
+        flags = torch.tensor([float(stop), float(save)], dtype=torch.float64, device=self._device)
+        message = torch.cat([(share.detach() / copies).double().reshape(1), flags])
         self._world.sum_all(message)
         self._asked += message[1:]
         self._step += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from archspec.data import Batches, Fetcher, Split
 from archspec.recipe.model import Recipe
@@ -22,7 +23,6 @@ def to_device(batch: Mapping[str, Tensor], device: torch.device) -> Mapping[str,
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-@torch.inference_mode()
 def evaluate(
     prepared: Prepared,
     objective: Objective,
@@ -37,6 +37,20 @@ def evaluate(
     The module is in eval mode meanwhile, and in train mode after. Where the architecture fixes the batch size, a last
     smaller batch is filled up with repeated samples whose outputs are not counted.
     """
+    shared = any(isinstance(parameter, DTensor) for parameter in prepared.bare.parameters())
+    # In inference mode some operations reach a DTensor as what they are on a process's part.
+    with torch.no_grad() if shared else torch.inference_mode():
+        return _evaluate(prepared, objective, meters, split, recipe, stop)
+
+
+def _evaluate(
+    prepared: Prepared,
+    objective: Objective,
+    meters: Sequence[Meter],
+    split: Split,
+    recipe: Recipe,
+    stop: Stop | None,
+) -> dict[str, float] | None:
     module, device, precision = prepared.bare, prepared.device, prepared.precision
     feeds = [recipe.feeds[name] for name in recipe.inputs]
     total = torch.zeros((), dtype=sum_dtype(device), device=device)
