@@ -40,8 +40,10 @@ def check_parallel(
         return Shares()
     combination(parallel, given, diagnostics)
     typed, table = model()
-    if parallel.data == "ddp" and (
-        idle := _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning)
+    if (
+        parallel.data == "ddp"
+        and parallel.tensor == 1
+        and (idle := _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning))
     ):
         names = ", ".join(f"`{name}`" for name in idle[:3]) + (f" and {len(idle) - 3} more" if len(idle) > 3 else "")
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
@@ -130,9 +132,9 @@ def combination(parallel: Parallel, given: Node, diagnostics: Diagnostics) -> No
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"
         diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`, or ddp")
-    if parallel.data == "ddp" and parallel.tensor > 1:
-        message = "PyTorch's DistributedDataParallel takes no parameters that tensor parallelism has split"
-        diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`")
+    if parallel.replicate > 1 and parallel.data != "fsdp":
+        message = f"`replicate` is for `data: fsdp`, and `data` is {parallel.data}"
+        diagnostics.error("AS507", _at(given, "replicate"), message, help="say `data: fsdp`, or leave it out")
 
 
 def _at(given: Node, key: str) -> Span:

@@ -89,6 +89,11 @@ class Parallel(Part):
         "each a part of the batch: `ddp`: with the whole model; `fsdp`: with a shard of it; `data_parallel`: all GPUs "
         "of one process",
     )
+    replicate = arg(
+        PositiveInt,
+        1,
+        "of `fsdp`: groups of processes that have the whole model, in shards within the group (hybrid sharding)",
+    )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
     context = arg(PositiveInt, 1, "processes that share every sequence (not there yet: 1)")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")

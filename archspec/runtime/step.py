@@ -111,11 +111,15 @@ class Stepper:
         if self._prepared.pipeline is not None:
             return self._pipelined(self._prepared.pipeline, batch, counts, counted)
         shares = []
-        for start in range(0, mine, size):
-            part = {name: tensor[start : start + size] for name, tensor in batch.items()}
-            with self._unsynchronised(last=start + size >= mine):
+        parts = -(-mine // size)
+        if isinstance(self._prepared.module, FSDPModule):  # weights are gathered by all processes together
+            parts = self._world.most(parts, "data")
+        for start in range(0, parts * size, size):
+            none = start >= mine  # another process has a part more
+            part = {name: tensor[:1] if none else tensor[start : start + size] for name, tensor in batch.items()}
+            with self._unsynchronised(last=start + size >= parts * size):
                 share = self._objective.part(self._outputs(part), part, counts)
-                if not counted:
+                if none or not counted:
                     share = share * 0
                 # The processes' gradients are averaged, and shares are to be added up.
                 self._backward(share * self._replicas if self._replicas > 1 else share)

@@ -28,35 +28,49 @@ DTYPES = (
 AXES = ("pipeline", "data", "context", "tensor")  # the outermost first: what talks most stands closest together
 
 
+LONGEST = timedelta(minutes=10)  # that processes wait for one another
+
+
 class WorldError(Exception):
     """Processes that cannot run this recipe together."""
 
 
 class World:
-    """This process among those of the run. `mesh` has the axes of AXES; it is None in a world of one."""
+    """This process among those of the run. `mesh` has the axes of AXES; it is None in a world of one.
 
-    def __init__(self, rank: int = 0, size: int = 1, mesh: DeviceMesh | None = None) -> None:
+    Where whole copies of a sharded model are on several groups of processes, `data` is made of `replicate` and `shard`.
+    """
+
+    def __init__(
+        self, rank: int = 0, size: int = 1, mesh: DeviceMesh | None = None, data: DeviceMesh | None = None
+    ) -> None:
         self.rank = rank
         self.size = size
         self.mesh = mesh
+        self._data = data  # of `replicate` and `shard` together
 
     @property
     def main(self) -> bool:
         """Does this process speak for the run (prints, writes the folder)?"""
         return self.rank == 0
 
+    def axis(self, name: str) -> DeviceMesh:
+        """The processes along an axis. (Of a world of more than one.)"""
+        assert self.mesh is not None
+        return self._data if name == "data" and self._data is not None else self.mesh[name]
+
     def degree(self, axis: str) -> int:
         """How many processes stand along an axis of the mesh."""
-        return 1 if self.mesh is None else self.mesh.size(AXES.index(axis))
+        return 1 if self.mesh is None else self.axis(axis).size()
 
     def index(self, axis: str) -> int:
         """This process's place along an axis."""
-        return 0 if self.mesh is None else self.mesh.get_local_rank(axis)
+        return 0 if self.mesh is None else self.axis(axis).get_local_rank()
 
     def sum(self, tensor: Tensor, axis: str = "data") -> Tensor:
         """The sum over the processes along an axis, in place."""
         if self.mesh is not None and self.degree(axis) > 1:
-            dist.all_reduce(tensor, group=self.mesh.get_group(axis))
+            dist.all_reduce(tensor, group=self.axis(axis).get_group())
         return tensor
 
     def most(self, number: int, axis: str) -> int:
@@ -64,7 +78,7 @@ class World:
         if self.mesh is None or self.degree(axis) == 1:
             return number
         tensor = torch.tensor(number, device=self.mesh.device_type)
-        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.mesh.get_group(axis))
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.axis(axis).get_group())
         return int(tensor)
 
     def sum_all(self, tensor: Tensor) -> Tensor:
@@ -131,12 +145,41 @@ def degrees(parallel: Parallel, size: int) -> dict[str, int]:
             f"torchrun --nproc-per-node {product} -m archspec train …"
         )
     data = size // product
+    if data % parallel.replicate:
+        raise WorldError(
+            f"{data} processes share the batch, and {parallel.replicate} groups of them cannot be of one size"
+        )
     if data > 1 and parallel.data not in ("ddp", "fsdp"):
         raise WorldError(
             f"there are {size} processes, and `runtime.parallel` says for {product} only: "
             "say `runtime: {parallel: ddp}`, or fsdp"
         )
     return {"data": data, **inner}
+
+
+def _meet(backend: str) -> None:
+    """Form the group of all processes. Raises ValueError, RuntimeError."""
+    # torchrun's store outlives the processes that it starts again: they must not find the addresses of the dead.
+    store, rank, size = next(iter(dist.rendezvous("env://", timeout=LONGEST)))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    store = dist.PrefixStore(f"attempt-{attempt}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST)
+
+
+def _mesh(parallel: Parallel, device: torch.device, lengths: dict[str, int]) -> tuple[DeviceMesh, DeviceMesh | None]:
+    copies = copies_of(parallel, lengths["data"])
+    if copies == 1:
+        return init_device_mesh(device.type, tuple(lengths[axis] for axis in AXES), mesh_dim_names=AXES), None
+    sizes = {"replicate": copies, "shard": lengths["data"] // copies}
+    axes = {name: n for axis in AXES for name, n in (sizes if axis == "data" else {axis: lengths[axis]}).items()}
+    mesh = init_device_mesh(device.type, tuple(axes.values()), mesh_dim_names=tuple(axes))
+    return mesh, mesh["replicate", "shard"]._flatten("data")
+
+
+def copies_of(parallel: Parallel, data: int) -> int:
+    """How many groups of the `data` processes that share the batch have the whole model, as `fully_shard` does it."""
+    # DistributedDataParallel takes no DTensor: whole copies of shards of one process each are the same.
+    return data if parallel.data == "ddp" and parallel.tensor > 1 else parallel.replicate
 
 
 def local_device(name: str) -> str:
@@ -160,12 +203,11 @@ def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         try:
-            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
+            _meet("nccl" if device.type == "cuda" else "gloo")
         except (ValueError, RuntimeError) as error:
             raise WorldError(f"the processes cannot meet: {error}") from None
     try:
-        mesh = init_device_mesh(device.type, tuple(lengths[axis] for axis in AXES), mesh_dim_names=AXES)
-        yield World(dist.get_rank(), size, mesh)
+        yield World(dist.get_rank(), size, *_mesh(parallel, device, lengths))
     finally:
         if mine:
             _groups.clear()

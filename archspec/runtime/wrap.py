@@ -103,7 +103,7 @@ def prepare(
     if compile.enabled and compile.blocks:
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
-    if parallel.data == "fsdp":
+    if parallel.data == "fsdp" or (parallel.data == "ddp" and world.degree("tensor") > 1):
         outer = fsdp(module, world)
     elif parallel.data == "ddp":
         outer = ddp(module, world, device)

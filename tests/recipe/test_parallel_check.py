@@ -35,7 +35,7 @@ train:
         ("{parallel: {context: 2}}", "is not there yet"),
         ("{parallel: {tensor: 5}}", "cannot be shared out evenly by 5"),
         ("{parallel: {data: data_parallel, tensor: 2}}", "is one process"),
-        ("{parallel: {data: ddp, tensor: 2}}", "takes no parameters that tensor parallelism has split"),
+        ("{parallel: {data: ddp, replicate: 2}}", "`replicate` is for `data: fsdp`"),
     ],
 )
 def test_what_cannot_be_shared_out(runtime: str, words: str) -> None:

@@ -158,6 +158,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("{tensor: 2}", 2),
         pytest.param("{tensor: 4}", 4, marks=pytest.mark.slow),
         pytest.param("{data: fsdp, tensor: 2}", 4, marks=pytest.mark.slow),
+        pytest.param("{data: ddp, tensor: 2}", 4, marks=pytest.mark.slow),
+        pytest.param("{data: fsdp, replicate: 2}", 4, marks=pytest.mark.slow),
         ("{pipeline: 2}", 2),
         pytest.param("{pipeline: 4, schedule: GPipe, microbatches: 5}", 4, marks=pytest.mark.slow),
         pytest.param("{data: ddp, pipeline: 2}", 4, marks=pytest.mark.slow),

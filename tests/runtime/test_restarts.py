@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -42,11 +41,8 @@ runtime: {checkpoint: {steps: 7}}
 
 
 def launched(kind: str, run: str, cwd: Path, restarts: int = 0) -> subprocess.Popen[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port),
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "--max-restarts", str(restarts), "--monitor-interval", "0.5",
         "-m", "archspec", "train", "spec.yaml", "-o", run, "--set", f"runtime.parallel={kind}",
     ]  # fmt: skip

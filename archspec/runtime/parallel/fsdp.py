@@ -9,10 +9,14 @@ from archspec.runtime.world import World
 
 
 def fsdp(module: nn.Module, world: World) -> nn.Module:
-    """Shard in place: every turn of a repeat is a unit, gathered while it runs, and the rest is one more."""
+    """Shard in place: every turn of a repeat is a unit, gathered while it runs, and the rest is one more.
+
+    With a `replicate` axis, shards are within a group of processes, and groups add up their gradients (HSDP).
+    """
     if world.mesh is None:
         return module
-    mesh = world.mesh["data"]
+    hybrid = "replicate" in (world.mesh.mesh_dim_names or ())
+    mesh = world.mesh["replicate", "shard"] if hybrid else world.axis("data")
     for unit in units(module):
         fully_shard(unit, mesh=mesh)
     fully_shard(module, mesh=mesh)

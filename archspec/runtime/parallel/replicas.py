@@ -23,6 +23,6 @@ def ddp(module: nn.Module, world: World, device: torch.device) -> nn.Module:
     return DistributedDataParallel(
         module,
         device_ids=ids,
-        process_group=world.mesh.get_group("data"),
+        process_group=world.axis("data").get_group(),
         gradient_as_bucket_view=True,
     )

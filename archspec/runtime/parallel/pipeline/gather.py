@@ -46,7 +46,7 @@ def whole_optimizer_state(module: nn.Module, own: dict[str, Any], world: World) 
 def _gathered(tree: Any, world: World) -> list[Any]:
     """The trees of the stages of the main process's pipeline, on the main process, its own first."""
     assert world.mesh is not None
-    ranks = dist.get_process_group_ranks(world.mesh.get_group("pipeline"))
+    ranks = dist.get_process_group_ranks(world.axis("pipeline").get_group())
     if ranks[0] != 0:
         return []  # a replica of that pipeline
     if not world.main:

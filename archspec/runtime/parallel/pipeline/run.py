@@ -17,7 +17,7 @@ from torch.distributed.pipelining.schedules import PipelineScheduleSingle
 from torch.distributed.tensor import DTensor
 
 from archspec.runtime.parallel.pipeline.cut import Cut
-from archspec.runtime.world import AXES, DTYPES, World
+from archspec.runtime.world import DTYPES, World
 
 SCHEDULES: dict[str, type[PipelineScheduleSingle]] = {"1F1B": Schedule1F1B, "GPipe": ScheduleGPipe}
 Loss = Callable[[Any, int, int], Tensor]
@@ -44,7 +44,7 @@ class Pipeline:
         self._world = world
         self._device = device
         self._schedule = SCHEDULES[schedule]
-        self._group = world.mesh.get_group("pipeline")
+        self._group = world.axis("pipeline").get_group()
         self._ranks = dist.get_process_group_ranks(self._group)
         self._known: dict[Any, PipelineScheduleSingle] = {}
         self._loss: Loss | None = None
@@ -158,7 +158,7 @@ class Pipeline:
         mesh = self._world.mesh
         assert mesh is not None
         own = {self.cut.first_name(name): p for name, p in self.bare.named_parameters()}
-        columns = mesh.mesh.movedim(AXES.index("pipeline"), 0).reshape(self.cut.count, -1)
+        columns = mesh.mesh.reshape(self.cut.count, -1)  # the outermost axis
         found: list[Shared] = []
         groups: dict[tuple[int, ...], Any] = {}
         for name, entry in self.cut.state.items():
