@@ -40,7 +40,7 @@ def evaluate(
     shared = any(isinstance(parameter, DTensor) for parameter in prepared.bare.parameters())
     # In inference mode some operations reach a DTensor as what they are on a process's part.
     with torch.no_grad() if shared else torch.inference_mode():
-        return _evaluate(prepared, objective, meters, split, recipe, stop)
+        return _evaluate(prepared, objective, meters, split, recipe, stop, fetcher)
 
 
 def _evaluate(
@@ -50,6 +50,7 @@ def _evaluate(
     split: Split,
     recipe: Recipe,
     stop: Stop | None,
+    fetcher: Fetcher | None,
 ) -> dict[str, float] | None:
     module, device, precision = prepared.bare, prepared.device, prepared.precision
     feeds = [recipe.feeds[name] for name in recipe.inputs]

@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from archspec.recipe.runtime import Parallel
 
@@ -160,9 +162,9 @@ def degrees(parallel: Parallel, size: int) -> dict[str, int]:
 def _meet(backend: str) -> None:
     """Form the group of all processes. Raises ValueError, RuntimeError."""
     # torchrun's store outlives the processes that it starts again: they must not find the addresses of the dead.
-    store, rank, size = next(iter(dist.rendezvous("env://", timeout=LONGEST)))
+    store, rank, size = next(iter(rendezvous("env://", timeout=LONGEST)))
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = dist.PrefixStore(f"attempt-{attempt}", store)
+    store = PrefixStore(f"attempt-{attempt}", store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST)
 
 
