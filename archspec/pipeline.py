@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # `check` runs without these
 
     from archspec.codegen.emit import Source
     from archspec.cost.budget import Budget
+    from archspec.optimize.model import Optimized
     from archspec.parameters.table import Table
     from archspec.reading.files import FileSource
     from archspec.recipe.model import Recipe
@@ -321,14 +322,28 @@ def _named_in(root: Mapping, section: str, key: str) -> str:
 
 def emitted(report: Report) -> Source:
     """The source of a clean report. Raises SpecError for one with errors."""
-    from archspec.codegen.emit import emit
-    from archspec.codegen.heads import SizeUnknownError
+    report.raise_for_errors()
+    assert report.typed is not None
+    return _emitted(report, report.initial or report.typed)
+
+
+def emitted_optimized(report: Report) -> tuple[Source, Optimized]:
+    """The source of a clean report for evaluation alone, without what that can do without, and what that was."""
+    from archspec.optimize.optimize import optimize
 
     report.raise_for_errors()
     assert report.typed is not None
+    found = optimize(report.typed)
+    return _emitted(report, found.typed), found
+
+
+def _emitted(report: Report, typed: Typed) -> Source:
+    from archspec.codegen.emit import emit
+    from archspec.codegen.heads import SizeUnknownError
+
     assert report.elaboration is not None
     try:
-        return emit(report.initial or report.typed, report.elaboration.doc, Path(report.spec.file).name)
+        return emit(typed, report.elaboration.doc, Path(report.spec.file).name)
     except SizeUnknownError as unknown:
         node = unknown.node
         message = f"the size {unknown.symbol} is not to be had here: no input of this block has it"

@@ -27,6 +27,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "-f", "--force", action="store_true", help="overwrite FILE even where archspec did not write it"
     )
+    parser.add_argument(
+        "-O",
+        "--optimize",
+        action="store_true",
+        help="for evaluation alone: batch norms folded into convolutions, nothing idle, dead or computed twice "
+        "(`archspec export --optimize` folds the weights)",
+    )
     add_set(parser)
     add_color(parser)
     parser.set_defaults(run=run)
@@ -41,7 +48,12 @@ def run(args: argparse.Namespace) -> int:
     if target is not None:
         refuse(target, force=args.force)
     try:
-        text = pipeline.source(load_one(args.spec), params)
+        if args.optimize:
+            source, found = pipeline.emitted_optimized(pipeline.check(load_one(args.spec), params, weights=None))
+            text = source.text
+            print("\n".join(f"optimized: {line}" for line in found.words()), file=sys.stderr)
+        else:
+            text = pipeline.source(load_one(args.spec), params)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
         return 1

@@ -40,6 +40,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--opset", metavar="N", type=int, help="version of ONNX's operators (default: PyTorch's choice)"
     )
+    parser.add_argument(
+        "-O",
+        "--optimize",
+        action="store_true",
+        help="fold batch norms into convolutions, and leave out what is idle, dead or computed twice; that it computes "
+        "the same is shown in float64",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     add_set(parser)
     add_color(parser)
@@ -60,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         form = form_of(target, args.format)
-        if form.name == "source" and not source.is_dir():
+        if form.name == "source" and not source.is_dir() and not args.optimize:
             return source_of(source, target, params, args.color)
         return write(source, target, form, params, fixed, args)
     except ExportError as wrong:
@@ -91,6 +98,7 @@ def write(
 ) -> int:
     """All other forms. Raises ExportError, OSError, UsageError."""
     from archspec.deploy.export import Options, export
+    from archspec.deploy.optimized import optimized
     from archspec.diagnostics.model import SpecError
     from archspec.model.weights import WeightsError
     from archspec.runtime.run_folder import RunError
@@ -101,7 +109,10 @@ def write(
         write_diagnostics(trained.report.diagnostics, trained.report.sources, sys.stderr, args.color)
         if not trained.weights and form.name != "source":
             print("note: the spec names no weights: they are as initialised (--weights FILE)", file=sys.stderr)
-        verified = export(trained.report, trained.module, target, form, Options(fixed, args.opset))
+        better = optimized(trained.report, trained.module, fixed) if args.optimize else None
+        module = trained.module if better is None else better.module
+        options = Options(fixed, args.opset, None if better is None else better.source)
+        verified = export(trained.report, module, target, form, options)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
         return 1
@@ -110,7 +121,11 @@ def write(
         return 1
     except RunError as wrong:
         raise UsageError(str(wrong)) from None
-    print("\n".join(summary(trained.report, target, form.doc, verified, fixed)))
+    lines = summary(trained.report, target, form.doc, verified, fixed)
+    if better is not None:
+        lines += [f"optimized: {line}" for line in better.found.words()]
+        lines.append(f"optimized: largest difference from the model in float64 {better.difference:.1e}")
+    print("\n".join(lines))
     return 0
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import archspec
 from archspec import pipeline
+from archspec.codegen.emit import Source
 from archspec.deploy import onnx
 from archspec.deploy.errors import ExportError
 from archspec.deploy.files import placed
@@ -25,10 +26,12 @@ from archspec.pipeline import Report
 
 
 class Options(NamedTuple):
-    """`fixed`: symbols that are numbers in what is exported. `opset`: of ONNX; None: PyTorch's own choice."""
+    """`fixed`: symbols that are numbers in what is exported. `opset`: of ONNX; None: PyTorch's own choice. `source`: of
+    the module, where that is not the spec's own."""
 
     fixed: Mapping[str, int]
     opset: int | None = None
+    source: Source | None = None
 
 
 def _weights(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
@@ -37,7 +40,7 @@ def _weights(report: Report, module: nn.Module, path: Path, options: Options) ->
 
 
 def _source(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
-    path.write_text(pipeline.emitted(report).text, encoding="utf-8", newline="\n")
+    path.write_text((options.source or pipeline.emitted(report)).text, encoding="utf-8", newline="\n")
     return None
 
 
