@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archspec.cost.totals import Types, each_call
+from archspec.cost.totals import Types, each_call, merging
 from archspec.dims import Dim, Size
 from archspec.ops.base import Op
 from archspec.ops.tensor import TensorType
@@ -29,7 +29,9 @@ class FlopsAt:
     def of_node(self, done: TypedNode) -> int:
         """Of all turns of a node."""
         if not done.rows:
-            return sum(self.of_call(done, *call) for call in each_call(done))
+            joining = merging(done)
+            joined = self._of_call(done, *joining) if joining is not None else 0
+            return sum(self.of_call(done, *call) for call in each_call(done)) + joined
         fixed, one = (FlopsAt({**self.sizes, done.rows: rows}) for rows in (0, 1))
         calls = list(each_call(done))
         base = sum(fixed._of_call(done, *call) for call in calls)

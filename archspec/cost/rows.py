@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archspec.cost.totals import Cost, Costs, each_call
+from archspec.cost.totals import Cost, Costs, each_call, merging, op_cost
 from archspec.dims import Size
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.base import Op
@@ -33,6 +33,9 @@ def rows(typed: Typed, costs: Costs, prefix: str = "", depth: int = 0) -> list[R
     for done in typed.nodes:
         for turns in _runs(done):
             out += _node(done, turns, costs, prefix, depth)
+        joining = merging(done)
+        if joining is not None and (flops := op_cost(*joining).flops) != 0:
+            out.append(Row(depth, prefix + done.node.label, joining[0].name, joining[2], 0, flops))
     return out
 
 

@@ -85,6 +85,8 @@ class Costs:
             total = total.plus(self._of_call(done, callee, inputs, outputs).times(count))
         if done.rows:
             total = total._replace(flops=routed(total.flops, done, len(done.calls)))
+        if (joining := merging(done)) is not None:
+            total = total.plus(op_cost(*joining))
         return total.without_state() if done.node.shared is not None else total
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
@@ -108,17 +110,17 @@ class Costs:
                 state_bytes=inner.state_bytes - size,
             )
         if done.node.tie:
-            return _cost(callee, inputs, outputs, done.node.tie)
+            return op_cost(callee, inputs, outputs, done.node.tie)
         known = callee.known.get(inputs)
         if known is None:
-            return _cost(callee, inputs, outputs)
+            return op_cost(callee, inputs, outputs)
         if known.cost is None:
-            known.cost = _cost(callee, inputs, outputs)
+            known.cost = op_cost(callee, inputs, outputs)
         cost: Cost = known.cost
         return cost
 
 
-def _cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
+def op_cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
     parameters = buffers = param_bytes = buffer_bytes = 0
     for state in op.state(*inputs):
         if state.parameter and state.name not in tied:
@@ -188,6 +190,13 @@ def _runs(calls: Iterator[_Call]) -> Iterator[tuple[_Call, int]]:
         last, count = call, 1
     if last is not None:
         yield last, count
+
+
+def merging(done: TypedNode) -> tuple[Op, Types, Types] | None:
+    """The op that joins the turns of a repeat, with the types it reads and gives."""
+    if done.merge is None:
+        return None
+    return done.merge, tuple(outputs[0] for outputs in done.results), done.outputs
 
 
 def each_call(done: TypedNode) -> Iterator[_Call]:

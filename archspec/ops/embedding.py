@@ -120,6 +120,7 @@ class EmbeddingBag(_Table):
                     "`embedding_bag` takes no offsets with indices of 2 dimensions, whose rows are the bags",
                     inputs=(1,),
                 )
+            require.at_least(x.shape[1], 1, "the indices of a bag", inputs=(0,), axis=(1,))
         elif offsets is None:
             require.fail("AS301", "`embedding_bag` needs offsets with indices of 1 dimension", inputs=(0,))
         else:

@@ -281,3 +281,18 @@ def test_flops_of_a_scan_at_sizes() -> None:
     (d,) = report.diagnostics
     assert d.message == f"the model has {5 * 2 * 2 * 12 * 4:,} FLOPs at B = 2, T = 5, and its budget is 900"
     assert d.notes == ("most of it is in cell: 960 (100%)",)
+
+
+def test_flops_of_joined_turns() -> None:
+    """Two products of [B, 4, 4] with [4, 4], and the one that joins them: 2 * 4 * 4 * 4 each, for each of B."""
+    report = pipeline.check(
+        'archspec: 1\nname: s\ninputs: {x: "float32[B, 4, 4]"}\nbudget: {flops: 900, at: {B: 3}}\nlayers:\n'
+        "  - {name: a, linear: {out_features: 4, bias: false}, repeat: 2, merge: matmul}\n"
+    )
+    (d,) = report.diagnostics
+    assert d.message == f"the model has {3 * 3 * 2 * 4 * 4 * 4:,} FLOPs at B = 3, and its budget is 900"
+    free = pipeline.check(
+        'inputs: {x: "float32[B, 4, 4]"}\nlayers:\n  - {name: a, linear: 4, repeat: 2, merge: matmul}\n'
+    )
+    assert str(free.flops) == f"{3 * 2 * 4 * 4 * 4}*B"
+    assert sum((row.flops or 0 for row in free.rows), start=0) == free.flops

@@ -120,11 +120,15 @@ class Blocks:
             full = dict(item)
             if rng.random() < 0.25:
                 full["repeat"] = rng.choice((1, 2, 3))
+                self.g.joined(full)
+                if outputs and len(outputs) >= 2 and len(declared) >= 2 and rng.random() < 0.6:
+                    full["repeat"] = {"count": full["repeat"], "carry": 2}
+                    full.pop("merge", None)
                 if plain and rng.random() < 0.5:
                     key = rng.choice(list(plain))
                     value, default = plain[key], block["params"][key]
                     full[name] = {**plain, key: f"$({value} if i == 0 else {default})"}
-            if rng.random() < 0.08:
+            if rng.random() < 0.08 and "merge" not in full:
                 full["when"] = g.structures.condition(place, "repeat" in full)
             if g.trial.add(place, full) or g.trial.add(place, item):
                 return True

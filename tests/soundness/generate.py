@@ -15,7 +15,8 @@ from tests.soundness import words
 from tests.soundness.blocks import Blocks
 from tests.soundness.lists import Growing, Trial
 from tests.soundness.op_items import OpItems
-from tests.soundness.structures import Structures
+from tests.soundness.scans import Scans
+from tests.soundness.structures import MERGES, Structures
 from tests.soundness.types_run import TypesExecutor
 from tests.soundness.walker import ABSENT, Scope, Walker
 
@@ -38,6 +39,7 @@ class Generator:
         self.ops = OpItems(self)
         self.blocks = Blocks(self)
         self.structures = Structures(self)
+        self.scans = Scans(self)
         self.current = self.spec["params"]  # parameters of the root, or of the block that is being made
 
     def make(self) -> dict[str, Any]:
@@ -140,20 +142,25 @@ class Generator:
     def grow(self, place: Growing, count: int) -> None:
         """Add up to `count` items to the list."""
         rng = self.rng
-        kinds: list[tuple[int, Callable[[Growing], bool]]] = [
+        kinds: list[tuple[float, Callable[[Growing], bool]]] = [
             (14, self.ops.add),
             (2, self.ops.again),
             (1, self.ops.twin),
         ]
         if place.depth < 3:
             kinds += [(3, self.structures.residual), (2, self.structures.sequence), (3, self.structures.parallel)]
-            kinds += [(3, self.blocks.call)]
+            kinds += [(3, self.blocks.call), (1.5, self.scans.add)]
         weights = [weight for weight, _ in kinds]
         for _ in range(count):
             if self.left <= 0:
                 return
             self.left -= 1
             rng.choices([make for _, make in kinds], weights)[0](place)
+
+    def joined(self, item: dict[str, Any]) -> None:
+        """A repeat whose turns do not follow one another, but are joined."""
+        if self.rng.random() < 0.35 and "outputs" not in item and "$" not in str(item.get("name")):
+            item["merge"] = self.rng.choice(MERGES)
 
     def fresh(self, stem: str) -> str:
         self.count += 1

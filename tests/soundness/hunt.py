@@ -6,19 +6,39 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
+import archspec
 from tests.soundness.generate import generate
-from tests.soundness.judge import Outcome, judge
-from tests.soundness.mutate import mutate
+from tests.soundness.judge import UNKNOWN, Outcome, judge, text_of
+from tests.soundness.mutate import misfit, mutate
 from tests.soundness.shrink import shrink
 
-NEARLY = 0.4  # of the specs have something changed about them that they may not survive
+NEARLY = 0.2  # of the specs have something changed about them that they may not survive
+WRONG = 0.5  # and this part has a change that does not go with its sizes, where one of a few does not
+TRIES = 12
 
 
 def example(seed: int, number: int) -> dict[str, Any]:
     """The spec of this number."""
     rng = Random(f"{seed}:{number}")
     spec = generate(rng)
-    return mutate(rng, spec) if rng.random() < NEARLY else spec
+    what = rng.random()
+    if what < WRONG:
+        return next((each for each in _changed(rng, spec) if refused_for_shapes(each)), spec)
+    return mutate(rng, spec) if what < WRONG + NEARLY else spec
+
+
+def _changed(rng: Random, spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for _ in range(TRIES):
+        yield misfit(rng, spec)
+
+
+def refused_for_shapes(spec: dict[str, Any]) -> bool:
+    """Does the checker find fault with sizes, ranks or dtypes, and with nothing else?"""
+    try:
+        codes = {d.code for d in archspec.check(text_of(spec)).diagnostics if d.is_error}
+    except Exception:
+        return True  # it is for the judge to say so
+    return bool(codes) and all("AS300" < code < "AS400" and code not in UNKNOWN for code in codes)
 
 
 def hunt(seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, dict[str, Any], Outcome]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from archspec.ops.registry import all_ops
 from archspec.ops.tensor import DTYPES
 from tests.soundness import words
 
@@ -18,6 +19,28 @@ def mutate(rng: Random, spec: dict[str, Any]) -> dict[str, Any]:
     out = copy.deepcopy(spec)
     for _ in range(rng.choice((1, 1, 2))):
         rng.choice((_number, _number, _number, _input, _item, _name))(rng, out)
+    return out
+
+
+def misfit(rng: Random, spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with one more item, that was made for other values; or changed as above."""
+    if rng.random() < 0.3:
+        return mutate(rng, spec)
+    out = copy.deepcopy(spec)
+    items = rng.choice(list(_lists(_bodies(out))) or [out["layers"]])
+    at = rng.randrange(len(items) + 1)
+    names = [item["name"] for item in items[:at] if isinstance(item, dict) and "$" not in str(item.get("name", "$"))]
+    cls = all_ops()[rng.choice(list(all_ops()))]
+    several = len(cls.inputs) > 1 or cls.inputs[-1:] == ("*",)
+    count = max(2, len([name for name in cls.inputs if not name.endswith("?")]))
+    item: dict[str, Any] = {cls.name: copy.deepcopy(rng.choice(cls.examples).args)}
+    if several and names:
+        item["from"] = [
+            rng.choice(names) for _ in range(min(count, len(cls.inputs)) if "*" not in str(cls.inputs) else 2)
+        ]
+    elif several or not cls.inputs or cls.ref_inputs:
+        return mutate(rng, spec)
+    items.insert(at, item)
     return out
 
 
@@ -93,5 +116,5 @@ def _lists(value: Any) -> Iterator[list[Any]]:
             yield from _lists(each)
     elif isinstance(value, dict):
         for key, each in value.items():
-            if key not in ("from", "outputs"):
+            if key not in ("from", "outputs", "over", "stack"):
                 yield from _lists(each)

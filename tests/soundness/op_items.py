@@ -53,7 +53,8 @@ class OpItems:
         self._named(place, cls, item)
         if rng.random() < 0.08:
             self._repeated(place, item, cls.name)
-        if rng.random() < 0.05:
+            self.g.joined(item)
+        if rng.random() < 0.05 and "merge" not in item:
             item["when"] = self.g.structures.condition(place, "repeat" in item)
         return self.g.trial.add(place, item if len(item) > 1 or item[cls.name] != {} else cls.name)
 

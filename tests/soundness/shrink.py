@@ -62,7 +62,7 @@ def _simpler(item: Any) -> Iterator[list[Any]]:
         if isinstance(inner, list) and inner and not isinstance(inner[0], list):
             yield inner
     for key in item:
-        if key in ("when", "repeat", "name", "from", "outputs", "tie", "doc"):
+        if key in ("when", "repeat", "merge", "name", "from", "outputs", "tie", "doc"):
             yield [{k: v for k, v in item.items() if k != key}]
         elif isinstance(item[key], dict) and key not in LISTS:
             for name in item[key]:
@@ -77,7 +77,7 @@ def _inner(value: Any) -> Iterator[Any]:
             if key in LISTS:
                 yield inner
                 yield from _inner(inner)
-            elif key == "parallel":
+            elif key in ("parallel", "scan"):
                 yield from _inner(inner)
             elif isinstance(inner, list) and inner and isinstance(inner[0], (dict, str)):
                 yield inner  # a named branch
@@ -92,7 +92,7 @@ def _lists(value: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
             branch = bool(where) and where[-1] == "branches"
             if is_list and (branch or key in LISTS) and not (inner and isinstance(inner[0], list)):
                 yield here
-            if key != "from":
+            if key not in ("from", "over", "stack"):
                 yield from _lists(inner, here)
     elif isinstance(value, list):
         for number, inner in enumerate(value):

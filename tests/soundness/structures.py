@@ -114,6 +114,7 @@ class Structures:
         full = dict(item)
         if rng.random() < 0.2:
             full["repeat"] = rng.choice((1, 2, 2, 3))
-        if rng.random() < 0.1:
+            self.g.joined(full)
+        if rng.random() < 0.1 and "merge" not in full:
             full["when"] = self.condition(place, "repeat" in full)
         return self.g.trial.add(place, full) or (full != item and self.g.trial.add(place, item))

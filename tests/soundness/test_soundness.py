@@ -18,7 +18,7 @@ from tests.soundness.judge import judge, text_of
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.yaml"))
 PARTS, EACH = 40, 500  # of the long hunt: 20,000 specs
-ENOUGH = {"accepted": 0.5, "refused": 0.03}  # at least this part of them
+ENOUGH = {"accepted": 0.5, "refused": 0.2}  # at least this part of them
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -20,7 +20,7 @@ from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.tensor import TensorType
 from tests.ops.known_differences import CRASHES, STRICTER
-from tests.soundness.walker import Path, Refused, Walker
+from tests.soundness.walker import Path, Refused, Step_, Walker
 
 LARGE = 300_000  # elements: what is larger is run without numbers
 
@@ -39,7 +39,8 @@ BY_NUMBER = (
     "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0",
     "singular", "or element < 0",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
-    "is not positive-definite", "algorithm failed to converge", "input matrix is singular",
+    "invalid multinomial distribution", "probability tensor contains", "is not positive-definite",
+    "algorithm failed to converge", "input matrix is singular",
 )  # fmt: skip
 
 
@@ -120,6 +121,27 @@ class TorchExecutor:
         if cls.result[0].startswith("*"):
             self.counts[path] = len(out)
         return out
+
+    def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
+        if any(not -x.dim() <= dim < x.dim() for x in over):
+            raise Refused("no such dimension")
+        counts = {x.shape[dim] for x in over}
+        if len(counts) > 1 or counts == {0}:
+            raise Refused("values of different sizes, or no steps")
+        (count,) = counts
+        begun = [type_of(x) for x in carry]
+        given: list[list[Any]] = []
+        for t in range(count - 1, -1, -1) if reverse else range(count):
+            out, carry = step([x.select(dim, t) for x in over], carry)
+            given.append(out)
+            if [type_of(x) for x in carry] != begun:
+                raise Refused("what is carried changes its type")
+        if reverse:
+            given.reverse()
+        try:
+            return [*(torch.stack(list(each), dim) for each in zip(*given, strict=True)), *carry]
+        except REFUSALS as error:
+            raise Refused(f"scan: {type(error).__name__}: {error}") from error
 
     def _own(self, op: Op, made: Any, code: Any, path: Path) -> Any:
         if path not in self.modules:

@@ -10,7 +10,7 @@ from archspec.ops.base import Op, State
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
-from tests.soundness.walker import Path, Refused
+from tests.soundness.walker import Path, Refused, Step_
 
 LARGEST = 20_000  # elements of a value where every symbol is `USUAL`
 USUAL = 6
@@ -51,6 +51,32 @@ class TypesExecutor:
             raise Refused("a module of another state is used again")
         self.nodes += 1
         return outputs
+
+    def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
+        slices = []
+        for x in over:
+            if not -x.rank <= dim < x.rank:
+                raise Refused("no such dimension")
+            axis = dim % x.rank
+            first = over[0].shape[dim % over[0].rank]
+            if not self.constraints.equal(first, x.shape[axis]):
+                raise Refused("goes over values of different sizes")
+            slices.append(x.with_shape(x.shape[:axis] + x.shape[axis + 1 :]))
+        steps = over[0].shape[dim % over[0].rank]
+        if not self.constraints.at_least(steps, 1):
+            raise Refused("no steps")
+        given, after = step(slices, carry)
+        if [type_.dtype for type_ in after] != [type_.dtype for type_ in carry] or any(
+            a.shape != b.shape for a, b in zip(after, carry, strict=True)
+        ):
+            raise Refused("what is carried changes its type")
+        stacked = []
+        for x in given:
+            if not -x.rank - 1 <= dim <= x.rank:
+                raise Refused("no such dimension")
+            axis = dim % (x.rank + 1)
+            stacked.append(x.with_shape((*x.shape[:axis], steps, *x.shape[axis:])))
+        return [*stacked, *carry]
 
 
 def numel(kind: TensorType) -> int:

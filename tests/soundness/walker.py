@@ -6,17 +6,18 @@ an op is done is the `Executor`'s affair: tensors and torch, or types and the op
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from archspec.ops.base import Op
 from archspec.ops.registry import find
 from tests.soundness import words
 
-COMMON = ("name", "from", "outputs", "repeat", "when", "tie", "doc")
-STRUCTURES = ("sequence", "residual", "parallel")
+COMMON = ("name", "from", "outputs", "repeat", "merge", "when", "tie", "doc")
+STRUCTURES = ("sequence", "residual", "parallel", "scan")
 Path = tuple[Any, ...]  # of an item in the unrolled model
 Args = dict[str, Any]
+Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
 
 
 class Refused(Exception):  # noqa: N818 - says what is the case
@@ -31,6 +32,9 @@ class Executor(Protocol):
 
     def type_of(self, value: Any) -> tuple[str, tuple[Any, ...]]:
         """dtype and sizes."""
+
+    def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
+        """What the steps along the dimension give, stacked, and what is carried after the last."""
 
 
 class Absent:
@@ -119,6 +123,8 @@ class Walker:
         key = key_of(item)
         if key == "use":
             return self._use(item, before, scope)
+        if key == "scan":
+            return self._scan(item, where, before, scope)
         read = self._reads(item, key, before, scope)
         turns = list(self._turns(item, (*scope.path, *where), scope.env))
         start = next((value for value in read if value is not None), ABSENT)
@@ -176,7 +182,9 @@ class Walker:
                 yield Turn((*path, None), env)
             return
         more: list[dict[str, Any]]
-        if isinstance(repeat, dict):
+        if isinstance(repeat, dict) and "count" in repeat:
+            more = [{} for _ in range(words.value(repeat["count"], env))]
+        elif isinstance(repeat, dict):
             each = words.value(repeat["each"], env)
             more = [{repeat["as"]: entry} if "as" in repeat else {} for entry in each]
         else:
@@ -189,11 +197,20 @@ class Walker:
     # -- running ---------------------------------------------------------------------------------------------
 
     def _calls(self, step: Step, read: list[Any]) -> list[list[Any]]:
-        """The results of each turn; the first input is threaded through."""
+        """The results of each turn; the first inputs are threaded through, or the turns joined."""
         out: list[list[Any]] = []
+        repeat = step.item.get("repeat")
+        carry = repeat.get("carry", 1) if isinstance(repeat, dict) else 1
         for turn in step.turns:
             out.append(self._call(step, turn, read))
-            read = [out[-1][0], *read[1:]]
+            if "merge" not in step.item:
+                if carry > 1 and (len(out[-1]) < carry or len(read) < carry):
+                    raise Refused(f"{carry} values cannot be handed on")
+                read = [*out[-1][:carry], *read[carry:]]
+        if "merge" in step.item:
+            if any(len(result) > 1 for result in out):
+                raise Refused("turns that are joined give one value")
+            return [[self._merge(step.item["merge"], [result[0] for result in out], step.turns[0])]]
         return out
 
     def _call(self, step: Step, turn: Turn, read: list[Any]) -> list[Any]:
@@ -244,6 +261,31 @@ class Walker:
         branches = written["branches"]
         named = branches.items() if isinstance(branches, dict) else enumerate(branches)
         return self._merge(written["merge"], [run(items, name) for name, items in named], turn)
+
+    def _scan(self, item: dict[str, Any], where: Path, before: Any, scope: Scope) -> Any:
+        written = item["scan"]
+        over = written.get("over")
+        names = {"x": None} if over is None else over if isinstance(over, dict) else {name: name for name in over}
+        slices = [before if source is None else scope.value(source) for source in names.values()]
+        carry = written.get("carry", {})
+        path = (*scope.path, *where, None)
+        if any(value is ABSENT for value in slices):
+            raise Refused("reads what is left out")
+
+        def step(given: list[Any], carried: list[Any]) -> tuple[list[Any], list[Any]]:
+            inner = Scope(scope.env, (*path, "body"), scope)
+            inner.values.update(zip(names, given, strict=True))
+            inner.values.update(zip(carry, carried, strict=True))
+            last = self.items(written["body"], given[0], inner)
+            stack = written.get("stack")
+            out = [last] if stack is None else [inner.value(name) for name in stack]
+            if any(value is ABSENT for value in out):
+                raise Refused("a list without a value")
+            return out, [inner.value(name) for name in carry]
+
+        start = [scope.value(name) for name in carry.values()]
+        results = self.executor.scan(slices, start, written.get("dim", 1), written.get("reverse", False), step)
+        return self._bind(item, [results], ABSENT, scope, Step(item, scope, []))
 
     def _merge(self, written: Any, values: list[Any], turn: Turn) -> Any:
         name, args = (written, None) if isinstance(written, str) else next(iter(written.items()))
@@ -306,8 +348,11 @@ class Walker:
         elif name is not None:
             name = str(words.value(name, scope.env))
             scope.values[name] = last[0]
-            scope.steps[name] = step
-            for turn, result in zip(step.turns, results, strict=True):
+            if "scan" in item or "merge" in item:
+                step = Step(item, scope, [])
+            else:
+                scope.steps[name] = step
+            for turn, result in zip(step.turns, results, strict=bool(step.turns)):
                 if "repeat" in item or len(step.turns) > 1:
                     scope.values[f"{name}.{turn.path[-1]}"] = result[0]
                     scope.steps[f"{name}.{turn.path[-1]}"] = Step(step.item, step.scope, [turn])
