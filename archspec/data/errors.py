@@ -18,4 +18,4 @@ def reported(span: Span) -> Iterator[None]:
         message, place = str(error), span
         if error.file is not None and error.line is not None:
             message, place = error.message, Span(str(error.file), error.line, 1, error.line, 2)
-        raise SpecError([Diagnostic("AS504", message, place, help=error.help)]) from None
+        raise SpecError([Diagnostic("AS504", message, place, help=error.help)]) from error

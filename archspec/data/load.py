@@ -9,6 +9,7 @@ from torch import Tensor
 from archspec.data.arrays import as_field, digits, npz
 from archspec.data.augment import Augmented
 from archspec.data.errors import reported
+from archspec.data.guard import guarded
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import last_window, open_series
 from archspec.data.shards import open_shards
@@ -46,6 +47,8 @@ def open_data(recipe: Recipe) -> Data:
     """
     with reported(recipe.data.span):
         data = _open(recipe)
+    if getattr(recipe.data.kind, "on_bad_sample", "stop") == "quarantine":
+        data = Data(guarded(data.train, "train"), guarded(data.holdout, "holdout"), data.facts)
     if recipe.augment is not None:
         return Data(Augmented(data.train, recipe.augment), data.holdout, data.facts)
     return data

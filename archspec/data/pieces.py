@@ -215,10 +215,7 @@ class _Tar:
         for key, parts in tar_samples(path, argument):
             if not self._parts:
                 self._parts = list(parts)
-            missing = next((part for part in self._parts if part not in parts), None)
-            if missing is not None:
-                raise DataError(f"sample {key} has no `{missing}`", path, argument=argument)
-            places.append([parts[part] for part in self._parts])
+            places.append([parts.get(part, (-1, 0)) for part in self._parts])
             keys.append(key)
         self._places = np.array(places, dtype=np.int64)
         self._keys = keys
@@ -243,6 +240,8 @@ class _Tar:
     def _read(self, part: str, number: int, k: int) -> np.ndarray:
         start, length = (int(value) for value in self._places[number, k])
         where = self.path / (self._keys[number] + part)
+        if start < 0:
+            raise DataError("the sample has no such file", where, argument=self.argument)
         if length > MAX_MEMBER:
             raise DataError(f"it has {length:,} bytes; at most {MAX_MEMBER:,} are read", where, argument=self.argument)
         self._stream.seek(start)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archspec.data.batches import Batches, Planned, taken
+from archspec.data.guard import Bad, Told, guard_of
 from archspec.data.split import Split
 from archspec.diagnostics.model import SpecError
 from archspec.recipe.files import DataError
@@ -27,13 +28,17 @@ class Fetcher:
 
     What comes, and in which order, is the same for any number of workers: they are told the numbers of the samples, and
     draw nothing themselves. They are started with the first batch (spawned: nothing is inherited), kept from epoch to
-    epoch, and ended by `close`. `pin`: batches of workers are put into page-locked memory, for an accelerator.
+    epoch, and ended by `close`. `pin`: batches of workers are put into page-locked memory, for an accelerator. `told`
+    is called with bad samples that were set aside.
 
     A worker that is killed is a DataError; what a worker cannot read is raised as `Split.take` raises it.
     """
 
-    def __init__(self, splits: Sequence[Split], workers: int = 0, *, pin: bool = False) -> None:
+    def __init__(
+        self, splits: Sequence[Split], workers: int = 0, *, pin: bool = False, told: Told | None = None
+    ) -> None:
         self._splits = list(splits)
+        self._told = told or (lambda _: None)
         self._loader: DataLoader[Any] | None = None
         self._plan = _Plan()
         if workers:
@@ -53,13 +58,20 @@ class Fetcher:
     def over(self, batches: Batches) -> Iterator[Batch]:
         """The batches that are left; `batches.position` and `counted` are those of the batch given last."""
         if self._loader is None:
-            yield from batches
+            guard = guard_of(batches.split)
+            for batch in batches:
+                if guard is not None and (found := guard.drain()):
+                    self._told(found)
+                yield batch
             return
         self._plan.start(batches, next(i for i, split in enumerate(self._splits) if split is batches.split))
         try:
             for batch in self._loader:
                 if isinstance(batch, _Failed):
                     raise batch.error()
+                if isinstance(batch, _Noted):
+                    self._told(batch.found)
+                    batch = batch.batch
                 batches.advance(self._plan.given.popleft())
                 yield batch
         except RuntimeError as error:
@@ -101,12 +113,27 @@ class _Samples(Dataset[Any]):
     def __init__(self, splits: list[Split]) -> None:
         self._splits = splits
 
-    def __getitem__(self, given: tuple[int, int, int, Any]) -> Batch | _Failed:
+    def __getitem__(self, given: tuple[int, int, int, Any]) -> Batch | _Noted | _Failed:
         split, seed, epoch, indices = given
+        guard = guard_of(self._splits[split])
         try:
-            return taken(self._splits[split], torch.from_numpy(indices), seed, epoch)
+            batch = taken(self._splits[split], torch.from_numpy(indices), seed, epoch)
+            found = guard.drain() if guard is not None else []
+            return _Noted(batch, found) if found else batch
         except SpecError as error:
             return _Failed(error.diagnostics)
+
+
+class _Noted:
+    """A batch, and the bad samples that were set aside for it."""
+
+    def __init__(self, batch: Batch, found: list[Bad]) -> None:
+        self.batch = batch
+        self.found = found
+
+    def pin_memory(self) -> _Noted:
+        """What the loader calls for a batch of its own kind."""
+        return _Noted({name: tensor.pin_memory() for name, tensor in self.batch.items()}, self.found)
 
 
 class _Failed:

@@ -68,6 +68,18 @@ class NumbersByName(Kind["dict[str, float]"]):
         return {"type": "object", "additionalProperties": PositiveFloat.literal()}
 
 
+class Guardable(DataKind):
+    """A kind whose samples may be bad one by one."""
+
+    on_bad_sample = arg(
+        Choice("stop", "quarantine"),
+        "stop",
+        "`stop`: a sample that cannot be read is an error; `quarantine`: it is set aside, with path and reason in "
+        "`quarantine.jsonl` of the run, and the next good one takes its place",
+    )
+    bad_share = arg(Float(0, 1), 0.01, "share of the samples that may be set aside; one may always be")
+
+
 @DATA.declare("digits")
 class Digits(DataKind):
     """1,797 handwritten digits of 8 by 8 (scikit-learn, from UCI): `image` float32[B, 1, 8, 8] in [0, 1], `label`."""
@@ -219,7 +231,7 @@ def _numbers_first(name: str) -> tuple[int, int, str]:
 
 
 @DATA.declare("images")
-class Images(DataKind):
+class Images(Guardable):
     """A folder of images for each class: `image` float32[B, channels, height, width] and `label`."""
 
     targets = ("label",)

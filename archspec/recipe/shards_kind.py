@@ -8,9 +8,9 @@ from typing import Any
 
 from archspec.ops.base import arg
 from archspec.ops.kinds import BadValue, Choice, Kind, ListOf, Optional, Pair, PositiveInt, Str
-from archspec.recipe.data_kinds import DATA, Holdout, NumbersByName, Path_
+from archspec.recipe.data_kinds import DATA, Guardable, Holdout, NumbersByName, Path_
 from archspec.recipe.files import DataError
-from archspec.recipe.model import DataFacts, DataKind, Field
+from archspec.recipe.model import DataFacts, Field
 from archspec.recipe.saved import is_saved, saved_classes
 from archspec.recipe.shards import SUFFIXES, Shape, shard_files, shard_shapes
 
@@ -37,7 +37,7 @@ class ColumnsByName(Kind["dict[str, tuple[str, ...]]"]):
 
 
 @DATA.declare("shards")
-class Shards(DataKind):
+class Shards(Guardable):
     """Many files (npz, parquet, Arrow, or tar as WebDataset has it), for what exceeds memory: each column is a field.
 
     A folder that `save_to_disk` of Hugging Face datasets wrote is read too: `path: my_data/train`.

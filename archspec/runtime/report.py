@@ -87,6 +87,9 @@ def _figures(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         figures.append(("epochs", f"{results['epochs']}", f"{results.get('steps', 0):,} steps"))
     if results.get("seconds") is not None:
         figures.append(("time", duration(results["seconds"]), ""))
+    if quarantined := results.get("quarantined"):
+        shown = ", ".join(f"{part} {count:,}" for part, count in quarantined.items())
+        figures.append(("bad samples set aside", f"{sum(quarantined.values()):,}", shown))
     if results.get("samples_per_second"):
         figures.append(("throughput", f"{results['samples_per_second']:,.0f}", "samples/s"))
     return figures

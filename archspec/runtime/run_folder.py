@@ -10,6 +10,7 @@ tokenizer.json       a copy of the tokenizer, where the data are text and have o
 transfer.json        what became of the weights that it started from, a tensor at a time, if it did from any
 run.json             versions, seed, device, times, settings, results
 loggers.json         where TensorBoard, MLflow or W&B go on, if the spec asks for them
+quarantine.jsonl     the samples that were set aside as bad, if any were
 report.html          one file, without external resources
 """
 

@@ -283,6 +283,7 @@ def _results(trainer: Trainer) -> dict[str, Any]:
         "steps": state.step,
         "samples": state.samples,
         "seconds": state.seconds,
+        **({"quarantined": dict(trainer.quarantine.counts)} if trainer.quarantine.counts else {}),
         "samples_per_second": len(state.history) * trainer.samples_per_epoch / trained if trained else None,
     }
 

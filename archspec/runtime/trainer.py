@@ -30,6 +30,7 @@ from archspec.runtime.nonfinite import NonFiniteError, origin
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.precision import scaler
 from archspec.runtime.progress import Display
+from archspec.runtime.quarantine import Quarantine
 from archspec.runtime.run_folder import RunFolder
 from archspec.runtime.schedule import build_schedule
 from archspec.runtime.state import Running, TrainState, random_state, restore_random
@@ -66,8 +67,9 @@ class Trainer:
         self.folder = folder
         self.display = display
         self.stop = stop
+        self.quarantine = Quarantine(folder, recipe.data, data)
         pin = prepared.device.type == "cuda"
-        self.fetcher = Fetcher([data.train, data.holdout], recipe.runtime.workers, pin=pin)
+        self.fetcher = Fetcher([data.train, data.holdout], recipe.runtime.workers, pin=pin, told=self.quarantine.add)
         self.per_epoch = steps_per_epoch(recipe, data)
         if self.per_epoch == 0:
             raise TrainingError(

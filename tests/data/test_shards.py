@@ -284,7 +284,7 @@ def test_what_is_wrong_in_a_tar(tmp_path: Path) -> None:
             for i in range(6, 9):
                 add(archive, f"s/{i:04}.x.npy", stream.getvalue())
                 add(archive, f"s/{i:04}.{part}", data)
-        assert message in failing(folder) or "has no `.y.npy`" in failing(folder)
+        assert message in failing(folder) or "0006.y.npy: the sample has no such file" in failing(folder)
 
 
 MEASURE = """
