@@ -53,24 +53,28 @@ class Hypot(Pairwise):
     refused = (0, 1, 3)
 
 
+class SumOfPowers(Pairwise):
+    """Base of sums in logarithms."""
+
+    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
+        for number, t in enumerate((x, y)):
+            if t.dtype == "bool":
+                require.fail("AS303", f"`{self.name}` does not take bool", inputs=(number,))
+        return super().infer(require, x, y)
+
+
 @op("logaddexp", "torch.logaddexp")
-class Logaddexp(Pairwise):
+class Logaddexp(SumOfPowers):
     """log(exp(x) + exp(y)) without overflow."""
 
     refused = (0, 1)
 
 
 @op("logaddexp2", "torch.logaddexp2")
-class Logaddexp2(Pairwise):
+class Logaddexp2(SumOfPowers):
     """log2(2 ** x + 2 ** y) without overflow."""
 
     refused = (0, 1, 3)
-
-    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
-        for number, t in enumerate((x, y)):
-            if t.dtype == "bool":
-                require.fail("AS303", "`logaddexp2` does not take bool", inputs=(number,))
-        return super().infer(require, x, y)
 
 
 @op("fmax", "torch.fmax")

@@ -88,6 +88,8 @@ def _shown(value: Any) -> str:
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k}: {_shown(v)}' for k, v in value.items())}}}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else f"{value}"
 
 

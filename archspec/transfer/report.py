@@ -113,7 +113,18 @@ class TransferReport:
         return words or "the model has no parameters, and the file no tensors"
 
     def advice(self) -> str | None:
-        """A rule that would make names meet, where a plain one is seen."""
+        """A rule that would make names meet, or leave out a head of another size, where a plain one is seen."""
+        return self._renamed() or self._begun_anew()
+
+    def _begun_anew(self) -> str | None:
+        shapes = [line.name for line in self.lines if line.status is Status.WRONG_SHAPE]
+        module = {name.rpartition(".")[0] for name in shapes}
+        if len(module) != 1 or len(shapes) != len(self.findings):
+            return None
+        name = module.pop() or shapes[0]
+        return f"`fresh: {name}` initialises it anew, as one does with the head for other classes"
+
+    def _renamed(self) -> str | None:
         missing = {line.name for line in self.lines if line.status is Status.MISSING}
         spare = [line.renamed or line.name for line in self.others if line.status is Status.UNEXPECTED]
         if not missing or not spare:

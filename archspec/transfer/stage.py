@@ -87,7 +87,7 @@ def _unfit(report: TransferReport, span: Span, diagnostics: Diagnostics) -> None
     if len(found) > _MOST_NOTES:
         notes.append(f"and {len(found) - _MOST_NOTES:,} more: `archspec weights` lists them all")
     diagnostics.error(
-        "AS703", span, f"the weights do not fit the model: {report.summary()}", help=_help(report), notes=notes
+        "AS703", span, f"the weights do not fit the model: {report.summary()}", help=report.advice(), notes=notes
     )
 
 
@@ -100,15 +100,3 @@ def _note(line: Line) -> str:
     if line.status is Status.WRONG_SHAPE:
         return f"`{line.name}` is {list(line.model or ())} here, and {list(line.file or ())} in the file"
     return f"`{line.name}`: {line.status.value}, {line.words}"
-
-
-def _help(report: TransferReport) -> str | None:
-    advice = report.advice()
-    if advice is not None:
-        return advice
-    shapes = [line.name for line in report.lines if line.status is Status.WRONG_SHAPE]
-    module = {name.rpartition(".")[0] for name in shapes}
-    if len(module) == 1 and len(shapes) == len(report.findings):
-        name = module.pop() or shapes[0]
-        return f"`fresh: {name}` initialises it anew, as one does with the head for other classes"
-    return None

@@ -58,6 +58,7 @@ def test_the_report(digits_run: Path, tmp_path: Path, here: Here) -> None:
     assert unfit.returncode == 1
     rows = [line.split()[:3] for line in unfit.stdout.splitlines() if line.startswith("wrong")]
     assert rows == [["wrong", "shape", "fc.weight"], ["wrong", "shape", "fc.bias"]]
+    assert "help: `fresh: fc` initialises it anew" in unfit.stdout
     every = here("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--json")
     told = json.loads(every.stdout)
     state = safetensors.torch.load_file(digits_run / "weights.safetensors")
