@@ -47,6 +47,17 @@ def add_parser(commands: Any) -> None:
         help="fold batch norms into convolutions, and leave out what is idle, dead or computed twice; that it computes "
         "the same is shown in float64",
     )
+    parser.add_argument(
+        "--prune",
+        metavar="SHARE|N:M",
+        help="first set this share of the weights of linear layers and convolutions to zero, those of least magnitude "
+        "(0.5); or all but the N largest of each M (2:4)",
+    )
+    parser.add_argument(
+        "--quantize",
+        choices=("int8",),
+        help="of ONNX: weights of linear layers and embeddings as int8, what they multiply quantised as it runs",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     add_set(parser)
     add_color(parser)
@@ -67,6 +78,10 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         form = form_of(target, args.format)
+        if args.quantize and form.name != "onnx":
+            raise UsageError("`--quantize` is of ONNX", "help: end FILE in .onnx")
+        if args.prune and form.name == "source":
+            raise UsageError("`--prune` is of weights, and source has none")
         if form.name == "source" and not source.is_dir() and not args.optimize:
             return source_of(source, target, params, args.color)
         return write(source, target, form, params, fixed, args)
@@ -111,7 +126,15 @@ def write(
             print("note: the spec names no weights: they are as initialised (--weights FILE)", file=sys.stderr)
         better = optimized(trained.report, trained.module, fixed) if args.optimize else None
         module = trained.module if better is None else better.module
-        options = Options(fixed, args.opset, None if better is None else better.source)
+        if args.prune:
+            from archspec.deploy.smaller import pruned, read_pruning
+
+            told = pruned(trained.report, module, read_pruning(args.prune), fixed)
+            print(
+                f"pruned: {told.zeros:,} of {told.weights:,} weights ({told.zeros / told.weights:.1%}) of "
+                f"{told.layers:,} layers are zero; outputs differ by {told.difference:.2g} of the largest"
+            )
+        options = Options(fixed, args.opset, None if better is None else better.source, bool(args.quantize))
         verified = export(trained.report, module, target, form, options)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
@@ -153,4 +176,10 @@ def summary(report: Report, target: Path, doc: str, verified: Verified | None, f
         lines.append(f"requires {', '.join(report.requirements)}")
     shapes = " and ".join(", ".join(str(list(shape)) for shape in tried) for tried in verified.shapes)
     lines.append(f"verified against the model for {shapes}: largest difference {verified.difference:.1e}")
+    small = verified.quantised
+    if small is not None:
+        lines.append(
+            f"then quantised: {small.before:,} bytes became {small.after:,} ({small.before / small.after:.1f} times "
+            f"smaller); outputs differ by {small.difference:.2g} of the largest"
+        )
     return lines

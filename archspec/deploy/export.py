@@ -16,10 +16,11 @@ from archspec.deploy import onnx
 from archspec.deploy.errors import ExportError
 from archspec.deploy.files import placed
 from archspec.deploy.forms import Form
-from archspec.deploy.inputs import outputs
+from archspec.deploy.inputs import inputs, outputs
 from archspec.deploy.program import export_program, quiet
 from archspec.deploy.script import export_script
 from archspec.deploy.sizes import examples
+from archspec.deploy.smaller import Quantised, difference, quantise
 from archspec.deploy.verify import Verified, verify
 from archspec.model.weights import save
 from archspec.pipeline import Report
@@ -27,11 +28,12 @@ from archspec.pipeline import Report
 
 class Options(NamedTuple):
     """`fixed`: symbols that are numbers in what is exported. `opset`: of ONNX; None: PyTorch's own choice. `source`: of
-    the module, where that is not the spec's own."""
+    the module, where that is not the spec's own. `quantize`: weights of ONNX as int8."""
 
     fixed: Mapping[str, int]
     opset: int | None = None
     source: Source | None = None
+    quantize: bool = False
 
 
 def _weights(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:
@@ -63,7 +65,14 @@ def _onnx(report: Report, module: nn.Module, path: Path, options: Options) -> Ve
     except Exception as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ExportError(f"onnxruntime does not take what was exported: {words}") from None
-    return verify(report, module, run, tried)
+    verified = verify(report, module, run, tried)
+    if not options.quantize:
+        return verified
+    before, after = quantise(path)
+    given = inputs(report, tried[0])
+    names = list(report.outputs)
+    found = onnx.runner(path, names)(given)
+    return verified._replace(quantised=Quantised(before, after, difference(found, outputs(module, given, names))))
 
 
 def _script(report: Report, module: nn.Module, path: Path, options: Options) -> Verified | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from archspec.deploy.errors import ExportError
 from archspec.deploy.inputs import inputs, outputs
 from archspec.deploy.sizes import Sizes
+from archspec.deploy.smaller import Quantised
 from archspec.pipeline import Report
 
 # Largest difference allowed, as a share of the largest output: kernels differ in the order of their sums.
@@ -26,10 +27,12 @@ Runner = Callable[[tuple[Tensor, ...]], dict[str, Tensor]]
 
 
 class Verified(NamedTuple):
-    """`difference`: the largest, as a share of the largest output. `shapes`: of the inputs that were tried."""
+    """`difference`: the largest, as a share of the largest output. `shapes`: of the inputs that were tried.
+    `quantised`: what became of the file afterwards."""
 
     difference: float
     shapes: tuple[tuple[tuple[int, ...], ...], ...]
+    quantised: Quantised | None = None
 
 
 def verify(report: Report, module: nn.Module, run: Runner, tried: list[Sizes]) -> Verified:

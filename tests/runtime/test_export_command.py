@@ -23,6 +23,23 @@ def test_a_run(digits_run: Path, tmp_path: Path) -> None:
     assert read.keys() == wanted.keys() and all(torch.equal(read[k], wanted[k]) for k in read)
 
 
+def test_smaller(digits_run: Path, tmp_path: Path) -> None:
+    done = archspec("export", digits_run, "-o", "w.safetensors", "--prune", "0.5", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "(50.0%)" in done.stdout and "outputs differ by" in done.stdout
+    read = safetensors.torch.load_file(tmp_path / "w.safetensors")
+    weights = [t for name, t in read.items() if name.endswith("weight") and t.ndim > 1]
+    assert abs(sum(int((t == 0).sum()) for t in weights) * 2 - sum(t.numel() for t in weights)) <= 1
+    for arguments, words in (
+        (("-o", "x.pt2", "--quantize", "int8"), "is of ONNX"),
+        (("-o", "x.py", "--prune", "0.5"), "source has none"),
+        (("-o", "x.pt2", "--prune", "2"), "neither a share"),
+    ):
+        done = archspec("export", digits_run, *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
+
+
 def test_a_spec(digits_run: Path, tmp_path: Path) -> None:
     source = archspec("export", DIGITS, "-o", "net.py", cwd=tmp_path)
     assert source.returncode == 0 and "class DigitsCnn" in (tmp_path / "net.py").read_text()
