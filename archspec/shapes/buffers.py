@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.dims import Dim
 from archspec.graph.ir import Buffer, Graph
-from archspec.ops.base import Op, State
-from archspec.ops.expr import Own
+from archspec.ops.base import Op, State, arg
+from archspec.ops.expr import Call, Own
+from archspec.ops.kinds import Bool, Str
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 from archspec.shapes.site import CallSite
@@ -23,14 +24,18 @@ class Computed(Op):
     name = "register_buffer"
     inputs = ()
     attribute = "buffer"
+    persistent = arg(Bool, True, "part of state_dict()")
+    computed = arg(Str, "", "with what it is computed: what two buffers are compared by")
     typed: Typed
-    persistent: bool
 
     @classmethod
     def of(cls, typed: Typed, persistent: bool) -> Computed:
-        self = cls.parse({})
-        self.typed, self.persistent = typed, persistent
+        self = cls.parse({"persistent": persistent, "computed": _told(typed)})
+        self.typed = typed
         return self
+
+    def module(self) -> Call:
+        return Call("register_buffer", self.computed)
 
     def infer(self, require: Require) -> TensorType:
         made: TensorType = self.typed.outputs[0]
@@ -43,6 +48,26 @@ class Computed(Op):
 
     def forward(self) -> Any:
         return Own()
+
+
+def _told(typed: Typed) -> str:
+    """`1 arange(end=3); 2 div(other=2) of 1`: its ops, their arguments, and the numbers of what they read."""
+    out: list[str] = []
+
+    def number(value: tuple[int, int]) -> str:
+        return f"{value[0] + 1}" if value[0] >= 0 else f"x{value[1]}"
+
+    for at, done in enumerate(typed.nodes, start=1):
+        reads = ", ".join(number((v.node, v.output)) for v in done.node.inputs if v is not None)
+        for call in done.calls:
+            if isinstance(call, Typed):
+                what = f"{call.graph.name}({_told(call)})"
+            else:
+                said = {name: getattr(call, name) for name in call.args}
+                given = ", ".join(f"{name}={v!r}" for name, v in said.items() if v != call.args[name].default)
+                what = f"{call.name}({given})"
+            out.append(f"{at} {what}{f' of {reads}' if reads else ''}")
+    return "; ".join(out)
 
 
 def infer_buffer(

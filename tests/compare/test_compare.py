@@ -95,6 +95,15 @@ def test_an_argument() -> None:
     ]
 
 
+def test_a_computed_buffer() -> None:
+    text = "layers:\n  - {name: mask, register_buffer: {}, sequence: [{ones: {shape: 8}}, {mul: 2}, exp]}\n"
+    text += "  - {add: {}, from: [x, mask]}\n"
+    assert diff(text, text).same
+    found = diff(text, text.replace("mul: 2", "mul: 3"))
+    assert shown(found) == [("changed", "mask")]
+    assert not diff(text, text.replace("exp", "neg")).same
+
+
 def test_a_width_changes_what_follows() -> None:
     """The step itself has changed; others give another shape, and are told apart."""
     found = diff(NET, NET.replace("{name: conv2, conv2d: {out_channels: 8", "{name: conv2, conv2d: {out_channels: 4"))
