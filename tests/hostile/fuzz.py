@@ -1,7 +1,10 @@
-"""Coverage-guided fuzzing of a check (atheris): `python -m tests.hostile.fuzz --runs 1000000`.
+"""Coverage-guided fuzzing (atheris): `python -m tests.hostile.fuzz check --runs 1000000`.
 
-Begins with the corpus in `corpus/`, the attacks and the shipped specs; `--keep` adds to the corpus what reached code
-that nothing before did. What is found fails the run: an exception, a check of over a second, a finding without a place.
+A target for the whole check, and one for each part that reads text of a spec by itself: a run of those is ten times
+quicker, and what they are given need not survive the parts before them. Each begins with its corpus in `corpora/`, and
+with what the attacks and the shipped specs have of its kind; `--keep` adds to the corpus what reached code that nothing
+before did. What is found fails the run: an exception that the part does not promise, a check of over a second, a
+finding without a place, a layout that is not stable.
 """
 
 from __future__ import annotations
@@ -11,50 +14,176 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-LONGEST = 4096  # bytes of an input: more finds little more, and slowly
 SECONDS = 2.0  # twice the bound: the code is instrumented
+ENV = {"a": 3, "flag": True, "rate": 0.5, "name": "x", "sizes": [1, 2, 3], "stage": {"width": 8}, "none": None}
 
 
-def one(data: bytes) -> None:
+def check(data: bytes) -> None:
     """Check one text, and hold what comes out against what a check promises."""
     from archspec import pipeline
 
     start = time.process_time()
-    report = pipeline.check(pipeline.Spec(data, "fuzz.yaml", HERE / "corpus"))
+    report = pipeline.check(pipeline.Spec(data, "fuzz.yaml", HERE / "corpora"))
     took = time.process_time() - start
     if took > SECONDS:
         raise AssertionError(f"a check took {took:.1f} s")
-    for found in report.diagnostics:
-        if found.span.line < 1 or found.span.col < 1 or not found.message:
-            raise AssertionError(f"no place: {found}")
+    placed(report.diagnostics)
+
+
+def reader(data: bytes) -> None:
+    """Bytes to nodes."""
+    from archspec.diagnostics.model import Diagnostics
+    from archspec.reading.reader import read
+
+    found = Diagnostics()
+    read(data, "fuzz.yaml", found)
+    placed(found)
+
+
+def expression(data: bytes) -> None:
+    """What stands in a value: `$name`, `$(…)`, and text around it."""
+    from archspec.diagnostics.model import Diagnostics
+    from archspec.reading.expressions import evaluate
+
+    found = Diagnostics()
+    evaluate(scalar(data), ENV, found)
+    placed(found)
+
+
+def type_text(data: bytes) -> None:
+    """`float32[B, 3, H // 2]`."""
+    from archspec.diagnostics.model import Diagnostics
+    from archspec.graph.context import Context
+    from archspec.graph.typetext import read_type
+
+    found = Diagnostics()
+    node = scalar(data)
+    read_type(Context(node, found, {}), node, dict(ENV))
+    placed(found)
+
+
+def notation(data: bytes) -> None:
+    """The notations of ops: of einsum and of rearrangements."""
+    from archspec.dims import Constraints
+    from archspec.ops.kinds import BadValue
+    from archspec.ops.registry import find
+    from archspec.ops.require import Mismatch, Require
+    from archspec.ops.tensor import TensorType
+
+    x = TensorType("float32", (2, 12, 6))
+    text = data.decode("utf-8", "replace")
+    for name, argument, inputs in (("einsum", "equation", (x, x)), ("rearrange", "pattern", (x,))):
+        op = find(name)
+        assert op is not None
+        with contextlib.suppress(BadValue, Mismatch):
+            op.parse({argument: text}).infer(Require(Constraints()), *inputs)
+
+
+def layout(data: bytes) -> None:
+    """The formatter: what it gives reads as the same, and is its own layout."""
+    from archspec.diagnostics.model import SpecError
+    from archspec.formatting.format import format_text
+
+    with contextlib.suppress(SpecError):
+        once = format_text(data)
+        assert format_text(once) == once, "a second time it is laid out in another way"
+
+
+class Target(NamedTuple):
+    """`code`: the packages that are instrumented; `imports`: modules. `longest`: bytes of an input."""
+
+    run: Callable[[bytes], None]
+    code: tuple[str, ...]
+    imports: tuple[str, ...]
+    longest: int
+    runs: int  # in the slow tests: a million together
+
+
+READING = ("archspec.reading",)
+TARGETS = {
+    "check": Target(
+        check,
+        ("archspec",),
+        ("archspec.graph.elaborate", "archspec.pipeline", "archspec.recipe.check", "archspec.shapes.infer"),
+        4096,
+        100_000,
+    ),
+    "reader": Target(reader, READING, ("archspec.reading.reader",), 4096, 300_000),
+    "expression": Target(expression, READING, ("archspec.reading.expressions",), 256, 250_000),
+    "type": Target(type_text, (*READING, "archspec.graph.typetext"), ("archspec.graph.typetext",), 256, 200_000),
+    "notation": Target(
+        notation,
+        ("archspec.ops.equation", "archspec.ops.pattern", "archspec.ops.products", "archspec.ops.rearrange"),
+        ("archspec.ops.equation", "archspec.ops.pattern", "archspec.ops.rearrange"),
+        256,
+        100_000,
+    ),
+    "layout": Target(layout, ("archspec.formatting",), ("archspec.formatting.format",), 1024, 50_000),
+}
+
+
+def scalar(data: bytes):  # type: ignore[no-untyped-def]
+    from archspec.diagnostics.model import Span
+    from archspec.reading.nodes import Scalar
+
+    text = data.decode("utf-8", "replace").replace("\n", " ")
+    return Scalar(text, Span("fuzz.yaml", 1, 1, 1, 1 + len(text)))
+
+
+def placed(found) -> None:  # type: ignore[no-untyped-def]
+    for each in found:
+        if each.span.line < 1 or each.span.col < 1 or not each.message:
+            raise AssertionError(f"no place: {each}")
+
+
+def seeds(name: str, longest: int) -> Iterator[bytes]:
+    """What the attacks and the shipped specs have of the kind: whole files, or their texts."""
+    files = [*(HERE / "attacks").glob("*.yaml"), *(ROOT / "specs").rglob("*.yaml")]
+    if name in ("check", "reader", "layout"):
+        yield from (path.read_bytes() for path in files if path.stat().st_size <= longest)
+        return
+    import yaml
+
+    marks = {"expression": "$", "type": "[", "notation": "->"}
+    found: set[str] = set()
+    for path in files:
+        if path.stat().st_size <= 1 << 14:
+            with contextlib.suppress(yaml.YAMLError, ValueError, OverflowError):
+                events = yaml.parse(path.read_text(encoding="utf-8"))
+                found |= {e.value for e in events if isinstance(e, yaml.ScalarEvent) and marks[name] in e.value}
+    yield from (text.encode() for text in sorted(found) if len(text) <= longest)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", action="store_true", help="keep new inputs in corpus/")
+    parser.add_argument("--keep", action="store_true", help="keep new inputs in the corpus")
     given = parser.parse_args(argv)
+    target = TARGETS[given.target]
     import atheris
 
-    with atheris.instrument_imports(include=["archspec"], enable_loader_override=False):
-        import archspec.graph.elaborate
-        import archspec.pipeline
-        import archspec.recipe.check
-        import archspec.shapes.infer  # noqa: F401
+    with atheris.instrument_imports(include=list(target.code), enable_loader_override=False):
+        for module in target.imports:
+            __import__(module)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SystemExit):
-        seeds = Path(folder)
-        for path in [*(HERE / "attacks").glob("*.yaml"), *(ROOT / "specs").rglob("*.yaml")]:
-            if path.stat().st_size <= LONGEST:
-                (seeds / path.name).write_bytes(path.read_bytes())
-        new = HERE / "corpus" if given.keep else seeds / "new"
-        new.mkdir(exist_ok=True)
-        options = [f"-runs={given.runs}", f"-seed={given.seed}", f"-max_len={LONGEST}", "-timeout=20", "-verbosity=0"]
-        atheris.Setup([sys.argv[0], *options, str(new), str(seeds), str(HERE / "corpus")], one)
+        begun, new = Path(folder) / "seeds", Path(folder) / "new"
+        corpus = HERE / "corpora" / given.target
+        for path in (begun, new, corpus):
+            path.mkdir(exist_ok=True)
+        for number, data in enumerate(seeds(given.target, target.longest)):
+            (begun / str(number)).write_bytes(data)
+        options = [f"-runs={given.runs}", f"-seed={given.seed}", f"-max_len={target.longest}"]
+        options += ["-timeout=20", "-verbosity=0"]
+        folders = [corpus if given.keep else new, begun, corpus]
+        atheris.Setup([sys.argv[0], *options, *map(str, folders)], target.run)
         atheris.Fuzz()
     return 0
 

@@ -20,8 +20,11 @@ from typing import Any
 import pytest
 
 from archspec.cli.main import main
+from tests.hostile.fuzz import TARGETS
 
-ATTACKS = Path(__file__).parent / "attacks"
+HERE = Path(__file__).parent
+ATTACKS = HERE / "attacks"
+FUZZING_PARTS = 2  # of each target's runs, begun from another seed
 NAMES = sorted(path.stem for path in ATTACKS.glob("*.yaml"))
 SECONDS, MEGABYTES = 1.0, 200
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
@@ -145,12 +148,19 @@ def test_there_are_enough() -> None:
     assert len(NAMES) >= 150 and all((ATTACKS / f"{name}.yaml").stat().st_size <= 1 << 16 for name in NAMES)
 
 
+def test_a_million_inputs() -> None:
+    assert sum(target.runs for target in TARGETS.values()) >= 1_000_000
+    assert all(any((HERE / "corpora" / name).iterdir()) for name in TARGETS), "each has its corpus"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_fuzzing(seed: int) -> None:
-    """More by hand: `python -m tests.hostile.fuzz --runs 1000000`."""
+@pytest.mark.parametrize("part", range(FUZZING_PARTS))
+@pytest.mark.parametrize("target", TARGETS)
+def test_fuzzing(target: str, part: int) -> None:
+    """More by hand: `python -m tests.hostile.fuzz check --runs 1000000`."""
     pytest.importorskip("atheris")
-    command = [sys.executable, "-m", "tests.hostile.fuzz", "--runs", "50000", "--seed", str(seed)]
+    runs = TARGETS[target].runs // FUZZING_PARTS
+    command = [sys.executable, "-m", "tests.hostile.fuzz", target, "--runs", str(runs), "--seed", str(part + 1)]
     root = Path(__file__).parents[2]
     env = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
