@@ -24,6 +24,21 @@ class Bad(NamedTuple):
     reason: str
 
 
+class Aside:
+    """Rows of a table that are left out, as they are found."""
+
+    def __init__(self) -> None:
+        self.found: list[Bad] = []
+
+    def add(self, part: str) -> Callable[[DataError], None]:
+        """What takes the bad rows of a part."""
+
+        def add(error: DataError) -> None:
+            self.found.append(Bad(part, error.line or 0, str(error.file), f"line {error.line}: {error.message}"))
+
+        return add
+
+
 class Guarded:
     """A split whose bad samples are replaced: which sample stands in is a function of the data alone.
 

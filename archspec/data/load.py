@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from archspec.data.arrays import as_field, digits, npz
 from archspec.data.augment import Augmented
 from archspec.data.errors import reported
-from archspec.data.guard import guarded
+from archspec.data.guard import Aside, Bad, guarded
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import last_window, open_series
 from archspec.data.shards import open_shards
@@ -28,15 +29,18 @@ from archspec.recipe.text_kind import Text
 class Data:
     """`train` and `holdout` samples. `fields`: their types; `classes`: names of the label's classes, if there are any.
 
+    `bad`: what was left out as it was read.
+
     `facts` is what `load_input` needs later; a run keeps `facts.to_json()`.
     """
 
-    def __init__(self, train: Split, holdout: Split, facts: DataFacts) -> None:
+    def __init__(self, train: Split, holdout: Split, facts: DataFacts, bad: Sequence[Bad] = ()) -> None:
         self.train = train
         self.holdout = holdout
         self.facts = facts
         self.fields = {f.name: f for f in facts.fields}
         self.classes = facts.classes
+        self.bad = list(bad)
 
 
 def open_data(recipe: Recipe) -> Data:
@@ -47,7 +51,7 @@ def open_data(recipe: Recipe) -> Data:
     """
     with reported(recipe.data.span):
         data = _open(recipe)
-    if getattr(recipe.data.kind, "on_bad_sample", "stop") == "quarantine":
+    if not isinstance(recipe.data.kind, Csv) and getattr(recipe.data.kind, "on_bad_sample", "stop") == "quarantine":
         data = Data(guarded(data.train, "train"), guarded(data.holdout, "holdout"), data.facts)
     if recipe.augment is not None:
         return Data(Augmented(data.train, recipe.augment), data.holdout, data.facts)
@@ -77,6 +81,7 @@ def _open(recipe: Recipe) -> Data:
             return ImageSplit([files[i] for i in numbers], [labels[i] for i in numbers], kind, recipe.data.span)
 
         return Data(part(train), part(held), facts)
+    aside = Aside()
     if isinstance(kind, Digits):
         fields, rest = digits(), None
     elif isinstance(kind, Npz):
@@ -84,8 +89,10 @@ def _open(recipe: Recipe) -> Data:
         rest = None if other is None else npz(kind, facts, other, "validation")
     else:
         assert isinstance(kind, Csv)
-        fields = table(kind, facts, path)
-        rest = None if other is None else table(kind, facts, other, "validation")
+        keep = kind.on_bad_sample == "stop"
+        fields = table(kind, facts, path, bad=None if keep else aside.add("train"))
+        bad = None if keep else aside.add("holdout")
+        rest = None if other is None else table(kind, facts, other, "validation", bad=bad)
     if rest is None:
         train, held = hold_out(_enough(len(next(iter(fields.values()))), path), kind.holdout, recipe.seed)
         rest = TensorSplit(fields).take(held)
@@ -96,7 +103,7 @@ def _open(recipe: Recipe) -> Data:
         for part_ in (fields, rest):
             part_["features"] = standardise(part_["features"], facts)
     _whole_classes(recipe, (fields, rest), path)
-    return Data(TensorSplit(fields), TensorSplit(rest), facts)
+    return Data(TensorSplit(fields), TensorSplit(rest), facts, aside.found)
 
 
 def _whole_classes(recipe: Recipe, parts: tuple[dict[str, Tensor], ...], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,10 +17,17 @@ from archspec.recipe.model import DataFacts
 
 
 def table(
-    kind: Csv, facts: DataFacts, path: Path, argument: str = "path", *, targets: bool = True
+    kind: Csv,
+    facts: DataFacts,
+    path: Path,
+    argument: str = "path",
+    *,
+    targets: bool = True,
+    bad: Callable[[DataError], None] | None = None,
 ) -> dict[str, Tensor]:
-    """The features of a csv file, and its targets; features not yet standardised. Raises DataError at the row."""
-    rows = csv_rows(path, kind.delimiter, argument)
+    """The features of a csv file, and its targets; features not yet standardised. Raises DataError at a bad row, or
+    gives it to `bad` and leaves the row out."""
+    rows = csv_rows(path, kind.delimiter, argument, bad)
     header = next(rows).cells
     assert facts.columns is not None
     wanted = [*facts.columns, *(kind.target if targets else ())]
@@ -35,17 +43,22 @@ def table(
     features, values, labels = array("f"), array("f"), array("q")
     count = 0
     for line, cells in rows:
-        for place in places:
-            features.append(number(cells[place], header[place], path, line, argument))
-        if goals and numbers is not None:
-            label = numbers.get(cells[goals[0]].strip())
-            if label is None:
-                message = f"{show(cells[goals[0]])} is not among the classes of {show(kind.target[0])}"
-                raise DataError(message, path, line, argument=argument)
-            labels.append(label)
-        else:
-            for place in goals:
-                values.append(number(cells[place], header[place], path, line, argument))
+        try:
+            row = [number(cells[place], header[place], path, line, argument) for place in places]
+            if goals and numbers is not None:
+                label = numbers.get(cells[goals[0]].strip())
+                if label is None:
+                    message = f"{show(cells[goals[0]])} is not among the classes of {show(kind.target[0])}"
+                    raise DataError(message, path, line, argument=argument)
+                labels.append(label)
+            else:
+                values.extend([number(cells[place], header[place], path, line, argument) for place in goals])
+        except DataError as error:
+            if bad is None:
+                raise
+            bad(error)
+            continue
+        features.extend(row)
         count += 1
         if len(features) * 4 > MAX_ARRAY:
             raise DataError(f"more than {MAX_ARRAY:,} bytes of numbers", path, line, argument=argument)

@@ -75,7 +75,7 @@ class Guardable(DataKind):
         Choice("stop", "quarantine"),
         "stop",
         "`stop`: a sample that cannot be read is an error; `quarantine`: it is set aside, with path and reason in "
-        "`quarantine.jsonl` of the run, and the next good one takes its place",
+        "`quarantine.jsonl` of the run, and the next good one takes its place (of a csv, the row is left out)",
     )
     bad_share = arg(Float(0, 1), 0.01, "share of the samples that may be set aside; one may always be")
 
@@ -151,7 +151,7 @@ class Npz(DataKind):
 
 
 @DATA.declare("csv")
-class Csv(DataKind):
+class Csv(Guardable):
     """A table with a row of column names: `features` float32[B, columns] and `target` (a class, or numbers)."""
 
     targets = ("target",)
@@ -200,7 +200,8 @@ class Csv(DataKind):
 
     def peek(self, base: Path) -> DataFacts:
         path = base / self.path
-        rows = csv_rows(path, self.delimiter)
+        aside = self.on_bad_sample == "quarantine"
+        rows = csv_rows(path, self.delimiter, bad=(lambda _: None) if aside else None)
         header = next(rows).cells
         features, targets = self.columns(header, path)
         columns = tuple(header[i] for i in features)
@@ -212,6 +213,8 @@ class Csv(DataKind):
         samples = 0
         for row in rows:
             name = row.cells[targets[0]].strip()
+            if not name and aside:
+                continue
             if not name:
                 raise DataError(f"no value for {show(self.target[0])}", path, row.line)
             names.add(name)

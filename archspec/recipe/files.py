@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -97,8 +97,11 @@ class CsvRow(NamedTuple):
     cells: list[str]
 
 
-def csv_rows(path: Path, delimiter: str, argument: str = "path") -> Iterator[CsvRow]:
-    """The rows of a csv file, the header first; empty lines are left out. Raises DataError for a ragged row."""
+def csv_rows(
+    path: Path, delimiter: str, argument: str = "path", bad: Callable[[DataError], None] | None = None
+) -> Iterator[CsvRow]:
+    """The rows of a csv file, the header first; empty lines are left out. Raises DataError for a ragged row, or gives
+    it to `bad` and goes on."""
     regular_file(path, argument, MAX_TEXT)
     if path.suffix.lower() not in CSV_SUFFIXES:  # what is no table must not come to be shown as one
         endings = ", ".join(CSV_SUFFIXES[:-1])
@@ -118,7 +121,11 @@ def csv_rows(path: Path, delimiter: str, argument: str = "path") -> Iterator[Csv
                         raise DataError(f"{width:,} columns; at most {MAX_COLUMNS:,} are read", path, start)
                 elif len(cells) != width:
                     message = f"{len(cells)} values in a row, and the header has {width} columns"
-                    raise DataError(message, path, start, argument=argument)
+                    error = DataError(message, path, start, argument=argument)
+                    if bad is None:
+                        raise error
+                    bad(error)
+                    continue
                 yield CsvRow(start, cells)
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 text ({error.reason})", path, line, argument=argument) from None

@@ -12,7 +12,7 @@ from archspec.data import Data
 from archspec.data.guard import Bad
 from archspec.diagnostics.model import Diagnostic, SpecError
 from archspec.recipe.model import DataSource
-from archspec.runtime.run_folder import RunFolder
+from archspec.runtime.run_folder import Bystander, RunFolder
 
 QUARANTINE = "quarantine.jsonl"
 WARNED = 10  # bad samples that are told of one by one
@@ -32,6 +32,8 @@ class Quarantine:
         self.counts: Counter[str] = Counter()
         for entry in self._written():
             self._count(Bad(*(entry[key] for key in Bad._fields)))
+        if data.bad and not isinstance(folder, Bystander):  # every process has read the same
+            self.add(data.bad)
 
     def _written(self) -> list[dict[str, Any]]:
         out = []

@@ -93,7 +93,7 @@ def test_required(key: str) -> None:
 def test_runtime() -> None:
     assert errors(runtime_schema(), {"precision": "bf16", "device": "cpu"}) == []
     assert errors(runtime_schema(), {"precision": "fp8"})
-    assert errors(runtime_schema(), {"compile": True})
+    assert errors(runtime_schema(), {"compiled": True})
 
 
 @pytest.mark.parametrize("family", [DATA, LOSSES, METRICS, OPTIMIZERS, SCHEDULES], ids=lambda f: f.word)

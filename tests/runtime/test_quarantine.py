@@ -174,3 +174,41 @@ def test_shards(tmp_path: Path) -> None:
     (bad,) = found
     assert Path(bad.path).name == "1.npz" and "not finite" in bad.reason and bad.part == "train"
     assert guarded(opened.train.plain, "train").order(1, 0)[0:5].tolist()  # type: ignore[attr-defined]
+
+
+TABLE = """archspec: 1
+inputs: {{x: "float32[B, 2]"}}
+layers: [{{linear: 2}}]
+train:
+  data:
+    csv: {{path: t.csv, target: kind{more}}}
+  loss: cross_entropy
+  optimizer: sgd
+  epochs: 1
+  batch_size: 8
+"""
+
+
+def test_rows_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{i},{i * i},{'ab'[i % 2]}" for i in range(40)]
+    rows[5], rows[9], rows[20], rows[30] = "5,oops,a", "9,81", "20,400,", "30,900,b,b"
+    (tmp_path / "t.csv").write_text("u,v,kind\n" + "\n".join(rows) + "\n")
+    (tmp_path / "net.yaml").write_text(TABLE.format(more=", on_bad_sample: quarantine, bad_share: 0.2"))
+    assert main(["train", str(tmp_path / "net.yaml"), "--run", str(tmp_path / "r"), "--quiet"]) == 0
+    found = entries(tmp_path)
+    assert [e["sample"] for e in found] == [7, 11, 22, 32]  # lines of the file
+    assert {e["reason"].split(": ")[1] for e in found} == {
+        "'oops' in column 'v' is not a finite number",
+        "2 values in a row, and the header has 3 columns",
+        "'' is not among the classes of 'kind'",
+        "4 values in a row, and the header has 3 columns",
+    }
+    facts = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert facts["results"]["quarantined"] == {"train": 4}
+    assert facts["data"]["training samples"] + facts["data"]["held-out samples"] == 36
+    assert "sample set aside" in capsys.readouterr().err
+    (tmp_path / "net.yaml").write_text(TABLE.format(more=", on_bad_sample: quarantine"))
+    assert main(["train", str(tmp_path / "net.yaml"), "--run", str(tmp_path / "s"), "--quiet"]) == 1
+    assert "4 bad samples in `train`, and at most 1 (1.00%)" in capsys.readouterr().err
+    (tmp_path / "net.yaml").write_text(TABLE.format(more=""))
+    assert main(["check", str(tmp_path / "net.yaml")]) == 1
