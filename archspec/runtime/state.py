@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from archspec.runtime.averaging import Averaged
 from archspec.runtime.early import Stopper
+from archspec.runtime.parallel.shards import first_names, in_shards, load_shards, optimizer_frame, own_tensors
 from archspec.runtime.parallel.state import (
     load_module_state,
     load_optimizer_state,
@@ -76,14 +78,26 @@ class TrainState:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def tree(self, device: torch.device, world: World) -> dict[str, Any]:
-        """All of it, and the random numbers to come, as plain data and tensors (not copied). Every process must ask;
-        what lies in shards is whole in the main process's tree, and nowhere else."""
+        """All of it, and the random numbers to come, as plain data and tensors (not copied). Every process must ask.
+
+        Where the state lies in shards, `shards` has the tensors of the module and of the optimizer, and this their
+        names.
+        """
         generators = {name: world.gather(state) for name, state in random_state(device).items()}
         plain = {name: getattr(self, name) for name in _PLAIN}
         sums = {name: [getattr(self, name).samples, getattr(self, name).loss] for name in ("running", "line")}
+        if in_shards(self.module):
+            learnt = {
+                "module": first_names(self.module),
+                "optimizer": optimizer_frame(self.module, self.optimizer, world),
+            }
+        else:
+            learnt = {
+                "module": module_state(self.module, world),
+                "optimizer": optimizer_state(self.module, self.optimizer, world),
+            }
         return {
-            "module": module_state(self.module, world),
-            "optimizer": optimizer_state(self.module, self.optimizer, world),
+            **learnt,
             "schedule": self.schedule.position(),
             "scaler": self.scaler.state_dict(),
             **({"average": self.average.state()} if self.average is not None else {}),
@@ -93,10 +107,20 @@ class TrainState:
             "random": [{name: states[rank] for name, states in generators.items()} for rank in range(world.size)],
         }
 
-    def restore(self, tree: dict[str, Any], device: torch.device, world: World) -> None:
-        """Become what `tree` gave. Raises KeyError, RuntimeError, ValueError for a tree of another model or recipe."""
-        load_module_state(self.module, tree["module"])
-        load_optimizer_state(self.module, self.optimizer, tree["optimizer"])
+    def shards(self) -> dict[str, Tensor] | None:
+        """Tensors of which this process has a part; None where it has all of them whole."""
+        return own_tensors(self.module, self.optimizer) if in_shards(self.module) else None
+
+    def restore(self, tree: dict[str, Any], device: torch.device, world: World, folder: Path | None = None) -> None:
+        """Become what `tree` gave. `folder`: where its tensors are in shards.
+
+        Raises KeyError, RuntimeError, ValueError for a tree of another model or recipe.
+        """
+        if folder is not None:
+            load_shards(self.module, self.optimizer, folder, tree["module"], tree["optimizer"])
+        else:
+            load_module_state(self.module, tree["module"])
+            load_optimizer_state(self.module, self.optimizer, tree["optimizer"])
         self.schedule.restore(tree["schedule"])
         self.scaler.load_state_dict(tree["scaler"])
         if self.average is not None:

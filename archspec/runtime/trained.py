@@ -14,7 +14,8 @@ from archspec.model.build import from_source
 from archspec.model.transfer import load_files
 from archspec.pipeline import Report
 from archspec.recipe.model import DataFacts
-from archspec.runtime.checkpoints.store import CheckpointError, listed, step_of, verified
+from archspec.runtime.checkpoints.files import CheckpointError
+from archspec.runtime.checkpoints.store import listed, step_of, verified
 from archspec.runtime.run_folder import LAST, SPEC, WEIGHTS, RunError, read_facts
 from archspec.runtime.start import start_from
 

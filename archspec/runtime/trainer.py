@@ -16,8 +16,9 @@ from archspec.data import Batches, Data, Fetcher
 from archspec.recipe.model import Recipe
 from archspec.recipe.monitor import criterion, find
 from archspec.runtime.averaging import Averaged
+from archspec.runtime.checkpoints.files import CheckpointError
 from archspec.runtime.checkpoints.saver import Saver
-from archspec.runtime.checkpoints.store import BEST, Checkpoint, CheckpointError, newest
+from archspec.runtime.checkpoints.store import BEST, Checkpoint, newest
 from archspec.runtime.consensus import Consensus
 from archspec.runtime.early import Stopper
 from archspec.runtime.evaluate import evaluate, to_device
@@ -28,6 +29,7 @@ from archspec.runtime.metrics import build_meters
 from archspec.runtime.mishap import IN_A_ROW, Guard, RolledBackError
 from archspec.runtime.nonfinite import NonFiniteError, origin
 from archspec.runtime.optim import build_optimizer
+from archspec.runtime.parallel.shards import in_shards
 from archspec.runtime.precision import scaler
 from archspec.runtime.progress import Display
 from archspec.runtime.quarantine import Quarantine
@@ -97,7 +99,7 @@ class Trainer:
         self.meters = build_meters(recipe.metrics, prepared.device)
         self.guard = Guard(prepared.bare, active=recipe.on_nonfinite != "stop")
         self.keeper = Keeper(folder, prepared.bare, self.world)
-        self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn)
+        self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn, self.world)
         self.consensus = Consensus(self.world, prepared.device)
         # What "best" means: the first metric, or else the held-out loss.
         self.criterion, self._larger = criterion(recipe.metrics)
@@ -109,11 +111,12 @@ class Trainer:
     def resume(self, start: Checkpoint) -> None:
         """Go on from a checkpoint. Raises TrainingError for one of another model, recipe or data; OSError."""
         try:
-            tree = start.read()
+            apart = start.in_shards and in_shards(self.prepared.bare)
+            tree = start.read(whole=not apart)
             if tree["samples"] != len(self.data.train):
                 had, have = tree["samples"], len(self.data.train)
                 raise TrainingError(f"the run had {had:,} training samples, and now there are {have:,}")
-            self.state.restore(tree["train"], self.prepared.device, self.world)
+            self.state.restore(tree["train"], self.prepared.device, self.world, start.path if apart else None)
             self.folder.rewind(tree["metrics_bytes"])
         except (CheckpointError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise TrainingError(f"the checkpoint is not one of this model and recipe: {error}") from None
@@ -286,10 +289,11 @@ class Trainer:
             "samples": len(self.data.train),
             "metrics_bytes": self.folder.position(),
         }
-        if not self.world.main:
+        shards = state.shards()
+        if shards is None and not self.world.main:
             return
         attach = {BEST: self.keeper.best_path} if self.keeper.has_best else {}
-        self.saver.save(state.step, tree, attach, spare=self._best_steps())
+        self.saver.save(state.step, tree, attach, self._best_steps(), shards)
 
     def _read_back(self) -> None:
         """Fetch the pending losses in one go. Raises TrainingError naming the first that is not finite."""

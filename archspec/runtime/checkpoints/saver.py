@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from archspec.recipe.runtime import Checkpoint as Policy
 from archspec.runtime.checkpoints.pack import pack, snapshot
+from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.checkpoints.store import begin, finish, prune
+from archspec.runtime.world import World, cpu_group
 
 SHARE = 0.03  # of the time, at most, that goes into copying the state
 
@@ -21,8 +26,9 @@ class Saver:
     What the training waits for is the copy of the state in memory (and a write before it that is not done yet).
     """
 
-    def __init__(self, run: Path, policy: Policy, warn: Callable[[str], None]) -> None:
+    def __init__(self, run: Path, policy: Policy, warn: Callable[[str], None], world: World | None = None) -> None:
         self._run = run
+        self._world = world or World()
         self._policy = policy
         self._warn = warn
         self._thread: threading.Thread | None = None
@@ -38,18 +44,30 @@ class Saver:
             return True
         return time.perf_counter() - self._last >= self._wait
 
-    def save(self, step: int, tree: Any, attach: Mapping[str, Path] | None = None, spare: Collection[int] = ()) -> None:
+    def save(
+        self,
+        step: int,
+        tree: Any,
+        attach: Mapping[str, Path] | None = None,
+        spare: Collection[int] = (),
+        shards: dict[str, Tensor] | None = None,
+    ) -> None:
         """Copy the state and have it written, with links to the files of `attach` as they are now.
 
-        `spare`: steps whose checkpoints stay, beside the newest.
+        `spare`: steps whose checkpoints stay, beside the newest. `shards`: tensors of which each process has a part:
+        every process must ask, and has written its own when this returns.
         """
         start = time.perf_counter()
         self.wait()
+        stage: Path | None = None
         try:
-            stage = begin(self._run, step, attach)
+            if self._world.main:
+                stage = begin(self._run, step, attach)
         except OSError as error:
             self._error = error
-        else:
+        if shards is not None:
+            stage = self._shards(stage, shards)
+        if stage is not None and self._world.main:
             data, tensors = pack(tree)
             copy = snapshot(tensors)
             self._thread = threading.Thread(
@@ -59,6 +77,20 @@ class Saver:
         self._step = step
         self._last = time.perf_counter()
         self._wait = max(self._policy.seconds, (self._last - start) / SHARE)
+
+    def _shards(self, stage: Path | None, tensors: dict[str, Tensor]) -> Path | None:
+        """Have every process write its part; None where that failed."""
+        told = self._world.tell({"stage": "" if stage is None else str(stage.resolve())})["stage"]
+        if not told:
+            return None
+        try:
+            write_shards(Path(told), tensors, cpu_group())
+        except OSError as error:
+            if self._world.main:
+                self._error = error
+                shutil.rmtree(told, ignore_errors=True)
+            return None
+        return Path(told)
 
     def wait(self) -> None:
         """Until nothing is being written."""

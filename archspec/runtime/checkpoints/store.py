@@ -5,6 +5,7 @@ checkpoints/
     tensors.safetensors
     state.json
     best.safetensors     the best weights so far, where there are any
+    shards.json, shard-00000.safetensors, …   the module and the optimizer, where processes have parts of them
     manifest.json        the length and SHA-256 of each file above
 """
 
@@ -23,17 +24,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from archspec.runtime.checkpoints.files import CheckpointError, read_json, sync
 from archspec.runtime.checkpoints.pack import PackError, unpack
+from archspec.runtime.checkpoints.sharded import INDEX
+from archspec.runtime.checkpoints.sharded import whole as put_together
 
 FOLDER = "checkpoints"
 TENSORS, STATE, BEST, MANIFEST = "tensors.safetensors", "state.json", "best.safetensors", "manifest.json"
 FORMAT = 1
-MAX_JSON = 2**28  # bytes of a JSON file that is read
 _NAME = re.compile(r"step-(\d{9,})")
-
-
-class CheckpointError(Exception):
-    """A checkpoint that is not whole, or not what its manifest says."""
 
 
 class Checkpoint(NamedTuple):
@@ -42,10 +41,25 @@ class Checkpoint(NamedTuple):
     path: Path
     step: int
 
-    def read(self) -> Any:
-        """The tree that was saved. Raises CheckpointError, OSError."""
+    @property
+    def in_shards(self) -> bool:
+        """Do the tensors of the module and of the optimizer lie in shards?"""
+        return (self.path / INDEX).exists()
+
+    def read(self, *, whole: bool = True) -> Any:
+        """The tree that was saved; what lies in shards too, if `whole`. Raises KeyError, CheckpointError, OSError."""
         try:
-            data = _json(self.path / STATE)
+            tree = self._tree()
+            if whole and self.in_shards:
+                train = tree["train"]
+                train["module"], train["optimizer"] = put_together(self.path, train["module"], train["optimizer"])
+            return tree
+        except (AttributeError, TypeError) as error:
+            raise CheckpointError(f"{self.path}: {error}") from None
+
+    def _tree(self) -> Any:
+        try:
+            data = read_json(self.path / STATE)
             with safe_open(self.path / TENSORS, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
             return unpack(data, tensors)
@@ -84,15 +98,15 @@ def finish(stage: Path, step: int, data: Any, tensors: Mapping[str, Tensor]) -> 
         files = {path.name: _measured(path) for path in sorted(stage.iterdir())}
         (stage / MANIFEST).write_text(json.dumps({"format": FORMAT, "step": step, "files": files}, indent=1), "utf-8")
         for path in stage.iterdir():
-            _sync(path)
-        _sync(stage)
+            sync(path)
+        sync(stage)
         if target.exists():  # of the same step, from before a resumption
             _remove(target)
         stage.rename(target)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
         raise
-    _sync(folder)
+    sync(folder)
     return Checkpoint(target, step)
 
 
@@ -110,7 +124,7 @@ def newest(run: Path) -> tuple[Checkpoint | None, list[str]]:
 def verified(path: Path) -> Checkpoint:
     """A checkpoint whose files have the lengths and hashes of its manifest. Raises CheckpointError, OSError."""
     try:
-        manifest = _json(path / MANIFEST)
+        manifest = read_json(path / MANIFEST)
         files: dict[str, Any] = manifest["files"]
         step, version = manifest["step"], manifest["format"]
         if version != FORMAT:
@@ -187,22 +201,3 @@ def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while block := file.read(1 << 20):
             yield block
-
-
-def _sync(path: Path) -> None:
-    if path.is_dir() and os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _json(path: Path) -> Any:
-    if path.stat().st_size > MAX_JSON:
-        raise CheckpointError(f"{path} is larger than {MAX_JSON:,} bytes")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is no JSON: {error}") from None

@@ -5,7 +5,7 @@ Everything is by the parameters' names, so that state saved by one number of pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -80,6 +80,12 @@ def optimizer_state(module: nn.Module, optimizer: Optimizer, world: World) -> di
 
 
 def _optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool) -> dict[str, Any]:
+    found = own_optimizer_state(module, optimizer, lambda value: whole(value, keep=keep))
+    return found if keep else {**found, "state": {}}
+
+
+def own_optimizer_state(module: nn.Module, optimizer: Optimizer, taken: Callable[[Any], Any]) -> dict[str, Any]:
+    """The same of the parameters that this process has; of each entry, what `taken` makes of it (None: left out)."""
     names = _names(module)
     groups = [
         {**{k: v for k, v in group.items() if k != "params"}, "params": [names[id(p)] for p in group["params"]]}
@@ -90,9 +96,8 @@ def _optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool) -> 
         for parameter in group["params"]:
             entry = optimizer.state.get(parameter)
             if entry:
-                gathered = {key: whole(value, keep=keep) for key, value in entry.items()}
-                if keep:
-                    state[names[id(parameter)]] = gathered
+                kept = {key: taken(value) for key, value in entry.items()}
+                state[names[id(parameter)]] = {key: value for key, value in kept.items() if value is not None}
     return {"state": state, "param_groups": groups}
 
 
@@ -112,13 +117,17 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
         for name, target in zip(own, group["params"], strict=True):
             if (entry := saved["state"].get(name)) is not None:
                 state[number] = {
-                    key: _like(target, value) if isinstance(value, Tensor) and value.shape == target.shape else value
-                    for key, value in entry.items()
+                    key: _like(target, value) if _parted(value, target) else value for key, value in entry.items()
                 }
             number += 1
         how = {key: group[key] for key in ("fused", "foreach") if key in group}  # how, not what: this run's own
         groups.append({**before, **how, "params": list(range(number - len(own), number))})
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _parted(value: Any, target: Tensor) -> bool:
+    """Is this a whole tensor of which the process needs its part?"""
+    return isinstance(value, Tensor) and not isinstance(value, DTensor) and value.shape == target.shape
 
 
 def _names(module: nn.Module) -> dict[int, str]:
