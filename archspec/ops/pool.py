@@ -99,6 +99,12 @@ class _MaxPool(_Pool):
     def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:  # type: ignore[override]
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
         y = self.windows(require, x, self.padding, self.dilation)
+        for i, size in enumerate(x.shape[-self.axes :]):
+            if (
+                self.padding[i] and self.dilation[i] > 1
+            ):  # PyTorch reads beyond the input where no cell of a window is in it
+                message = f"a window of `{self.name}` may step over the whole {self.axis_name(i)}"
+                require.at_least(size, self.dilation[i], message, inputs=(0,), axis=(x.rank - self.axes + i,))
         return (y, y.with_dtype("int64")) if self.return_indices else y
 
     def sequential(self) -> bool:

@@ -210,6 +210,11 @@ def _two_deviations(op: Any, inputs: Inputs) -> bool:
     return op.std is not None and inputs[1] is not None
 
 
+def _steps_over(op: Any, inputs: Inputs) -> bool:
+    last = inputs[0].shape[-op.axes :] if inputs[0] is not None else ()
+    return any(pad and step > 1 and size < step for size, pad, step in zip(last, op.padding, op.dilation, strict=False))
+
+
 def _no_rows(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and inputs[0].shape[:1] == (0,)
 
@@ -221,6 +226,8 @@ CRASHES: dict[str, Holds] = {
     "lstm_cell": _states_of_other_rank,
     "pdist": _no_rows,
 }
+
+CRASHES |= dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), _steps_over)
 
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
@@ -235,6 +242,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
     "lstm_cell": ("states of another dtype pass on the CPU", _mixed),
     "gru_cell": ("states of another dtype pass on the CPU", _mixed),
+    "lstm": ("a cell state of another dtype passes on the CPU", _mixed),
     "rnn_cell": ("states of another dtype pass on the CPU", _mixed),
     "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
     "to": ("torch only warns where the imaginary part is lost", _complex),
