@@ -212,4 +212,18 @@ class TakeAlongDim(Op):
         return x.with_shape((*rest[:axis], index.shape[axis], *rest[axis:]))
 
     def forward(self, x: TensorType, index: TensorType) -> Any:
-        return Call("torch.take_along_dim", In(0), In(1), dim=self.dim)
+        """By `gather`: torch.export takes sizes that torch.take_along_dim broadcasts for constants."""
+        axis = range(x.rank)[self.dim]
+        others = [pair for place, pair in enumerate(zip(x.shape, index.shape, strict=True)) if place != axis]
+        if any(a != b and 1 not in (a, b) for a, b in others):  # which of them is 1 shows when the model runs
+            return Call("torch.take_along_dim", In(0), In(1), dim=self.dim)
+        return Method(_stretched(0, x, index, axis), "gather", self.dim, _stretched(1, index, x, axis))
+
+
+def _stretched(number: int, own: TensorType, other: TensorType, axis: int) -> Any:
+    """An input, expanded to the sizes of another where its own are 1, but for one axis."""
+    sizes: list[Size] = [
+        wanted if size == 1 and wanted != 1 and place != axis else -1
+        for place, (size, wanted) in enumerate(zip(own.shape, other.shape, strict=True))
+    ]
+    return In(number) if set(sizes) <= {-1} else Method(In(number), "expand", *sizes)
