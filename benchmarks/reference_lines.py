@@ -14,9 +14,9 @@ the text, as `inspect.getsource` gives it, of
 - every other function and class of those model files that building or running enters: builders, helpers.
 
 Not counted, so that a reference looks too short rather than too long: imports, the package's general layers
-(`torchvision.ops`, `timm.layers`, torch itself), configuration files, tables of weights, and files whose name starts
-with `_`, but for the classes of modules in them. A small class written for a golden counts with the imports it needs,
-as it stands for a file of its own, which a spec is too.
+(`torchvision.ops`, `timm.layers`, those of diffusers, torch itself), configuration files, tables of weights, and files
+whose name starts with `_`, but for the classes of modules in them. A small class written for a golden counts with the
+imports it needs, as it stands for a file of its own, which a spec is too.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ PACKAGES = {
     "rtdl_revisiting_models": (("rtdl_revisiting_models",), None),
     "make_golden": (HANDWRITTEN, None),
 }
+
+# diffusers has its general layers, and what every model inherits, in the folder of its models
+GENERAL = (
+    "modeling_utils", "attention_processor", "attention_dispatch", "attention", "embeddings", "normalization",
+    "activations", "upsampling", "downsampling",
+)  # fmt: skip
 
 
 class Namespace(dict[str, Any]):
@@ -123,6 +129,8 @@ def counted(golden: dict[str, Any]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
 
     def ours(name: str) -> bool:
+        if package == "diffusers" and name.rpartition(".")[2] in GENERAL:
+            return False
         return name.startswith(f"{folder}.") if folder else name == home
 
     for cls in {base for part in module.modules() for base in type(part).__mro__ if issubclass(base, nn.Module)}:

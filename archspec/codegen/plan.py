@@ -140,6 +140,8 @@ class Planner:
 
     def _class(self, name: str, instances: list[Typed]) -> ClassPlan | None:
         """The class of these instances; None where they are not of one."""
+        if len({tuple(given.name for given in t.graph.inputs) for t in instances if t.graph.kind == "block"}) > 1:
+            return None  # calls that leave out different inputs
         plan = ClassPlan(name, instances, self)
         try:
             if all(is_chain(t) for t in instances):

@@ -188,8 +188,18 @@ def _runs(instances: list[Any]) -> list[Child]:
         elif not all(c.turn and c.names[0] == child.names[0] and _numbered(c.names) for c in there):
             raise NotUnifiableError  # only turns that are numbered may differ in number
         count = unify([e if e is MISSING else n for e, n in zip(instances, counts, strict=True)], "depth")
-        out.append(Child(child.names, unify([c if c is MISSING else c.expr for c in row]), count, child.turn))
+        out.append(Child(child.names, unify(_counted(row)), count, child.turn))
     return out
+
+
+def _counted(children: list[Any]) -> list[Any]:
+    """What they hold; where turns are a loop in one instance, equal turns are one in the others, of as many."""
+    if not any(c is not MISSING and isinstance(c.expr, Counted) for c in children):
+        return [c if c is MISSING else c.expr for c in children]
+    return [
+        c if c is MISSING else c.expr if isinstance(c.expr, Counted) or c.count == 1 else Counted(c.expr, c.count)
+        for c in children
+    ]
 
 
 def _numbered(names: list[str]) -> bool:
@@ -211,7 +221,7 @@ def _aligned(instances: list[Any]) -> list[Child]:
     out = []
     for name in order:
         row = [MISSING if e is MISSING else children.get(name) for e, children in zip(instances, by_name, strict=True)]
-        expr = unify([MISSING if c is MISSING or c is None else c.expr for c in row])
+        expr = unify(_counted([MISSING if c is None else c for c in row]))
         if any(c is None for c in row):
             when = next(c.when for c in row if isinstance(c, Child))
             there = tuple(c if c is MISSING else c is not None for c in row)

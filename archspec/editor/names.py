@@ -126,9 +126,11 @@ def _named(item: Node) -> list[Definition]:
 def _mapping(node: Node | None, kind: str) -> list[Definition]:
     if not isinstance(node, Mapping):
         return []
-    return [Definition(name, node.keys[name], kind, value) for name, value in node.entries.items()]
+    entries = node.entries.items()
+    return [Definition(name.removesuffix("?"), node.keys[name], kind, value) for name, value in entries]
 
 
 def _listed(node: Node | None, kind: str) -> list[Definition]:
     found = node.items if isinstance(node, Sequence) else []
-    return [Definition(word, each.span, kind, each) for each in found if (word := text(each)) is not None]
+    words = ((text(each), each) for each in found)
+    return [Definition(word.removesuffix("?"), each.span, kind, each) for word, each in words if word is not None]

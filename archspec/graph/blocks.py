@@ -58,7 +58,10 @@ class BlockDef:
 
     def inputs(self) -> list[GraphInput]:
         found = self._written_inputs()
-        unique = {name: GraphInput(name, span, None, text) for name, span, text in reversed(found)}
+        unique = {
+            name.removesuffix("?"): GraphInput(name.removesuffix("?"), span, None, text, name.endswith("?"))
+            for name, span, text in reversed(found)
+        }
         return list(reversed(unique.values())) or [GraphInput("x", self.span)]
 
     def _written_inputs(self) -> list[tuple[str, Span, Node | None]]:
@@ -78,7 +81,16 @@ class BlockDef:
     def check_inputs(self) -> None:
         """Names of inputs that cannot be, or are there twice."""
         seen: dict[str, Span] = {}
-        for name, span, _ in self._written_inputs():
+        optional: str | None = None
+        for written, span, _ in self._written_inputs():
+            name = written.removesuffix("?")
+            if optional is not None and name == written:
+                what = f"`{name}` must be given, and stands behind `{optional}`, which may be left out"
+                self.ctx.error("AS205", span, what, help="inputs that may be left out come last")
+            optional = written if name != written else optional
+            if name != written and name in self.parameters():
+                what = f"`{name}` is a parameter too, and `${name}` tells whether the input is given"
+                self.ctx.error("AS207", span, what, secondary=[Label(self.parameters()[name].span, "the parameter")])
             wrong = wrong_identifier(name)
             if wrong:
                 self.ctx.error("AS205", span, f"an input cannot be called `{name}`: {wrong}")
@@ -189,14 +201,17 @@ def _find_recursion(ctx: Context) -> None:
         )
 
 
-def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Graph | None:
-    """The graph of a block with the item's arguments, or None (reported)."""
+def block_graph(
+    ctx: Context, item: Item, env: dict[str, Any], walk: Walk, absent: frozenset[str] = frozenset()
+) -> Graph | None:
+    """The graph of a block with the item's arguments, or None (reported). `absent`: inputs that it is not given."""
     block = ctx.blocks[item.key]
     given = _arguments(ctx, block, item, env)
     if block.recursive or block.layers is None or given is None or ctx.inspecting:
         return None
     block.built = True
-    key = (block.name, *((name, freeze(each.value)) for name, each in given.items()))
+    left_out = (tuple(sorted(absent)),) if absent else ()
+    key = (block.name, *((name, freeze(each.value)) for name, each in given.items()), *left_out)
     if key not in ctx.resolved:
         before, ctx.undecided = ctx.undecided, False
         params = bind_params(ctx, block.parameters(), given, {**ctx.env, **block.sizes()})
@@ -204,11 +219,11 @@ def block_graph(ctx: Context, item: Item, env: dict[str, Any], walk: Walk) -> Gr
         if any(value is FAILED for value in params.values()) and not waits:
             return None
         values = {name: each.value for name, each in given.items()} if waits else params
-        resolved = (block.name, *((name, freeze(value)) for name, value in values.items()))
+        resolved = (block.name, *((name, freeze(value)) for name, value in values.items()), *left_out)
         if resolved not in ctx.memo:
             call = BlockCall(block.name, frozenset(params), item.key_span)
             ctx.calls.append(call)
-            made = partial(build, ctx, block, params, given, walk, waits)
+            made = partial(build, ctx, block, params, given, walk, waits, absent)
             ctx.memo[resolved] = kept.graph_of(ctx, block, resolved, made)
             ctx.calls.pop()
         else:
@@ -260,14 +275,21 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
 
 
 def build(
-    ctx: Context, block: BlockDef, params: dict[str, Any], given: dict[str, Given], walk: Walk, waits: bool = False
+    ctx: Context,
+    block: BlockDef,
+    params: dict[str, Any],
+    given: dict[str, Given],
+    walk: Walk,
+    waits: bool = False,
+    absent: frozenset[str] = frozenset(),
 ) -> Graph | None:
     """The block with these parameters; a stand-in, where its structure depends on sizes (see later.py).
 
-    `given`: those that its call gives. `waits`: a default among `params` depends on sizes so.
+    `given`: those that its call gives. `waits`: a default among `params` depends on sizes so. `absent`: the inputs
+    that are left out.
     """
     before, ctx.undecided = ctx.undecided, waits
-    graph = _build(ctx, block, params, {}, walk)
+    graph = _build(ctx, block, params, {}, walk, absent)
     undecided, ctx.undecided = ctx.undecided, before
     if not undecided or ctx.inspecting:
         return graph
@@ -275,9 +297,9 @@ def build(
     def decided(values: dict[str, Any], sizes: dict[str, int]) -> Graph | None:
         known = {name: each._replace(value=values[name]) for name, each in given.items()}
         bound = bind_params(ctx, block.parameters(), known, {**ctx.env, **block.sizes(), **sizes})
-        return None if FAILED in bound.values() else _build(ctx, block, bound, sizes, walk)
+        return None if FAILED in bound.values() else _build(ctx, block, bound, sizes, walk, absent)
 
-    inputs = block.inputs()
+    inputs = [each for each in block.inputs() if each.name not in absent]
     local = _types(ctx, block, inputs, {**ctx.env, **params})
     outputs = [(name, Value(-1, 0)) for name in output_names(block.node.get("outputs"))]
     out = Graph("block", block.name, ("block", block.name), params, inputs, [], outputs, block.span, block.doc)
@@ -286,7 +308,14 @@ def build(
     return out
 
 
-def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[str, Any], walk: Walk) -> Graph | None:
+def _build(
+    ctx: Context,
+    block: BlockDef,
+    params: dict[str, Any],
+    sizes: dict[str, Any],
+    walk: Walk,
+    absent: frozenset[str],
+) -> Graph | None:
     """`sizes`: those of the inputs that are known."""
     assert block.layers is not None
     ctx.spend(block.span)
@@ -294,12 +323,22 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[st
     env = {**(dict.fromkeys(ctx.env, FAILED) if ctx.inspecting else ctx.env), **params}
     plan = Plan([((), block.layers)])
     builder = Builder("block", block.name, ("block", block.name), plan, block.span)
-    builder.inputs = block.inputs()
+    declared = block.inputs()
+    builder.inputs = [each for each in declared if each.name not in absent]
     local = _types(ctx, block, builder.inputs, env)
+    for each in declared:
+        if each.optional:  # `$mask`: whether it is given
+            env[each.name] = FAILED if ctx.inspecting else each.name not in absent
+        if each.name in absent and each.type_text is not None:
+            local.update((name, FAILED) for name in symbols_in_text(each.type_text) if name not in local)
     env = {**env, **(dict.fromkeys(local, FAILED) if ctx.inspecting else local), **sizes}
     scope = Scope(builder, block.layers, (), env)
     for number, given in enumerate(builder.inputs):
         scope.names[given.name] = Binding(Value(-1, number), given.span)
+    for each in declared:
+        if each.name in absent:
+            nothing = Absent(each.span, f"`{block.name}` is not given it", "there is none")
+            scope.names[each.name] = Binding(nothing, each.span)
     last = walk(ctx, scope, Value(-1, 0))
     outputs = read_outputs(ctx, scope, block.node.get("outputs"), last, block.span)
     ctx.leave()
@@ -308,7 +347,8 @@ def _build(ctx: Context, block: BlockDef, params: dict[str, Any], sizes: dict[st
     named, spans = outputs
     texts = {name: each.node.value for name, each in block.parameters().items() if isinstance(each.node, Scalar)}
     defaults = {name: text for name, text in texts.items() if isinstance(text, str) and "$" in text}
-    graph = builder.finish(named, params=params, doc=block.doc, local_symbols=tuple(local), output_spans=spans)
+    symbols = tuple(name for name, size in local.items() if size is not FAILED)
+    graph = builder.finish(named, params=params, doc=block.doc, local_symbols=symbols, output_spans=spans)
     graph.defaults = defaults
     graph.init = read_init(ctx, block.node.get("init"), env)
     return graph

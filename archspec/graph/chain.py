@@ -115,7 +115,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         turns = None
     made: Made | None = None
     if turns:  # what is wrong inside is reported even where the item's own words are wrong
-        made = _calls(ctx, scope, item, turns, start, joining.given(item) if joining else [])
+        names = declared if joining is None else joining.left(declared)
+        absent = _absent(item, names, inputs)
+        made = _calls(ctx, scope, item, turns, start, joining.given(item) if joining else [], absent)
     else:
         inspect_item(ctx, scope, item, walk)
     if inputs is None or turns is None or name is FAILED or outputs is None or tie is None:
@@ -132,6 +134,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     join: Join | None = None
     if joining is not None:
         inputs, join = joining.placed(inputs, declared)
+    if item.kind == "block":  # its graph has no input for what is left out
+        given = [(value, span) for value, span in zip(*inputs, strict=True) if value is not None]
+        inputs = Inputs(tuple(value for value, _ in given), tuple(span for _, span in given))
     routed = joining.routed if joining is not None else ()
     bare = item.op is not None and item.op.bare()
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
@@ -164,6 +169,14 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     return Value(number)
 
 
+def _absent(item: Item, declared: tuple[str, ...], inputs: Inputs | None) -> frozenset[str]:
+    """The inputs of a block that a call leaves out."""
+    if item.kind != "block" or inputs is None:
+        return frozenset()
+    both = zip(declared, inputs.values, strict=True)
+    return frozenset(name.removesuffix("?") for name, value in both if value is None)
+
+
 def _begins(ctx: Context, item: Item, turns: list[Turn]) -> list[tuple[InitRule, ...]] | None:
     """How the parameters of each turn begin."""
     node = item.get("init")
@@ -182,7 +195,7 @@ def declared_inputs(ctx: Context, item: Item) -> tuple[str, ...]:
     if item.op is not None:
         return item.op.inputs
     if item.kind == "block":
-        return tuple(given.name for given in ctx.blocks[item.key].inputs())
+        return tuple(f"{given.name}?" if given.optional else given.name for given in ctx.blocks[item.key].inputs())
     return ("x",) if structures.reads_chain(item) else ()
 
 
@@ -193,7 +206,13 @@ class Made(NamedTuple):
 
 
 def _calls(
-    ctx: Context, scope: Scope, item: Item, turns: list[Turn], start: Value | None, given: list[GraphInput]
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    turns: list[Turn],
+    start: Value | None,
+    given: list[GraphInput],
+    absent: frozenset[str],
 ) -> Made | None:
     """The call of each turn; made once where no turn can differ. `given`: inputs that a sequence reads by name."""
     # A structure that reads its input by name too may take both for one, unless turns or a `use` feed it others.
@@ -208,7 +227,7 @@ def _calls(
         if item.kind == "op":
             call = op_call(ctx, item, turn.env)
         elif item.kind == "block":
-            call = blocks.block_graph(ctx, item, turn.env, walk)
+            call = blocks.block_graph(ctx, item, turn.env, walk, absent)
         else:
             stem = _class_stem(item, turn.path)
             inner = structures.nested(ctx, scope, item, stem, turn.env, walk, chain, captured, given)

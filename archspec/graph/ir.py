@@ -146,6 +146,7 @@ class GraphInput:
     span: Span
     type: TensorType | None = None  # declared (always at the root, optional in a block), evaluated
     type_text: YamlNode | None = None
+    optional: bool = False  # of a block: a call may leave it out
     open: bool = False  # any number of sizes before those of `type`
 
     def axis(self, number: int, given: TensorType) -> int:

@@ -78,7 +78,7 @@ def _values(ctx: Context, root: Graph) -> None:
             continue
         seen.add(id(graph))
         if graph.later is not None:  # what it reads is not known yet
-            unused.update(dict.fromkeys((graph.template, ("input", number)) for number in range(len(graph.inputs))))
+            unused.update(dict.fromkeys((graph.template, ("input", given.name)) for given in graph.inputs))
             continue
         todo += graph.inner
         outlives: dict[Any, Any] = graph.known if graph.known is not None else {}
@@ -123,7 +123,7 @@ def _unused_in(ctx: Context, graph: Graph) -> _Found:
             out.setdefault(node.item, (node.key_span, node.label, "value"))
     for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
         used = -1 - number in read or _gives_a_size(ctx, graph, given)
-        out["input", number] = None if used else (given.span, given.name, "input")
+        out["input", given.name] = None if used else (given.span, given.name, "input")
     return out
 
 

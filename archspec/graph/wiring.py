@@ -26,8 +26,11 @@ class Inputs(NamedTuple):
     spans: tuple[Span | None, ...]
 
 
-def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Value | None:
-    """The value a name stands for, or None (reported, unless the name's own item is in error)."""
+def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from", *, optional: bool = False) -> Value | None:
+    """The value a name stands for, or None (reported, unless the name's own item is in error).
+
+    NOTHING where it has none, if it is read by an item that is left out, or need not be there (`optional`).
+    """
     name = ctx.evaluate(node, scope.env)
     if name is FAILED:
         return None
@@ -59,13 +62,13 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from") -> Val
             where = Label(binding.span, "the repeat")
             ctx.error("AS206", node.span, f"there is no turn `{name}`", help=there, secondary=[where])
             return None
-    if isinstance(value, Absent) and ctx.leaving_out:
+    if isinstance(value, Absent) and (ctx.leaving_out or optional):
         return NOTHING
     if isinstance(value, Absent):
         ctx.error(
             "AS206",
             node.span,
-            f"`{name}` has no value here: its `when` is false and it reads nothing",
+            f"`{name}` has no value here: {value.why}",
             secondary=[Label(value.span, "left out")],
         )
         return None
@@ -171,9 +174,11 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
     if len(nodes) > MOST_INPUTS:
         ctx.error("AS210", source.span, f"`from` names {len(nodes):,} values; at most {MOST_INPUTS}")
         return None
-    values = [read_name(ctx, scope, node) for node in nodes]
-    if None in values:
+    may_lack = [k < len(declared) and declared[k].endswith("?") for k in range(len(nodes))]
+    read = [read_name(ctx, scope, node, optional=lacks) for node, lacks in zip(nodes, may_lack, strict=True)]
+    if None in read:
         return None
+    values = [None if lacks and value == NOTHING else value for value, lacks in zip(read, may_lack, strict=True)]
     spans: list[Span | None] = [node.span for node in nodes]
     padding = max(len(declared) - len(nodes), 0)
     return Inputs((*values, *(None,) * padding), (*spans, *(None,) * padding))
@@ -199,9 +204,11 @@ def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, .
             what = f"`{key}` of `{item.key}` is several values"
             ctx.error("AS210", source.keys[key], what, help="write `from` as a list")
             return None
-        values[number] = read_name(ctx, scope, node)
+        lacks = declared[number].endswith("?")
+        value = read_name(ctx, scope, node, optional=lacks)
+        healthy = healthy and value is not None
+        values[number] = None if lacks and value == NOTHING else value
         spans[number] = node.span
-        healthy = healthy and values[number] is not None
     missing = [name for name in declared if not name.endswith("?") and name.strip("*") not in source.entries]
     if missing and healthy:
         words = ", ".join(f"`{name.strip('*')}`" for name in missing)

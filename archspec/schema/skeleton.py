@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 VERSION = 1
 BLOCK_NAME = "^[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+INPUT = NAME[:-1] + r"\??$"  # of a block: a name, `?` behind one that a call may leave out
 LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
 # With `extends`: merged key by key, where what the spec itself says replaces. null removes, save in `params`, where it
 # is a default.
@@ -119,8 +120,8 @@ def block(items: Schema) -> Schema:
                 "title": "a list of names, or a mapping of names to types",
                 "description": "What it reads; `[x]` if left out. A type binds its sizes: `{x: float32[N, T, D]}`.",
                 "type": ["array", "object"],
-                "items": {"title": "a name", "type": "string", "pattern": NAME},
-                "propertyNames": {"pattern": NAME},
+                "items": {"title": "a name", "type": "string", "pattern": INPUT},
+                "propertyNames": {"pattern": INPUT},
                 "additionalProperties": {
                     "title": "a type such as float32[N, T, D], or null",
                     "type": ["string", "null"],

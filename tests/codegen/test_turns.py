@@ -40,3 +40,43 @@ def test_turns_in_two_instances_of_a_block() -> None:
         first = stack.h[0](stack.stem(x))
         x = first + stack.h[1](first)
     torch.testing.assert_close(model(given), x, rtol=0, atol=0)
+
+
+def test_turns_that_are_equal_in_one_instance_and_not_in_another() -> None:
+    """Both instances keep all their turns: the shortcut of the first turn is there where the width changes."""
+    text = (
+        'inputs: {x: "float32[B, 8]"}\nlayers:\n'
+        "  - {name: a, Stack: {width: 8}}\n  - {name: b, Stack: {width: 4}}\n"
+        "blocks:\n  Stack:\n    params: {width: int}\n    layers: [{name: h, repeat: 2, Turn: {width: $width}}]\n"
+        '  Turn:\n    params: {width: int}\n    inputs: {x: "float32[N, C]"}\n    layers:\n'
+        "      - residual:\n          body: [{name: fc, linear: $width}]\n"
+        "          shortcut: [{name: short, when: $(C != width), linear: $width}]\n"
+    )
+    model = archspec.compile(text)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if name.endswith("weight")}
+    assert shapes == {
+        "a.h.0.fc.weight": (8, 8),
+        "a.h.1.fc.weight": (8, 8),
+        "b.h.0.fc.weight": (4, 8),
+        "b.h.0.short.weight": (4, 8),
+        "b.h.1.fc.weight": (4, 4),
+    }
+    x = torch.randn(3, 8)
+    y = x
+    for turn in model.a.h:
+        y = turn.fc(y) + y
+    first, second = model.b.h
+    y = first.fc(y) + first.short(y)
+    torch.testing.assert_close(model(x), second.fc(y) + y, rtol=0, atol=0)
+
+
+def test_calls_that_leave_out_an_input() -> None:
+    text = (
+        'inputs: {x: "float32[B, 4]", gain: "float32[4]"}\nlayers:\n'
+        "  - {name: a, Scaled: {}, from: [x, gain]}\n  - {name: b, Scaled: {}}\n"
+        "blocks:\n  Scaled:\n    inputs: [x, gain?]\n    layers:\n"
+        "      - {name: fc, linear: 4}\n      - {when: $gain, mul: {}, from: [fc, gain]}\n"
+    )
+    model = archspec.compile(text)
+    x, gain = torch.randn(2, 4), torch.randn(4)
+    torch.testing.assert_close(model(x, gain), model.b.fc(model.a.fc(x) * gain), rtol=0, atol=0)
