@@ -126,7 +126,7 @@ def _batch_norm(typed: Typed, table: Table, tuning: Tuning) -> Span | None:
 def combination(parallel: Parallel, given: Node, diagnostics: Diagnostics) -> None:
     """Kinds that PyTorch does not take together."""
     if parallel.context > 1:
-        message = "`context` parallelism is not there yet"
+        message = "`context` parallelism is not there yet (and PyTorch has it in the attention kernels of GPUs only)"
         diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
     inner = [axis for axis in ("tensor", "context", "pipeline") if getattr(parallel, axis) > 1]
     if parallel.data == "data_parallel" and inner:

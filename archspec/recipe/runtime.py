@@ -95,7 +95,7 @@ class Parallel(Part):
         "of `fsdp`: groups of processes that have the whole model, in shards within the group (hybrid sharding)",
     )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
-    context = arg(PositiveInt, 1, "processes that share every sequence (not there yet: 1)")
+    context = arg(PositiveInt, 1, "processes that share every sequence (PyTorch has it for GPUs; not there yet: 1)")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")
     schedule = arg(
         Choice("1F1B", "GPipe"),
