@@ -78,7 +78,7 @@ def _run(path: Path, given: Sequence[str], checkpoint: str | None) -> Trained:
 
 def _load_step(module: nn.Module, run: Path, step: str) -> None:
     """The weights of a checkpoint: their average, where the run keeps one. Raises RunError."""
-    found = {checkpoint: path for path in listed(run) if (checkpoint := step_of(path)) is not None}
+    found = {checkpoint: path for path in reversed(listed(run)) if (checkpoint := step_of(path)) is not None}
     if not step.isdecimal() or int(step) not in found:
         steps = ", ".join(map(str, sorted(found))) or "none"
         raise RunError(f"{run} has no checkpoint `{step}`: there are best, last, and those of the steps {steps}")

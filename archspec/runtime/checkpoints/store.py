@@ -1,7 +1,7 @@
 """The folder of a run's checkpoints: written beside, hashed, flushed to the disk, renamed; read only if whole.
 
 checkpoints/
-  step-000000120/
+  step-000000120/        (step-000000120-2 for another of the same step, until the first is removed)
     tensors.safetensors
     state.json
     best.safetensors     the best weights so far, where there are any
@@ -32,7 +32,7 @@ from archspec.runtime.checkpoints.sharded import whole as put_together
 FOLDER = "checkpoints"
 TENSORS, STATE, BEST, MANIFEST = "tensors.safetensors", "state.json", "best.safetensors", "manifest.json"
 FORMAT = 1
-_NAME = re.compile(r"step-(\d{9,})")
+_NAME = re.compile(r"step-(\d{9,})(?:-(\d{1,9}))?")
 
 
 class Checkpoint(NamedTuple):
@@ -88,7 +88,7 @@ def begin(run: Path, step: int, attach: Mapping[str, Path] | None = None) -> Pat
 def finish(stage: Path, step: int, data: Any, tensors: Mapping[str, Tensor]) -> Checkpoint:
     """Write the state into `stage` and make it a checkpoint, whole or not at all. Raises OSError."""
     folder = stage.parent
-    target = folder / f"step-{step:09}"
+    target = _free(folder, step)
     try:
         try:
             save_file(dict(tensors), stage / TENSORS, {"format": "pt"})
@@ -100,8 +100,6 @@ def finish(stage: Path, step: int, data: Any, tensors: Mapping[str, Tensor]) -> 
         for path in stage.iterdir():
             sync(path)
         sync(stage)
-        if target.exists():  # of the same step, from before a resumption
-            _remove(target)
         stage.rename(target)
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
@@ -146,10 +144,16 @@ def verified(path: Path) -> Checkpoint:
 
 
 def prune(run: Path, keep: int, spare: Collection[int] = ()) -> None:
-    """Remove all but the newest `keep` checkpoints and those of the steps of `spare`, and what killed writers left."""
-    for path in listed(run)[keep:]:
-        if step_of(path) not in spare:
+    """Remove all but the newest `keep` checkpoints and those of the steps of `spare`, and what killed writers left.
+
+    Of several of one step the newest counts.
+    """
+    seen: set[int | None] = set()
+    for path in listed(run):
+        step = step_of(path)
+        if step in seen or (len(seen) >= keep and step not in spare):
             _remove(path)
+        seen.add(step)
     for path in (run / FOLDER).glob(".step-*"):
         if path.suffix != ".part" or not _alive(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -165,7 +169,19 @@ def listed(run: Path) -> list[Path]:
     """Folders named as checkpoints, the newest first."""
     folder = run / FOLDER
     found = [p for p in folder.iterdir() if _NAME.fullmatch(p.name) and p.is_dir()] if folder.is_dir() else []
-    return sorted(found, key=lambda p: (len(p.name), p.name), reverse=True)
+    return sorted(found, key=_order, reverse=True)
+
+
+def _order(path: Path) -> tuple[int, int]:
+    """By step, and of one step by when it was written."""
+    found = _NAME.fullmatch(path.name)
+    return (int(found[1]), int(found[2] or 1)) if found else (-1, 0)
+
+
+def _free(folder: Path, step: int) -> Path:
+    """A name for a checkpoint. One of this step that is there already is replaced only when the new one is whole."""
+    there = [_order(path)[1] for path in folder.iterdir() if step_of(path) == step]
+    return folder / (f"step-{step:09}-{max(there) + 1}" if there else f"step-{step:09}")
 
 
 def _remove(path: Path) -> None:
