@@ -221,6 +221,8 @@ class Covariance(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.rank(x, 0, 1, 2, what=f"the input of `{self.name}`", inputs=(0,))
+        if x.dtype == "bool":
+            require.fail("AS303", f"`{self.name}` does not take bool", inputs=(0,))
         dtype = floating_result(x.dtype)
         if x.rank < 2 or x.shape[0] == 1:
             return TensorType(dtype, ())

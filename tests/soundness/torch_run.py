@@ -40,7 +40,7 @@ BY_NUMBER = (
     "singular", "or element < 0",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
     "invalid multinomial distribution", "probability tensor contains", "is not positive-definite",
-    "algorithm failed to converge", "input matrix is singular",
+    "algorithm failed to converge", "input matrix is singular", "source < number of ones in mask",
 )  # fmt: skip
 
 
