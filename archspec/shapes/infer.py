@@ -149,6 +149,9 @@ class Inference:
                     done.results += [outputs] * more
                     turn += more
         done.outputs = outputs
+        if done.calls and UNKNOWN not in outputs and len(outputs) < len(node.names):
+            report.too_few(self.diagnostics, site, len(outputs))
+            done.calls, done.outputs = [], (UNKNOWN,) * len(node.names)
         if node.shared is not None and done.calls:
             self._shared(typed, number, done, call)
 

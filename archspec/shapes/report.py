@@ -120,6 +120,18 @@ def too_long(diagnostics: Diagnostics, graph: Graph, site: CallSite | None = Non
     diagnostics.error("AS310", span, f"{what} takes too long to work out", help=help, secondary=labels)
 
 
+def too_few(diagnostics: Diagnostics, site: CallSite, count: int) -> None:
+    """The diagnostic for more names than an op has results, where its arguments and the sizes decide how many."""
+    call, names = site.node.calls[site.turn], len(site.node.names)
+    what = call.cls.name if isinstance(call, OpCall) else site.node.label
+    words = f"`{what}` has {'one result' if count == 1 else f'{count} results'} here, and `outputs` names {names}"
+    given = _call_inputs(site)[0] if _call_inputs(site) else None
+    label = "" if given is None else f"reads {given}"
+    diagnostics.error(
+        "AS218", site.node.span, words, label=label, secondary=called_here(site.parent), notes=turn_note(site)
+    )
+
+
 def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
     """The diagnostic for an argument that names a size which no tensor at hand has."""
     graph = site.typed.graph

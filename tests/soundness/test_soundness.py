@@ -36,7 +36,8 @@ def _hold(numbers: range, seed: int) -> None:
         assert found is None, f"{seed}:{number}: {found.kind}\n{text_of(spec)}\n{found.detail}"
         if outcome.verdict in seen:
             seen[outcome.verdict] += 1
-    assert all(count >= ENOUGH[what] * len(numbers) for what, count in seen.items()), seen
+    chance = len(numbers) ** 0.5  # more than the share of so many varies by
+    assert all(count >= ENOUGH[what] * len(numbers) - chance for what, count in seen.items()), seen
 
 
 @pytest.mark.slow
