@@ -94,6 +94,12 @@ class Parallel(Part):
         1,
         "of `fsdp`: groups of processes that have the whole model, in shards within the group (hybrid sharding)",
     )
+    offload = arg(
+        Bool,
+        False,
+        "of `fsdp`: shards, gradients and the optimizer's state lie in the processor's memory, and weights come to the "
+        "device as they are used",
+    )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
     context = arg(PositiveInt, 1, "processes that share every sequence (PyTorch has it for GPUs; not there yet: 1)")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")

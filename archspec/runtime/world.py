@@ -205,7 +205,8 @@ def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         try:
-            _meet("nccl" if device.type == "cuda" else "gloo")
+            on_gpu = "cpu:gloo,cuda:nccl" if parallel.offload else "nccl"
+            _meet(on_gpu if device.type == "cuda" else "gloo")
         except (ValueError, RuntimeError) as error:
             raise WorldError(f"the processes cannot meet: {error}") from None
     try:

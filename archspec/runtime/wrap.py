@@ -104,7 +104,7 @@ def prepare(
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
     if parallel.data == "fsdp" or (parallel.data == "ddp" and world.degree("tensor") > 1):
-        outer = fsdp(module, world)
+        outer = fsdp(module, world, offload=parallel.offload)
     elif parallel.data == "ddp":
         outer = ddp(module, world, device)
     elif parallel.data == "data_parallel":

@@ -94,6 +94,23 @@ def test_the_same_as_one_process(
     compare(tmp_path / "r", alone / dtype, tolerance)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("ddp", ("checkpoint_activations=full", "compile={backend: aot_eager, blocks: Layer}")),
+        ("fsdp", ("checkpoint_activations=selective", "fused=true")),
+        ("{data: fsdp, offload: true}", ("checkpoint_activations=full",)),
+    ],
+)
+def test_what_saves_memory_changes_nothing(tmp_path: Path, alone: Path, kind: str, more: tuple[str, ...]) -> None:
+    settings = [part for each in more for part in ("--set", f"runtime.{each}")]
+    args = ("train", str(alone / "float64.yaml"), "--set", f"runtime.parallel={kind}", *settings)
+    done = torchrun(2, *args, "-o", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    compare(tmp_path / "r", alone / "float64", 1e-9)
+
+
 TOKENS = """\
 archspec: 1
 inputs: {{tokens: "int64[B, T]"}}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from torch import nn
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, OffloadPolicy, fully_shard
 
 from archspec.runtime.world import World
 
 
-def fsdp(module: nn.Module, world: World) -> nn.Module:
+def fsdp(module: nn.Module, world: World, *, offload: bool = False) -> nn.Module:
     """Shard in place: every turn of a repeat is a unit, gathered while it runs, and the rest is one more.
 
-    With a `replicate` axis, shards are within a group of processes, and groups add up their gradients (HSDP).
+    With `offload` the shards lie in the processor's memory. With a `replicate` axis, shards are within a group of
+    processes, and groups add up their gradients (HSDP).
     """
     if world.mesh is None:
         return module
     hybrid = "replicate" in (world.mesh.mesh_dim_names or ())
     mesh = world.mesh["replicate", "shard"] if hybrid else world.axis("data")
+    policy = CPUOffloadPolicy(pin_memory=mesh.device_type == "cuda") if offload else OffloadPolicy()
     for unit in units(module):
-        fully_shard(unit, mesh=mesh)
-    fully_shard(module, mesh=mesh)
+        fully_shard(unit, mesh=mesh, offload_policy=policy)
+    fully_shard(module, mesh=mesh, offload_policy=policy)
     return module
 
 
