@@ -16,9 +16,14 @@ def layout(text: str, indent: int) -> list[str]:
     chained = _fluent(text, indent) or _operators(text, indent) or _choice(text, indent)
     if chained is not None:
         return chained
-    found = _last_bracket(text)
+    pairs = _brackets(text)
+    fitting = [pair for pair in pairs if indent + pair[0] < WIDTH]
+    found = fitting[-1] if fitting else pairs[-1] if pairs else None  # the last whose beginning is still in the line
     if found is None:
-        return [pad + text]
+        statement = _STATEMENT.match(text)
+        if statement is None or indent + 4 + len(text) - statement.end() > WIDTH:
+            return [pad + text]
+        return [f"{pad}{statement[0]}(", f"{pad}    {text[statement.end() :]}", f"{pad})"]
     start, end = found
     head, body, tail = text[: start + 1], text[start + 1 : end], text[end:]
     lines = [pad + head]
@@ -123,15 +128,15 @@ def _scan(text: str) -> list[tuple[int, int, str]]:
     return out
 
 
-def _last_bracket(text: str) -> tuple[int, int] | None:
-    """The last bracket pair at depth 0 that holds something."""
+def _brackets(text: str) -> list[tuple[int, int]]:
+    """The bracket pairs at depth 0 that hold something."""
     start = None
-    found = None
+    found = []
     for position, depth, char in _scan(text):
         if depth == 0 and char in _OPEN:
             start = position
         elif depth == 0 and char in _CLOSE and start is not None and position > start + 1:
-            found = (start, position)
+            found.append((start, position))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from archspec.reading.nodes import Sequence as YamlSequence
 from archspec.shapes.typed import Typed
 
 _LITERALS = (int, float, bool, str, type(None))
+_POWER = re.compile(r"(?<![\w.\])])(-?[\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")  # of simple operands: no spaces
 _ODD = frozenset(
     {"ceil", "exp", "floor", "log", "round", "sqrt"}
 )  # whose meaning for sizes, or name in Python, is another
@@ -94,7 +96,7 @@ def python(
             return None  # Python's quotient is a float, the language's an integer where it can be
         if isinstance(part, ast.Name) and part.id in _ODD:
             return None
-    return ast.unparse(tree)
+    return _POWER.sub(r"\1**\2", ast.unparse(tree))
 
 
 def evaluated(given: Expression, env: Mapping[str, Any]) -> Any:
