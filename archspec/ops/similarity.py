@@ -32,7 +32,9 @@ class Normalize(Op):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         if category(x.dtype) < 2:
             require.floating(x, inputs=(0,))
-        require.axis(x, self.dim)
+        axis = require.axis(x, self.dim)
+        if self.p < 0 and x.shape:
+            require.at_least(x.shape[axis], 1, "`normalize` of no elements", inputs=(0,), axis=(axis,))
         return x
 
     def forward(self, x: TensorType) -> Any:

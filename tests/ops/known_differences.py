@@ -244,7 +244,10 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "gru_cell": ("states of another dtype pass on the CPU", _mixed),
     "lstm": ("a cell state of another dtype passes on the CPU", _mixed),
     "rnn_cell": ("states of another dtype pass on the CPU", _mixed),
-    "multihead_attention": ("any dropout passes where no kernel looks at it", _no_probability),
+    "multihead_attention": (
+        "any dropout passes where no kernel looks at it, and a mask of another floating dtype, which is deprecated",
+        lambda op, inputs: _no_probability(op, inputs) or _mixed(op, inputs),
+    ),
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "parameter": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),

@@ -153,7 +153,8 @@ def test_near_examples(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPS)
 def test_near_examples_at_length(name: str) -> None:
-    check_op(name, 400)
+    """REGISTRY_EXAMPLES=400 takes twice as long as the default, which is what all slow tests together can bear."""
+    check_op(name, int(os.environ.get("REGISTRY_EXAMPLES", "200")))
 
 
 def test_most_rules_can_be_checked() -> None:
