@@ -155,7 +155,7 @@ class Vander(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.rank(x, least=1, what="the input of `vander`", inputs=(0,))
-        if x.dtype in ("float16", "bfloat16"):
+        if x.dtype in ("float16", "bfloat16", "bool"):
             require.fail("AS303", f"`vander` does not take {x.dtype}", inputs=(0,))
         if self.N is None:
             require.at_least(x.shape[-1], 2, "`vander` has two powers or more", inputs=(0,), axis=(x.rank - 1,))

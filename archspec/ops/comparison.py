@@ -161,6 +161,13 @@ class Where(Op):
         dtype = result_type(*operands)
         for name, scalar in (("x", self.x), ("y", self.y)):
             require_holds(require, dtype, scalar, name)
+        if (
+            x is not None
+            and y is not None
+            and 0 in (x.rank, y.rank)
+            and {category(x.dtype), category(y.dtype)} == {2, 3}
+        ):
+            require.fail("AS303", f"`where` has no gradient for {x} beside {y}: one is complex", inputs=(1, 2))
         return TensorType(dtype, shape)
 
     def forward(self, condition: TensorType, x: TensorType | None = None, y: TensorType | None = None) -> Any:

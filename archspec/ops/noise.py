@@ -198,7 +198,6 @@ class Normal(Op):
         if self.std is not None:
             require.fail("AS210", "`normal` has two standard deviations: an input and an argument", argument="std")
         require.floating(std, "the standard deviation of `normal`", inputs=(1,))
-        require.same_dtype(mean, std, "mean and standard deviation of `normal`", inputs=(0, 1))
         return mean.with_shape(broadcast(require, [mean.shape, std.shape], self.name, (0, 1)))
 
     def forward(self, mean: TensorType, std: TensorType | None = None) -> Any:

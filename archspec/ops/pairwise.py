@@ -45,6 +45,11 @@ class Atan2(Pairwise):
 
     inputs = ("y", "x")
 
+    def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
+        if x.dtype == "bool" and y.is_floating:
+            require.fail("AS303", f"`atan2` has no gradient for bool beside {y.dtype}", inputs=(0, 1))
+        return super().infer(require, x, y)
+
 
 @op("hypot", "torch.hypot")
 class Hypot(Pairwise):
@@ -60,6 +65,8 @@ class SumOfPowers(Pairwise):
         for number, t in enumerate((x, y)):
             if t.dtype == "bool":
                 require.fail("AS303", f"`{self.name}` does not take bool", inputs=(number,))
+        if {category(x.dtype), category(y.dtype)} == {2, 3}:
+            require.fail("AS303", f"`{self.name}` does not take {x.dtype} beside {y.dtype}", inputs=(0, 1))
         return super().infer(require, x, y)
 
 

@@ -166,6 +166,11 @@ class DiagonalScatter(Part):
         Example({"offset": 1, "dim1": -2, "dim2": -1}, ("float64[B, 3, 4]", "float64[B, 3]"), "float64[B, 3, 4]"),
     )
 
+    def infer(self, require: Require, x: TensorType, src: TensorType) -> TensorType:
+        if category(x.dtype) == 3 and category(src.dtype) != 3:
+            require.fail("AS303", f"`{self.name}` does not write {src.dtype} into {x.dtype}", inputs=(0, 1))
+        return super().infer(require, x, src)
+
     def part(self, require: Require, x: TensorType) -> TensorType:
         return Diagonal.parse({name: getattr(self, name) for name in self.args}).infer(require, x)
 
@@ -210,7 +215,7 @@ class Isin(Op):
 
     def infer(self, require: Require, x: TensorType, among: TensorType) -> TensorType:
         for number, t in enumerate((x, among)):
-            if category(t.dtype) in (0, 3) or t.dtype == "bfloat16":
+            if category(t.dtype) in (0, 3):
                 require.fail("AS303", f"`isin` does not take {t.dtype}", inputs=(number,))
         return x.with_dtype("bool")
 

@@ -275,6 +275,8 @@ class SliceScatter(Part):
     )
 
     def part(self, require: Require, x: TensorType) -> TensorType:
+        if category(x.dtype) == 3:
+            require.fail("AS303", f"`slice_scatter` does not take {x.dtype}", inputs=(0,))
         require.rank(x, least=1, inputs=(0,))
         axis = require.axis(x, self.dim)
         size = x.shape[axis]

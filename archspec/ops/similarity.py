@@ -165,11 +165,11 @@ class Dist(Op):
             raise BadValue("`dist` has no gradient for a `p` of 0", ("p",))
 
     def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
-        for number, t in enumerate((x, y)):
-            if category(t.dtype) < 2:
-                require.floating(t, "each input of `dist`", inputs=(number,))
         broadcast(require, [x.shape, y.shape], self.name, (0, 1))
         dtype = result_type(x, y)
+        mixed = {category(x.dtype), category(y.dtype)} == {2, 3}  # the real one's gradient would be complex
+        if "bool" in (x.dtype, y.dtype) or category(dtype) < 2 or mixed:
+            require.fail("AS303", f"`dist` does not take {x.dtype} and {y.dtype}", inputs=(0, 1))
         return TensorType(REAL_OF.get(dtype, dtype), ())
 
     def forward(self, x: TensorType, y: TensorType) -> Any:

@@ -15,7 +15,7 @@ from archspec.ops.tensor import TensorType
 class Special(FloatPointwise):
     """Base: of real numbers."""
 
-    refused = (3,)
+    refused: ClassVar[tuple[int, ...]] = (3,)
     examples: ClassVar[tuple[Example, ...]] = (
         Example({}, "float32[B, 4]", "float32[B, 4]"),
         Example({}, "int32[B, T, 4]", "float32[B, T, 4]"),
@@ -69,6 +69,7 @@ class Polygamma(Special):
 class Multigammaln(Special):
     """Logarithm of the multivariate gamma function, for x above (p - 1) / 2."""
 
+    refused = (0, 3)
     p = arg(PositiveInt, doc="the dimension")
     examples = (
         Example(1, "float32[B, 4]", "float32[B, 4]"),

@@ -193,6 +193,14 @@ def _before_nothing(op: Any, inputs: Inputs) -> bool:
     return bool(op.dim < 0)
 
 
+def _half_signal(op: Any, inputs: Inputs) -> bool:
+    return _no_signal(op, inputs) or _mixed(op, inputs)
+
+
+def _narrow_index(op: Any, inputs: Inputs) -> bool:
+    return inputs[1] is not None and inputs[1].dtype == "int32"
+
+
 def _vector(op: Any, inputs: Inputs) -> bool:
     ranks = [t.rank for t in inputs if t is not None]
     return _half_or_mixed(op, inputs) or ranks[1] < max(2, ranks[0])
@@ -207,7 +215,7 @@ def _negative_padding(op: Any, inputs: Inputs) -> bool:
 
 
 def _two_deviations(op: Any, inputs: Inputs) -> bool:
-    return op.std is not None and inputs[1] is not None
+    return inputs[1] is not None and (op.std is not None or not inputs[1].is_floating)
 
 
 def _steps_over(op: Any, inputs: Inputs) -> bool:
@@ -235,13 +243,21 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "index": ("the dimensions before the positions are counted from the front", _before_nothing),
     "trapezoid": ("PyTorch gives zeros that have no gradient", _no_signal),
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),
-    "normal": ("a number `std` beside a tensor is archspec's own", _two_deviations),
+    "normal": ("a number `std` beside a tensor is archspec's own, and integers are no deviations", _two_deviations),
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
     "arange": ("`dim` of a value is archspec's own", _two_ends),
     "rearrange": ("its notation says more than the reshape that it becomes", _judged_by_einops),
     "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
     "lstm_cell": ("states of another dtype pass on the CPU", _mixed),
     "gru_cell": ("states of another dtype pass on the CPU", _mixed),
+    "bucketize": ("bool is brought to the other's dtype", _mixed),
+    "searchsorted": ("bool is brought to the other's dtype", _mixed),
+    "cdist": ("halves are computed in float32, in which the other input may be", _mixed),
+    "stft": ("PyTorch pads a signal of nothing with zeros; halves are brought to the window's dtype", _half_signal),
+    "index_reduce": ("an index of int32 does where nothing must be filled in before", _narrow_index),
+    "take_along_dim": ("`gather`, which does it where no size is to be found, also takes int32", _narrow_index),
+    "transformer_encoder_layer": ("masks of another floating dtype are deprecated", _mixed),
+    "transformer_decoder_layer": ("masks of another floating dtype are deprecated", _mixed),
     "lstm": ("a cell state of another dtype passes on the CPU", _mixed),
     "rnn_cell": ("states of another dtype pass on the CPU", _mixed),
     "multihead_attention": (
@@ -251,7 +267,6 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "to": ("torch only warns where the imaginary part is lost", _complex),
     "where": ("uint8 as a condition is deprecated", _byte_mask),
     "parameter": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),
-    "stft": ("PyTorch pads a signal of nothing with zeros, and takes their spectrum", _no_signal),
     "affine_grid": ("`like` is archspec's own, and stands alone", _two_images),
     "gumbel_softmax": ("any number passes for a temperature", _no_temperature),
     "buffer": ("`shape` is archspec's own, where the initialiser tells the values", _listed_values),

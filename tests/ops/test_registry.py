@@ -12,7 +12,7 @@ from harness import Case, arguments, compare, declared, padded, shown, types_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from known_differences import LESS_OF_SYMBOLS, NO_META, OWN_NOTATION
-from op_cases import cases, concrete, partly_symbolic
+from op_cases import DTYPES, cases, concrete, partly_symbolic
 from rule_reader import Silent, evaluate, formal
 
 from archspec.dims import Constraints, Dim, Facts, Size
@@ -155,6 +155,23 @@ def test_near_examples(name: str) -> None:
 def test_near_examples_at_length(name: str) -> None:
     """REGISTRY_EXAMPLES=400 takes twice as long as the default, which is what all slow tests together can bear."""
     check_op(name, int(os.environ.get("REGISTRY_EXAMPLES", "200")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPS)
+def test_every_dtype(name: str) -> None:
+    """The calls of the first examples in each dtype: of all inputs, and of one beside the others."""
+    cls = all_ops()[name]
+    seen: Counter[str] = Counter()
+    for example in cls.examples[:2]:
+        case = Case(cls, arguments(cls, example.args), types_of(example.inputs))
+        case = concrete(case, {n: 2 + i for i, n in enumerate(symbols_of(case))})
+        numbers = range(len(case.inputs))
+        for dtype in DTYPES:
+            for changed in [set(numbers), *({i} for i in numbers if len(numbers) > 1)]:
+                inputs = (t and (t.with_dtype(dtype) if i in changed else t) for i, t in enumerate(case.inputs))
+                seen[compare(case._replace(inputs=tuple(inputs)))] += 1
+    assert seen["accepted"]
 
 
 def test_most_rules_can_be_checked() -> None:
