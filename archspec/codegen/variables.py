@@ -52,8 +52,9 @@ class Variables:
     def begin(self, slices: list[str], carried: list[str], captured: list[str]) -> None:
         """The variables of a body's inputs; those of the method around it that live on are left alone."""
         assert self._around is not None
-        self.inputs = [name for name in self._around._live if name not in carried]
-        self._pool = [name for name in self._pool if name not in self._around._live]
+        beyond = self._around.inputs if self._around._around is not None else []  # around a body that stands in a body
+        self.inputs = [*beyond, *(name for name in self._around._live if name not in carried)]
+        self._pool = [name for name in self._pool if name not in self._around._live and name not in beyond]
         self._names.taken |= self._around._names.taken
         for number, name in enumerate([*slices, *carried]):
             self.hold((-1, number), name)
