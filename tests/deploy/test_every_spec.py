@@ -21,11 +21,14 @@ RUN = ("program", "onnx", "torchscript")
 LARGE = 40 << 20  # bytes of weights beyond which ONNX is not tried: it takes minutes
 
 # What PyTorch cannot export, and what `archspec export` says of it.
-_STEPS = "does not run for"  # torch.export takes the length of a recurrent layer's sequence for a constant
+_STEPS = "does not run for"  # torch.export takes the steps of a recurrent layer or scan for a constant
 REFUSED: dict[tuple[str, str], str] = {
     ("gru_language_model", "program"): _STEPS,
     ("lstm_classifier", "program"): _STEPS,
     ("lstm_forecast", "program"): _STEPS,
+    ("mamba_tiny", "program"): _STEPS,
+    ("recurrent_gemma_tiny", "program"): _STEPS,
+    ("rwkv_tiny", "program"): _STEPS,
 }
 
 
