@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from archspec.reading.reader import read
 from archspec.recipe.tokenizer import FILE as TOKENIZER
 from archspec.runtime.checkpoints.store import FOLDER, Checkpoint, newest
 from archspec.runtime.run_folder import FACTS, METRICS, SOURCE, SPEC, RunError, read_facts
+
+_HALF = re.compile(r"\..+\.\d+\.part")
 
 
 class Beginning(NamedTuple):
@@ -32,6 +35,7 @@ def beginning(run: Path, resolved: str, epochs: int, warn: Callable[[str], None]
     RunError for a folder that holds something else.
     """
     found = {path.name for path in run.iterdir()} if run.is_dir() else set()
+    found = {name for name in found if not _HALF.fullmatch(name)}  # what a killed writer has left
     if not found:
         return Beginning()
     if METRICS not in found or (FACTS not in found and not found <= {METRICS, SPEC, SOURCE, FOLDER, TOKENIZER}):

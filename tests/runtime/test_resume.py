@@ -159,3 +159,16 @@ def test_the_state_holds_everything(whole: Path) -> None:
     names = {name.split(".")[1] for name in tensors}
     assert names >= {"module", "optimizer", "random"}
     assert torch.isfinite(tensors["train.module.fc.weight"]).all() if "train.module.fc.weight" in tensors else True
+
+
+def test_killed_while_a_first_file_was_written(tmp_path: Path) -> None:
+    run = tmp_path / "r"
+    run.mkdir()
+    for name in ("metrics.jsonl", "spec.yaml", ".model.py.31443.part"):
+        (run / name).touch()
+    assert main(["train", *ARGS, "--epochs", "1", "--run", str(run), "--quiet"]) == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "metrics.jsonl").touch()
+    (other / "notes.part").touch()
+    assert main(["train", *ARGS, "--epochs", "1", "--run", str(other), "--quiet"]) == 2
