@@ -29,6 +29,8 @@ REFUSED: dict[tuple[str, str], str] = {
     ("mamba_tiny", "program"): _STEPS,
     ("recurrent_gemma_tiny", "program"): _STEPS,
     ("rwkv_tiny", "program"): _STEPS,
+    ("mamba_tiny", "torchscript"): _STEPS,
+    ("rwkv_tiny", "torchscript"): _STEPS,
 }
 
 
