@@ -20,6 +20,8 @@ STDIN_FILE = "<stdin>"  # what messages call it
 _SUFFIXES = (".yaml", ".yml")
 _IS_SPEC = re.compile(rb"^(?:\xef\xbb\xbf)?archspec[ \t]*:", re.MULTILINE)
 _GLOB = re.compile(r"[*?\[]")
+_IS_LIBRARY = re.compile(rb"^blocks[ \t]*:", re.MULTILINE)
+_IS_MORE = re.compile(rb"^(?:inputs|layers|extends)[ \t]*:", re.MULTILINE)
 _LOOK_AT = 1 << 20  # bytes searched for the `archspec:` key
 
 
@@ -96,7 +98,7 @@ def _expand_one(name: str) -> list[str]:
 
 
 def _directory(name: str) -> list[str]:
-    """The specs below a directory; other YAML files are left out with a note."""
+    """The specs below a directory; other YAML files are left out, with a note unless specs include them as blocks."""
     specs: list[str] = []
     others = 0
     for folder, folders, files in os.walk(name):
@@ -106,7 +108,7 @@ def _directory(name: str) -> list[str]:
                 path = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - keeps the name as given
                 if _is_spec(path):
                     specs.append(path)
-                else:
+                elif not _is_library(path):
                     others += 1
     if others:
         print(
@@ -117,6 +119,13 @@ def _directory(name: str) -> list[str]:
             f"there is no spec in `{name}`", "help: a spec is a .yaml or .yml file with an `archspec:` key"
         )
     return specs
+
+
+def _is_library(path: str) -> bool:
+    """Is it a file of blocks and of nothing else?"""
+    with Path(path).open("rb") as file:
+        start = file.read(_LOOK_AT)
+    return _IS_LIBRARY.search(start) is not None and _IS_MORE.search(start) is None
 
 
 def _is_spec(path: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label
-from archspec.diagnostics.suggest import did_you_mean, meant_keys, rename, surround
+from archspec.diagnostics.suggest import closest, did_you_mean, meant_keys, rename, surround
 from archspec.graph.replace import replace_items
 from archspec.reading.files import DISK, File, Files, FileSource
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -169,15 +169,21 @@ class _Assembly:
 
     def merged(self, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
-        if "layers" in own and isinstance(own.get("outputs"), Mapping):  # all outputs are of these layers
+        # A misspelt key takes the place of what it is meant for; the schema stage reports it.
+        meant = meant_keys(own.entries, _ORDER)
+        said = {meant.get(key, key): node for key, node in own.entries.items()}
+        if "layers" in said and isinstance(said.get("outputs"), Mapping):  # all outputs are of these layers
             entries.pop("outputs", None)
         for key, node in own.entries.items():
-            inherited = base.get(key) if key in entries else None
-            if key in REMOVABLE and _is_null(node):
+            section = meant.get(key, key)
+            inherited = base.get(section) if section in entries else None
+            if section in REMOVABLE and _is_null(node):
                 self.remove(key, entries, own, base)
                 continue
-            if key in MERGED and isinstance(node, Mapping) and isinstance(inherited, Mapping):
-                node = self.by_key(key, node, inherited)
+            if section in MERGED and isinstance(node, Mapping) and isinstance(inherited, Mapping):
+                node = self.by_key(section, node, inherited)
+            if section != key:
+                entries.pop(section, None)
             entries[key] = node
             keys[key] = own.keys[key]
         order = [key for key in _ORDER if key in entries] + [key for key in entries if key not in _ORDER]
@@ -185,21 +191,25 @@ class _Assembly:
 
     def by_key(self, section: str, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
+        meant: list[str] = []
         for key, node in own.entries.items():
             is_value = section == "params" or (section in SECTIONS and key not in base)
             if _is_null(node) and not is_value:
                 self.remove(key, entries, own, base)
+                meant += closest(key, [each for each in base.entries if each not in own]) if key not in base else []
             else:
                 entries[key] = node
                 keys[key] = own.keys[key]
+        if len(meant) == 1 and len(entries) > 1:  # what a misspelt null removes is not there for what follows
+            entries.pop(meant[0], None)
         return Mapping(entries, {key: keys[key] for key in entries}, own.span)
 
     def remove(self, key: str, entries: dict[str, Node], own: Mapping, base: Mapping) -> None:
         if entries.pop(key, None) is None:
             message = f"null removes `{key}`, but {base.span.file} has none"
             help = did_you_mean(key, base.entries) or (f"it has {', '.join(base.entries)}" if base.entries else None)
-            fix = rename(key, [each for each in base.entries if each not in own], own.keys[key])
-            self.diagnostics.error("AS206", own.keys[key], message, help=help, fix=fix)
+            left = [each for each in base.entries if each not in own]
+            self.diagnostics.error("AS206", own.keys[key], message, help=help, fix=rename(key, left, own.keys[key]))
 
 
 def _is_null(node: Node) -> bool:

@@ -45,7 +45,7 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
         return _op(ctx, scope, item, before)
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
-    if item.is_structure and scope.builder.plan.spliced and spliceable(node):
+    if item.is_structure and scope.builder.plan.spliced and spliceable(item.node):
         if item.get("register_buffer") is not None:  # which asks for a name
             return _step(ctx, scope, item, before)
         return _spliced(ctx, scope, item, before)

@@ -233,11 +233,14 @@ class Inference:
             if size in near:
                 continue
             around: CallSite | None = site
+            unsure = False
             while around is not None:  # a scan's body has what is at hand around it
-                near.update(axis for kind in around.typed.inputs if kind is not None for axis in kind.shape)
+                given = [kind for kind in around.typed.inputs if kind is not None]
+                unsure |= UNKNOWN in given
+                near.update(axis for kind in given if kind is not UNKNOWN for axis in kind.shape)
                 around = around.parent if around.typed.graph.kind == "scan" else None
             missing = next((name for name in sorted(size.symbols) if symbol(name) not in near), None)
-            if missing is not None:
+            if missing is not None and not unsure:
                 report.unreachable(self.diagnostics, site, missing)
                 return False
         return True

@@ -122,6 +122,7 @@ def test_a_directory(archspec: Any, spec: Callable[..., Path]) -> None:
     spec(GOOD, "models/a.yaml")
     spec(GOOD, "models/deep/b.yml")
     spec("services: {}\n", "models/compose.yaml")
+    spec("blocks: {Mlp: {layers: [relu]}}\n", "models/parts/blocks.yaml")  # what specs include
     spec("text", "models/readme.txt")
     spec("archspec: 1\n", "models/.hidden/c.yaml")
     done = archspec("check", "models")

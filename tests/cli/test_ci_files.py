@@ -122,7 +122,7 @@ def test_a_check_needs_the_packages_that_the_action_installs(repository: Path) -
     # what these stand on, and what the machine adds; jsonschema takes idna along where it is
     allowed = {
         "yaml", "_yaml", "jsonschema", "jsonschema_specifications", "referencing", "rpds", "attr", "attrs", "idna",
-        "networkx", "typing_extensions", "archspec", "__main__", "_distutils_hack", "cython_runtime",
+        "networkx", "typing_extensions", "archspec", "__main__", "__mp_main__", "_distutils_hack", "cython_runtime",
     }  # fmt: skip
     code = (
         "import sys; from archspec.cli.main import main\n"
