@@ -8,6 +8,7 @@ from archspec.diagnostics.model import Diagnostics, SpecError
 from archspec.formatting.comments import comments, parse
 from archspec.formatting.printer import layout
 from archspec.formatting.tree import build
+from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
 from archspec.reading.text import decode
 
@@ -20,7 +21,7 @@ def format_text(text: str | bytes, file: str = "<spec>") -> str:
     """The text in the layout of archspec; formatting it again changes nothing.
 
     Raises SpecError where it does not read as YAML. Before it is given back it is held against the text that was given:
-    the data are equal, to the types, and so are the comments.
+    the data are equal, to the types, and so are the comments. A text that is no mapping is no spec, and stays as it is.
     """
     found = Diagnostics()
     before = read(text, file, found)
@@ -28,6 +29,8 @@ def format_text(text: str | bytes, file: str = "<spec>") -> str:
     if before is None or decoded is None or found.has_errors:
         shown = text if isinstance(text, str) else text.decode("utf-8", "replace")
         raise SpecError(found.sorted(), {file: shown})
+    if not isinstance(before, Mapping):
+        return decoded
     document = parse(decoded)
     made = layout(document)
     after = read(made, file, Diagnostics())
