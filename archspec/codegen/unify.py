@@ -31,7 +31,7 @@ from archspec.codegen.tree import (
     rebuild,
 )
 from archspec.codegen.written import python
-from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Slice, Training, Unary
+from archspec.ops.expr import Attr, Binary, Call, Index, Method, Module, Name, Slice, Training, Unary
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]*)\Z")
 
@@ -294,7 +294,8 @@ def _fill(calls: list[Made]) -> None:
 def _left_out(op: Any, key: str) -> Any:
     """The value of a keyword that the op's call leaves at its default."""
     if key in op.args:
-        return _lone(getattr(op, key))
+        value = _lone(getattr(op, key))
+        return Name(f"torch.{value}") if key == "dtype" and isinstance(value, str) else value
     if key in op.defaults:
         return op.defaults[key]
     raise NotUnifiableError
