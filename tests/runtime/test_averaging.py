@@ -145,13 +145,13 @@ def test_an_average_goes_on_bit_for_bit(tmp_path: Path, average: str) -> None:
     assert main(["train", str(spec), "--run", str(tmp_path / "r"), "-q"]) == 0
     whole, _ = newest(tmp_path / "whole")
     assert whole is not None
-    steps = sorted(int(path.name[5:]) for path in (tmp_path / "r" / FOLDER).iterdir())
+    steps = sorted(int(path.name.split("-")[1]) for path in (tmp_path / "r" / FOLDER).iterdir())
     # The state of an earlier epoch, as if the run had been killed right after it.
     facts = json.loads((tmp_path / "r" / "run.json").read_text())
     facts["status"] = "running"
     (tmp_path / "r" / "run.json").write_text(json.dumps(facts))
     for path in (tmp_path / "r" / FOLDER).iterdir():
-        if int(path.name[5:]) != steps[0]:
+        if int(path.name.split("-")[1]) != steps[0]:
             for file in path.iterdir():
                 file.unlink()
             path.rmdir()
@@ -170,7 +170,7 @@ def test_the_checkpoints_of_the_best_epochs_stay(tmp_path: Path) -> None:
     given.runtime = Runtime(checkpoint=keep)
     state = train(tmp_path / "r", given).state
     best = sorted(state.history, key=lambda entry: entry["loss"])[:2]
-    kept = {int(path.name[5:]) for path in (tmp_path / "r" / FOLDER).iterdir()}
+    kept = {int(path.name.split("-")[1]) for path in (tmp_path / "r" / FOLDER).iterdir()}
     assert kept == {entry["step"] for entry in best} | {state.step}
 
 

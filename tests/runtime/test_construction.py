@@ -17,6 +17,7 @@ from archspec.runtime.losses import Objective
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.parallel.state import load_optimizer_state, optimizer_state
 from archspec.runtime.schedule import build_schedule
+from archspec.runtime.world import World
 
 CPU = torch.device("cpu")
 REQUIRED = {
@@ -124,7 +125,7 @@ def test_muon_has_matrices_and_adamw_the_rest() -> None:
                 optimizer.step()
                 optimizer.zero_grad()
         if step == 1:  # as a resumption does it
-            state = optimizer_state(ours, together)
+            state = optimizer_state(ours, together, World())
             together = build_optimizer(part, ours, groups)
             load_optimizer_state(ours, together, state)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
