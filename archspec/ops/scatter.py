@@ -160,6 +160,11 @@ class IndexAdd(IndexWrite):
         Example({"dim": 0, "alpha": 0.5}, ("float32[T, 8]", "int32[N]", "float32[N, 8]"), "float32[T, 8]"),
     )
 
+    def infer(self, require: Require, x: TensorType, index: TensorType, source: TensorType | None = None) -> TensorType:
+        if isinstance(self.alpha, float) and category(x.dtype) < 2:  # the CPU cuts it off, other devices refuse it
+            require.fail("AS303", f"`index_add` of {x.dtype} takes an integer as `alpha`", argument="alpha")
+        return super().infer(require, x, index, source)
+
     def forward(self, x: TensorType, index: TensorType, source: TensorType | None = None) -> Any:
         return Call("torch.index_add", In(0), self.dim, In(1), In(2), **given(self, "alpha"))
 

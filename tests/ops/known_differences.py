@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from archspec.ops.broadcast import category
 from archspec.ops.tensor import TensorType
 
 Inputs = tuple[TensorType | None, ...]
@@ -197,6 +198,10 @@ def _half_signal(op: Any, inputs: Inputs) -> bool:
     return _no_signal(op, inputs) or _mixed(op, inputs)
 
 
+def _fraction_of_integers(op: Any, inputs: Inputs) -> bool:
+    return isinstance(op.alpha, float) and inputs[0] is not None and category(inputs[0].dtype) < 2
+
+
 def _narrow_index(op: Any, inputs: Inputs) -> bool:
     return inputs[1] is not None and inputs[1].dtype == "int32"
 
@@ -254,6 +259,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "searchsorted": ("bool is brought to the other's dtype", _mixed),
     "cdist": ("halves are computed in float32, in which the other input may be", _mixed),
     "stft": ("PyTorch pads a signal of nothing with zeros; halves are brought to the window's dtype", _half_signal),
+    "index_add": ("beside integers a fraction is cut off on the CPU, and refused elsewhere", _fraction_of_integers),
     "index_reduce": ("an index of int32 does where nothing must be filled in before", _narrow_index),
     "take_along_dim": ("`gather`, which does it where no size is to be found, also takes int32", _narrow_index),
     "transformer_encoder_layer": ("masks of another floating dtype are deprecated", _mixed),

@@ -147,7 +147,7 @@ train:
   data: {{text: {{path: text.txt, context: 16}}}}
   loss: cross_entropy
   metrics: [perplexity]
-  optimizer: {{adamw: {{lr: 3e-3}}}}
+  optimizer: {{adamw: {{lr: 3e-3, eps: 1e-4}}}} # a bias of keys has no gradient: of its rounding no step is to be made
   clip_grad_norm: 1.0
   epochs: 1
   batch_size: 9
