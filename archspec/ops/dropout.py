@@ -96,7 +96,6 @@ class StochasticDepth(_Dropout):
     """Zeroes whole examples of the batch: they skip a residual branch (Huang et al., 2016)."""
 
     rule = SAME
-    least = 1
     p = arg(Probability, doc="probability that an example is dropped; in deep networks it rises from block to block")
     mode = arg(Choice("row", "batch"), "row", "row: each example by itself; batch: all or none")
     examples = (
@@ -104,9 +103,15 @@ class StochasticDepth(_Dropout):
         Example({"p": 0.5, "mode": "batch"}, "float64[2, 4, 5]", "float64[2, 4, 5]"),
     )
 
+    @property
+    def least(self) -> int:  # type: ignore[override]
+        return 1 if self.mode == "row" else 0
+
     def module(self, x: TensorType) -> None:
         return None
 
     def forward(self, x: TensorType) -> Any:
-        kept = (x.shape[0] if self.mode == "row" else 1, *(1,) * (x.rank - 1))
+        kept: tuple[Any, ...] = (1,) * x.rank or ((),)
+        if self.mode == "row":
+            kept = (x.shape[0], *kept[1:])
         return Binary("*", In(0), Call("F.dropout", Method(In(0), "new_ones", *kept), Training(self.p, 0.0)))

@@ -37,7 +37,7 @@ BY_NUMBER = (
     "index out of range", "out of bounds", "is not in the valid range",
     "Class values must be", "must be smaller than num_classes", "has to be 0", "ZeroDivisionError", "negative",
     "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0",
-    "singular", "or element < 0",
+    "singular", "or element < 0", "is not finite",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
     "invalid multinomial distribution", "probability tensor contains", "is not positive-definite",
     "algorithm failed to converge", "input matrix is singular", "source < number of ones in mask",
