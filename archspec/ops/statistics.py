@@ -123,6 +123,9 @@ class Quantile(OneAxis):
         require.dtype(x, "float32", "float64", what=f"the input of `{self.name}`", inputs=(0,))
         return x.dtype
 
+    def not_empty(self, require: Require, x: TensorType, axes: tuple[int, ...]) -> None:
+        super().not_empty(require, x, tuple(range(x.rank)))  # PyTorch asks it of all dimensions
+
     def infer(self, require: Require, x: TensorType) -> TensorType:
         found = super().infer(require, x)
         return found.with_shape((len(self.q), *found.shape)) if isinstance(self.q, tuple) else found

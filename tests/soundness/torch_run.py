@@ -17,6 +17,7 @@ from torch import nn
 
 from archspec.ops import expr
 from archspec.ops.base import Op
+from archspec.ops.broadcast import category
 from archspec.ops.kinds import BadValue
 from archspec.ops.tensor import TensorType
 from tests.ops.known_differences import CRASHES, STRICTER
@@ -44,9 +45,11 @@ BY_NUMBER = (
 )  # fmt: skip
 
 
-# Calls that run forward and have no gradient, which archspec refuses: what is compiled is there to be trained.
-NO_GRADIENT: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
-    "qr": lambda op, types: op.mode == "complete" and types[0].shape[-2] > types[0].shape[-1]
+# Calls that archspec refuses though they run here: those without a gradient (what is compiled is there to be trained),
+# and on the meta device without a kernel on the CPU.
+REFUSED: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
+    "qr": lambda op, types: op.mode == "complete" and types[0].rank >= 2 and types[0].shape[-2] > types[0].shape[-1],
+    "hypot": lambda op, types: all(category(t.dtype) < 2 for t in types),
 }
 
 
@@ -100,8 +103,8 @@ class TorchExecutor:
             raise Undecided(f"{cls.name} would crash")
         if cls.name in STRICTER and STRICTER[cls.name][1](op, types):
             self.lenient = f"{cls.name} takes more on purpose"
-        if cls.name in NO_GRADIENT and types[0].rank >= 2 and NO_GRADIENT[cls.name](op, types):
-            self.lenient = f"{cls.name} has no gradient here"
+        if cls.name in REFUSED and REFUSED[cls.name](op, types):
+            self.lenient = f"{cls.name} is refused here"
         try:
             made, code = op.module(*types), op.forward(*types)
         except REFUSALS + (AttributeError, KeyError) as error:  # noqa: RUF005 - a tuple of classes
