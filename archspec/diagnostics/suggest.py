@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 
 from archspec.diagnostics.model import Edit, Fix, Span
@@ -65,7 +66,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 _QUALIFIED = re.compile(r"^(?:(?:torch|nn|functional|F|tf|keras|layers)\.)+")
 _LONGEST = 80  # longer words are not typing errors, and the distance is quadratic
 _OPTIONS = 5_000
-MOST = 300  # words that are looked up in one check: a spec with more mistakes is a spec for something else
+MOST = 150  # words that are looked up in one check: a spec with more mistakes is a spec for something else
 _looked_up = 0
 
 
@@ -75,6 +76,7 @@ def begin() -> None:
     _looked_up = 0
 
 
+@lru_cache(4096)
 def plain(word: str) -> str:
     """A word without its style: `BatchNorm2d`, `batch-norm2d` and `batch_norm2d` are one."""
     return "".join(c for c in word.lower() if c not in "_-. ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Label, Span
@@ -179,11 +180,10 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
         )
         return
     torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
-    plain = _squeeze(torch_name)
     ops = all_ops()
-    same = [name for name in ops if plain == _squeeze(name)] or [
-        name for name in ops if plain == _squeeze(ops[name].counterpart.rpartition(".")[2])
-    ]
+    by_name, by_counterpart, by_argument = _indexed()
+    plain = _squeeze(torch_name)
+    same = by_name.get(plain) or by_counterpart.get(plain)
     if same:
         fix = write_instead(key, same[0], span, safe=len(same) == 1)
         ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`", fix=fix)
@@ -195,7 +195,7 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if help is None and is_block_name(key):
         names = ", ".join(f"`{name}`" for name in list(ctx.blocks)[:8])
         help = f"blocks of this spec: {names}" if names else "declare it under `blocks:`"
-    owners = [f"`{name}`" for name, op in ops.items() if key in op.args]
+    owners = [f"`{name}`" for name in by_argument.get(key, ())]
     if help is None and owners:
         some = f"{', '.join(owners[:3])}{', …' if len(owners) > 3 else ''}"
         help = f"it is an argument of {some}; the op comes first: `- op: {{{key}: ...}}`"
@@ -216,6 +216,20 @@ def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> N
             help = did_you_mean(other, COMMON)
             fix = rename(other, [each for each in COMMON if each not in node], span)
         ctx.error("AS201", span, f"an item has no key `{other}`", help=help, fix=fix)
+
+
+@cache
+def _indexed() -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
+    """The ops by their names and their counterparts' without style, and by their arguments."""
+    names: dict[str, list[str]] = {}
+    counterparts: dict[str, list[str]] = {}
+    arguments: dict[str, list[str]] = {}
+    for name, op in all_ops().items():
+        names.setdefault(_squeeze(name), []).append(name)
+        counterparts.setdefault(_squeeze(op.counterpart.rpartition(".")[2]), []).append(name)
+        for argument in op.args:
+            arguments.setdefault(argument, []).append(name)
+    return names, counterparts, arguments
 
 
 def _squeeze(name: str) -> str:
