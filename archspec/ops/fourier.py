@@ -202,6 +202,22 @@ _BACK = (
 )
 
 
+class _ToHalf:
+    """Of a real signal the half of the spectrum that says it all."""
+
+    real_input: ClassVar[bool] = True
+    rule: ClassVar[str] = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
+    examples: ClassVar[tuple[Example, ...]] = _REAL
+
+
+class _FromHalf:
+    """The real signal of half a spectrum."""
+
+    real_output: ClassVar[bool] = True
+    rule: ClassVar[str] = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
+    examples: ClassVar[tuple[Example, ...]] = _BACK
+
+
 @op("fft2", "torch.fft.fft2")
 class Fft2(Two):
     """Fourier transform along two dimensions."""
@@ -217,21 +233,13 @@ class Ifft2(Two):
 
 
 @op("rfft2", "torch.fft.rfft2")
-class Rfft2(Two):
+class Rfft2(_ToHalf, Two):
     """Fourier transform of a real image: of the last dimension the half that says it all."""
-
-    real_input = True
-    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
-    examples = _REAL
 
 
 @op("irfft2", "torch.fft.irfft2")
-class Irfft2(Two):
+class Irfft2(_FromHalf, Two):
     """The real image of half a spectrum; its last size is even, unless `s` says it."""
-
-    real_output = True
-    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
-    examples = _BACK
 
 
 @op("fftn", "torch.fft.fftn")
@@ -249,21 +257,13 @@ class Ifftn(Several):
 
 
 @op("rfftn", "torch.fft.rfftn")
-class Rfftn(Several):
+class Rfftn(_ToHalf, Several):
     """Fourier transform of a real signal along several dimensions: of the last the half that says it all."""
-
-    real_input = True
-    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
-    examples = _REAL
 
 
 @op("irfftn", "torch.fft.irfftn")
-class Irfftn(Several):
+class Irfftn(_FromHalf, Several):
     """The real signal of half a spectrum along several dimensions; its last size is even, unless `s` says it."""
-
-    real_output = True
-    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
-    examples = _BACK
 
 
 _SYMMETRIC = (
@@ -273,39 +273,25 @@ _SYMMETRIC = (
 
 
 @op("hfft2", "torch.fft.hfft2")
-class Hfft2(Two):
+class Hfft2(_FromHalf, Two):
     """The real spectrum of half a symmetric (Hermitian) image; its last size is even, unless `s` says it."""
-
-    real_output = True
-    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
-    examples = _BACK
 
 
 @op("ihfft2", "torch.fft.ihfft2")
-class Ihfft2(Two):
+class Ihfft2(_ToHalf, Two):
     """Half the symmetric (Hermitian) image of a real spectrum."""
 
-    real_input = True
-    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
     examples = _SYMMETRIC
 
 
 @op("hfftn", "torch.fft.hfftn")
-class Hfftn(Several):
+class Hfftn(_FromHalf, Several):
     """The real spectrum of half a symmetric (Hermitian) signal of several dimensions."""
-
-    real_output = True
-    rule = "the sizes of x, or those of `s` along `dim`; without `s` the last of these becomes 2*(S - 1)"
-    examples = _BACK
 
 
 @op("ihfftn", "torch.fft.ihfftn")
-class Ihfftn(Several):
+class Ihfftn(_ToHalf, Several):
     """Half the symmetric (Hermitian) signal of a real spectrum of several dimensions."""
-
-    real_input = True
-    rule = "the sizes of x, or those of `s` along `dim`; the last of these becomes S//2 + 1"
-    examples = _REAL
 
 
 class Shift(Op):

@@ -174,24 +174,23 @@ class _Scores(_Classes):
     by_label = False
 
 
-@METRICS.declare("auroc", "torchmetrics.classification.MulticlassAUROC")
-class Auroc(_Scores):
-    """Area under the receiver operating characteristic curve."""
+class _Curve(_Scores):
+    """The area under a curve."""
 
     average = arg(Choice("macro", "weighted"), "macro", "over the classes: the plain mean, or by the number of targets")
     thresholds = arg(
         Optional(PositiveInt), None, "steps of the curve, in memory that does not grow with the data; left out: exact"
     )
+
+
+@METRICS.declare("auroc", "torchmetrics.classification.MulticlassAUROC")
+class Auroc(_Curve):
+    """Area under the receiver operating characteristic curve."""
 
 
 @METRICS.declare("average_precision", "torchmetrics.classification.MulticlassAveragePrecision")
-class AveragePrecision(_Scores):
+class AveragePrecision(_Curve):
     """Area under the curve of precision over recall."""
-
-    average = arg(Choice("macro", "weighted"), "macro", "over the classes: the plain mean, or by the number of targets")
-    thresholds = arg(
-        Optional(PositiveInt), None, "steps of the curve, in memory that does not grow with the data; left out: exact"
-    )
 
 
 @METRICS.declare("calibration_error", "torchmetrics.classification.MulticlassCalibrationError")
