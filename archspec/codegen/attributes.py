@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any
 
 from archspec.codegen.construct import Construct
+from archspec.codegen.inside import reach_inside
 from archspec.codegen.names import is_attribute
 from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.printer import quoted
@@ -277,7 +278,16 @@ class Attributes:
         rest = path[len(best) + 1 :]
         if all(is_attribute(part) for part in rest.split(".")):
             return f"{self._reached[best]}.{rest}"
-        return f"self.get_submodule({quoted(path)})"
+        return self._reach_inside(path) or f"self.get_submodule({quoted(path)})"
+
+    def _reach_inside(self, path: str) -> str | None:
+        for aligned in self.plan.every_node():
+            node, calls = aligned.node, aligned.first.calls
+            for own, callee in zip(node.paths, calls, strict=True) if node.shared is None else ():
+                if path.startswith(f"{own}."):
+                    rest = reach_inside(callee, path[len(own) + 1 :])
+                    return None if rest is None else self._reach(own) + rest
+        return None
 
 
 def _made(aligned: NodePlan) -> bool:

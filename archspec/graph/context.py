@@ -164,7 +164,7 @@ class Context:
 
     @property
     def used_names(self) -> frozenset[str]:
-        """What `use` names, anywhere."""
+        """What `use` may name, anywhere."""
         if self._used is None:
             self._used = frozenset(_used(self.root))
         return self._used
@@ -209,7 +209,8 @@ def _used(node: Node) -> Iterator[str]:
 def _used_in(node: Mapping) -> Iterator[str]:
     for key, value in node.entries.items():
         if key == "use" and isinstance(value, Scalar) and isinstance(value.value, str):
-            yield value.value
+            parts = value.value.split(".")  # of `encoder.attn` the item that is used may be either
+            yield from (".".join(parts[a:b]) for a in range(len(parts)) for b in range(a + 1, len(parts) + 1))
         yield from _used(value)
 
 

@@ -231,9 +231,10 @@ def _split_repeats(
             last = cut == cuts[-1]
             paths = node.paths[begin : cut + 1] if node.calls else node.paths
             shared = node.shared
-            if shared is not None:  # the part that makes the modules of this part
+            if shared is not None:  # the part that makes the modules of this part, or what they are in
                 makers = start[shared]
-                shared = next((at for at, made in makers if paths[0] in made), makers[0][0])
+                around = {paths[0], *(paths[0][:at] for at, sign in enumerate(paths[0]) if sign == ".")}
+                shared = next((at for at, made in makers if not around.isdisjoint(made)), makers[0][0])
             part = replace(
                 node,
                 calls=node.calls[begin : cut + 1],

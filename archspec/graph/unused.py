@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
@@ -9,6 +10,7 @@ from archspec.dims import Dim
 from archspec.graph import hidden
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
+from archspec.graph.inside import way_inside
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.names import Position
 from archspec.reading.nodes import Mapping, Sequence, entry_span
@@ -83,6 +85,7 @@ def _values(ctx: Context, root: Graph) -> None:
         todo += graph.inner
         outlives: dict[Any, Any] = graph.known if graph.known is not None else {}
         here: _Found = outlives.get("unused") or outlives.setdefault("unused", _unused_in(ctx, graph))
+        unused.update(dict.fromkeys(_called_inside(graph)))
         for position, found in here.items():
             key = (graph.template, position)
             if found is None:
@@ -101,6 +104,18 @@ def _values(ctx: Context, root: Graph) -> None:
                     f"the value `{label}` is used nowhere",
                     help="leave the item out, or name its value in `outputs`",
                 )
+
+
+def _called_inside(graph: Graph) -> Iterator[tuple[Any, Position]]:
+    """Items of graphs further in whose modules `use` calls from this one, and those around them."""
+    for node in graph.nodes:
+        if node.shared is None:
+            continue
+        maker = graph.nodes[node.shared]
+        for path in node.paths:
+            for own, call in zip(maker.paths, maker.calls, strict=True):
+                if path.startswith(f"{own}."):
+                    yield from ((inner.template, item) for inner, item in way_inside(call, path[len(own) + 1 :]))
 
 
 _Found = dict[Position, tuple[Span, str, str] | None]

@@ -5,12 +5,13 @@ Work is done once for each graph and input types: a block that repeats costs one
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.dims.work import WorkSpentError
-from archspec.graph.ir import Graph, Node, OpCall
+from archspec.graph.ir import Graph, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
@@ -119,13 +120,18 @@ class Inference:
             return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
+        inside = node.shared is not None and node.paths[0] not in typed.nodes[node.shared].node.paths
         turn = 0
         while turn < len(node.calls):
             callee = node.calls[turn]
             site = CallSite(typed, number, turn, call)
+            sizes = self._sizes_inside(typed, site, callee, bindings) if inside else bindings
             done.call_inputs.append(current)
+            if sizes is None:
+                done.calls, outputs = [], (UNKNOWN,) * max(1, len(node.names))
+                break
             if isinstance(callee, OpCall):
-                result = self.op(callee, current, bindings, site)
+                result = self.op(callee, current, sizes, site)
                 if result is None:
                     done.calls = []
                     outputs = (UNKNOWN,) * max(1, len(node.names))
@@ -133,7 +139,7 @@ class Inference:
                 op, outputs = result
                 done.calls.append(op)
             else:
-                inner = self.graph(callee, current, site, bindings)
+                inner = self.graph(callee, current, site, sizes)
                 outputs = inner.outputs
                 done.calls.append(inner)
             done.results.append(outputs)
@@ -160,13 +166,44 @@ class Inference:
         if UNKNOWN in done.outputs:
             return
         for turn, callee in enumerate(done.calls):
-            first, at = _maker(typed, done.node, done.node.paths[turn])
-            if at >= len(first.calls):
-                return
+            first, at, _ = self._maker(typed, done.node.paths[turn], {})
             if not same_module(first.calls[at], first.call_inputs[at], callee, done.call_inputs[turn]):
-                report.shared(self.diagnostics, CallSite(typed, number, turn, call), first)
+                report.shared(self.diagnostics, CallSite(typed, number, turn, call), first, at)
                 done.outputs = (UNKNOWN,) * len(done.outputs)
                 return
+
+    def _sizes_inside(
+        self, typed: Typed, site: CallSite, callee: OpCall | Graph, bindings: Bindings
+    ) -> Bindings | None:
+        """The sizes that a module further in is written over: those of its block. None if that is in error."""
+        try:
+            first, at, sizes = self._maker(typed, typed.graph.nodes[site.number].paths[site.turn], bindings)
+        except LookupError:  # what it is in is in error
+            return None
+        if at >= len(first.calls):
+            return None
+        read = _symbols(callee.values) if isinstance(callee, OpCall) else self._block_sizes(callee)
+        unknown = [name for name in read if name in sizes and not isinstance(sizes[name], int)]
+        if unknown:
+            report.sizes_inside(self.diagnostics, site, unknown)
+            return None
+        return sizes
+
+    def _maker(self, typed: Typed, path: str, bindings: Bindings) -> tuple[TypedNode, int, Bindings]:
+        """The node that makes the module at a path, the number of its call, and the sizes bound where it stands."""
+        for done in typed.nodes:
+            if done.node.shared is not None:
+                continue
+            if done.node.scan is not None and done.calls:
+                with suppress(LookupError):
+                    return self._maker(done.calls[0], path, bindings)  # type: ignore[arg-type]
+            for at, own in enumerate(done.node.paths):
+                if own == path:
+                    return done, at, bindings
+                if path.startswith(f"{own}.") and at < len(done.calls) and isinstance(inner := done.calls[at], Typed):
+                    bound = self._bind(inner.graph, inner.inputs, None, bindings)
+                    return self._maker(inner, path[len(own) + 1 :], bound or {})
+        raise LookupError(path)
 
     def substitute(self, value: Any, bindings: Bindings) -> Any:
         """A value with the blocks' own symbols replaced by the sizes they stand for."""
@@ -315,15 +352,3 @@ def _sizes(value: Any) -> list[Dim]:
 
 def _symbols(value: Any) -> frozenset[str]:
     return frozenset[str]().union(*(size.symbols for size in _sizes(value)))
-
-
-def _maker(typed: Typed, again: Node, path: str) -> tuple[TypedNode, int]:
-    """The node that makes the module at a path, and the number of its call."""
-    assert again.shared is not None
-    meant = typed.nodes[again.shared]
-    if path in meant.node.paths:
-        return meant, meant.node.paths.index(path)
-    for done in typed.nodes:
-        if done.node.shared is None and path in done.node.paths:
-            return done, done.node.paths.index(path)
-    raise KeyError(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
@@ -172,13 +173,21 @@ def declared(
     diagnostics.error(code, span, message, label=str(given), secondary=secondary, notes=notes)
 
 
-def shared(diagnostics: Diagnostics, site: CallSite, first: TypedNode) -> None:
-    """The diagnostic for `use` of a module on an input that it is not built for."""
+def shared(diagnostics: Diagnostics, site: CallSite, first: TypedNode, turn: int) -> None:
+    """The diagnostic for `use` of a module on an input that it is not built for, which is that of `first`'s turn."""
     node = site.typed.graph.nodes[site.number]
-    given, built = _call_inputs(site)[0], first.call_inputs[site.turn][0]
+    given, built = _call_inputs(site)[0], first.call_inputs[turn][0]
     message = f"`{first.node.label}` is built for {built}, and is used again on {given}"
     secondary = [Label(first.node.key_span, str(built)), *called_here(site.parent)]
     diagnostics.error("AS302", node.span, message, label=str(given), secondary=secondary, notes=turn_note(site))
+
+
+def sizes_inside(diagnostics: Diagnostics, site: CallSite, sizes: Iterable[str]) -> None:
+    """The diagnostic for `use` of a module further in that is written over sizes known only when the model runs."""
+    node = site.typed.graph.nodes[site.number]
+    words = " and ".join(f"`${name.rpartition('.')[2]}`" for name in sorted(sizes))
+    message = f"`{node.paths[site.turn]}` is written over {words} of its block, known only when the model runs there"
+    diagnostics.error("AS306", node.span, message, secondary=called_here(site.parent))
 
 
 def carried(diagnostics: Diagnostics, site: CallSite, name: str, number: int, types: tuple[Any, Any], at: Span) -> None:

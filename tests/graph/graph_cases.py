@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from archspec.diagnostics import suggest
 from archspec.diagnostics.model import Diagnostic, Diagnostics
 from archspec.graph.elaborate import elaborate
 from archspec.graph.ir import Elaboration
@@ -30,6 +31,7 @@ def cases(kind: str) -> list[Path]:
 
 def run(text: str, overrides: dict[str, Any] | None = None) -> tuple[Elaboration | None, Diagnostics]:
     """A spec's text through the stages up to the graph."""
+    suggest.begin()
     diagnostics = Diagnostics()
     root = read(text, "spec.yaml", diagnostics)
     if not isinstance(root, Mapping) or not validate(root, diagnostics):
