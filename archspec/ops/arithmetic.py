@@ -225,7 +225,12 @@ class Pow(Arithmetic):
         return [self.base, tensors[0]]
 
     def forward(self, *tensors: Any) -> Any:
-        return super().forward(*tensors) if self.base is None else Binary("**", self.base, In(0))
+        if self.base is None:
+            return super().forward(*tensors)
+        base = self.base
+        if isinstance(base, bool) and tensors[0].dtype != "bool":
+            base = int(base)  # PyTorch has no gradient beside `True`
+        return Binary("**", base, In(0))
 
     def dtype(self, require: Require, operands: list[Any]) -> str:
         base, exponent = operands

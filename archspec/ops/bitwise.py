@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from archspec.ops.arithmetic import Arithmetic
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, result_type
-from archspec.ops.expr import In, Unary
+from archspec.ops.expr import In, Method, Name, Unary
 from archspec.ops.kinds import AScalar, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -63,6 +63,8 @@ class Shift(Bitwise):
         Example({}, ("int64[B, 1, 8]", "int64[4, 1]"), "int64[B, 4, 8]"),
         Example({"other": 3}, "uint8[B, 4]", "uint8[B, 4]"),
         Example({}, ("int16[B, 4]", "uint8[4]"), "int16[B, 4]"),
+        Example({"other": 2}, "bool[B, 4]", "int64[B, 4]"),
+        Example({}, ("uint8[B, 4]", "bool[4]"), "uint8[B, 4]"),
     )
 
     def dtype(self, require: Require, operands: list[Any]) -> str:
@@ -70,6 +72,20 @@ class Shift(Bitwise):
         if dtype == "bool":
             require.fail("AS303", f"`{self.name}` does not take bool", inputs=(0,))
         return dtype
+
+    def forward(self, *tensors: Any) -> Any:
+        """bool beside integers is made one of them: kernels do that, but not what compiles or exports a model."""
+        operands = [t for t in (*tensors, self.other) if t is not None]
+        dtype = result_type(*operands)
+        parts: list[Any] = [
+            Method(In(i), "to", Name(f"torch.{dtype}"))
+            if isinstance(t, TensorType) and t.dtype == "bool" and dtype != "bool"
+            else In(i)
+            for i, t in enumerate(tensors)
+            if t is not None
+        ]
+        left, right = parts if len(parts) == 2 else (*parts, self.other)
+        return self.combine(left, right)
 
 
 @op("bitwise_left_shift", "torch.bitwise_left_shift")

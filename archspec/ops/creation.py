@@ -6,6 +6,8 @@ only then. Without, it is a constant: a buffer of the module, made once and not 
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from archspec.dims import Dim, Size, ceil_div
@@ -15,8 +17,8 @@ from archspec.ops.expr import Attr, Call, In, Method, Name, Own
 from archspec.ops.kinds import (
     AnyDType,
     AnyInt,
-    AnySize,
     AScalar,
+    ASizeOrNumber,
     BadValue,
     Int,
     ListOf,
@@ -26,9 +28,10 @@ from archspec.ops.kinds import (
 )
 from archspec.ops.registry import op
 from archspec.ops.require import Require
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import FLOATING, TensorType
 
 MOST_KNOWN = 2**31  # elements of a constant made by one op
+FINEST = 2**20  # parts of 1 in which a symbol is counted: there, the division of floats rounds up as exact numbers do
 
 
 class Made(Op):
@@ -62,46 +65,69 @@ class Arange(Made):
     rule = "[ceil((end - start) / step)]"
     like = arg(Optional(ValueRef()), None, "a value: with `dim`, its size is the end; it gives the device")
     dim = arg(Optional(AnyInt), None, "the dimension of `like` whose size is the end")
-    start = arg(AnySize, 0, "the first number")
-    end = arg(Optional(AnySize), None, "the number after the last")
-    step = arg(Int(), 1, "distance between numbers")
-    dtype = arg(AnyDType, "int64", "dtype of the result")
+    start = arg(ASizeOrNumber, 0, "the first number")
+    end = arg(Optional(ASizeOrNumber), None, "the number after the last")
+    step = arg(ASizeOrNumber, 1, "distance between numbers")
+    dtype = arg(Optional(AnyDType), None, "dtype of the result; left out: int64, or float32 where a number is a float")
     examples = (
         Example({"like": "tokens", "dim": 1}, "int64[B, T]", "int64[T]"),
         Example({"end": 10, "start": 2, "step": 3}, (), "int64[3]"),
         Example({"end": 10, "dtype": "float32"}, (), "float32[10]"),
         Example({"like": "x", "dim": 0, "start": -2, "dtype": "float32"}, "float32[6]", "float32[8]"),
         Example({"end": 0, "start": 4, "step": -1}, (), "int64[4]"),
+        Example({"end": 1.0, "step": 0.1}, (), "float32[10]"),
+        Example({"like": "x", "dim": 1, "start": 0.25, "step": 0.5}, "float32[B, T]", "float32[2*T]"),
     )
 
     def validate(self) -> None:
         if self.step == 0:
             raise BadValue("`step` must not be 0", ("step",))
+        if isinstance(self.step, Dim):
+            raise BadValue(f"`step` is the size {self.step}, known only when the model runs", ("step",))
         if self.dim is not None and self.like is None:
             raise BadValue("`dim` is a dimension of `like`, which is missing", ("dim",))
         if (self.dim is None) == (self.end is None):
             raise BadValue("`arange` needs either `like` and `dim`, or `end`", ("end",) if self.end is not None else ())
         if self.dtype in ("bool", "complex64", "complex128"):
             raise BadValue(f"`arange` makes no {self.dtype}", ("dtype",))
+        if self.dtype is not None and self.dtype not in FLOATING and self.usual() != "int64":
+            raise BadValue(f"`arange` of floats makes no {self.dtype}", ("dtype",))
+
+    def usual(self) -> str:
+        """The dtype that PyTorch's function gives by itself."""
+        return "float32" if any(isinstance(n, float) for n in (self.start, self.end, self.step)) else "int64"
 
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         if like is not None and self.dim is not None:
             require.rank(like, least=1, what="`like`", inputs=(0,))
             require.axis(like, self.dim)
-        distance = self._end(like) - self.start
-        distance = distance if self.step > 0 else -distance
-        if isinstance(distance, int):
-            count: Size = max(0, -(-distance // abs(self.step)))
-            wrong = distance < 0
+        start, end, step = self.start, self._end(like), self.step
+        if isinstance(start, Dim) or isinstance(end, Dim):
+            count = self._symbolic(require, start, end, step, () if like is None else (0,))
         else:
-            require.at_least(distance, 0, "`arange` would run backwards", inputs=(0,) if like is not None else ())
-            count, wrong = ceil_div(distance, abs(self.step)), False
-        if wrong:
-            require.fail("AS304", f"`arange` never gets from {self.start} to {self._end(like)} by steps of {self.step}")
-        self.constant(require, (count, self.start), like)
-        return TensorType(self.dtype, (count,))
+            count = _count(start, end, step)
+            if count < 0:
+                require.fail("AS304", f"`arange` never gets from {start} to {end} by steps of {step}")
+        self.constant(require, (count, start) if isinstance(start, Dim) else (count,), like)
+        return TensorType(self.dtype or self.usual(), (count,))
 
-    def _end(self, like: TensorType | None) -> Size:
+    def _symbolic(self, require: Require, start: Any, end: Any, step: Any, inputs: tuple[int, ...]) -> Size:
+        """How many; that floats divide as exact numbers do is sure of small fractions alone."""
+        unit = math.lcm(*(Fraction(n).denominator for n in (start, end, step) if isinstance(n, float)))
+        if unit > FINEST:
+            require.fail(
+                "AS306",
+                f"how many steps of {step} lie between {start} and {end}, known when the model runs, goes by rounding",
+                help="floats hold 0.5 and 0.125 exactly: `arange` of integers, then `mul`, has any step",
+            )
+        first, last, stride = (
+            int(Fraction(n) * unit) if isinstance(n, float) else n * unit for n in (start, end, step)
+        )
+        distance = last - first if step > 0 else first - last
+        require.at_least(distance, 0, "`arange` would run backwards", inputs=inputs)
+        return ceil_div(distance, abs(stride))
+
+    def _end(self, like: TensorType | None) -> Size | float:
         if self.end is not None:
             return self.end
         assert like is not None and self.dim is not None
@@ -109,18 +135,18 @@ class Arange(Made):
 
     def _bounds(self, like: TensorType | None) -> tuple[Any, ...]:
         end = self._end(like)
-        if self.step != 1:
+        if self.step != 1 or isinstance(self.step, float):
             return (self.start, end, self.step)
-        return (end,) if self.start == 0 else (self.start, end)
+        return (end,) if self.start == 0 and not isinstance(self.start, float) else (self.start, end)
 
     def state(self, like: TensorType | None = None) -> tuple[State, ...]:
         if like is not None:
             return ()
-        start, end = int(self.start), int(self._end(like))  # type: ignore[arg-type]
-        return (State("", (len(range(start, end, self.step)),), self.dtype, parameter=False, persistent=False),)
+        count = _count(self.start, self._end(like), self.step)
+        return (State("", (count,), self.dtype or self.usual(), parameter=False, persistent=False),)
 
     def _call(self, like: TensorType | None, **where: Any) -> Call:
-        dtype = {} if self.dtype == "int64" else {"dtype": Name(f"torch.{self.dtype}")}
+        dtype = {} if self.dtype in (None, self.usual()) else {"dtype": Name(f"torch.{self.dtype}")}
         return Call("torch.arange", *self._bounds(like), **dtype, **where)
 
     def module(self, like: TensorType | None = None) -> Call | None:
@@ -128,6 +154,20 @@ class Arange(Made):
 
     def forward(self, like: TensorType | None = None) -> Any:
         return Own() if like is None else self._call(like, device=Attr(In(0), "device"))
+
+
+def _count(start: Any, end: Any, step: Any) -> int:
+    """How many numbers there are, as PyTorch reckons it; below 0 where `step` leads away from `end`."""
+    distance = end - start
+    if distance and (distance > 0) != (step > 0):
+        return -1
+    if not any(isinstance(n, float) for n in (start, end, step)):
+        return int(-(-distance // step))
+    steps: float = distance / step
+    try:
+        return math.ceil(steps)
+    except OverflowError:
+        return MOST_KNOWN + 1
 
 
 class Filled(Made):

@@ -302,6 +302,21 @@ class SizeKind(Kind["Size"]):
         return {"anyOf": [{"type": "integer", "minimum": -1 if self.infer else self.least}, symbol]}
 
 
+class SizeOrNumber(Kind["Size | float"]):
+    """A size, possibly negative, or a number: `2` is an integer and `2.0` is none, as to PyTorch."""
+
+    title = "a number, or a size"
+
+    def bind(self, value: Any, sizes: Mapping[str, Any]) -> Any:
+        return AnySize.bind(value, sizes)
+
+    def parse(self, value: Any) -> Size | float:
+        return Number.parse(value) if isinstance(value, float) else _of_64_bits(AnySize.parse(value))
+
+    def literal(self) -> dict[str, Any]:
+        return {"anyOf": [Number.literal(), *AnySize.literal()["anyOf"][1:]]}
+
+
 class Scalar(Kind["Size | float | bool"]):
     """A Python scalar operand: an integer stays one, as PyTorch's type promotion tells them apart; or a size."""
 
@@ -310,9 +325,7 @@ class Scalar(Kind["Size | float | bool"]):
     def parse(self, value: Any) -> Size | float | bool:
         if not isinstance(value, (bool, int, float, Dim)):
             raise self.refuse(value, "YAML writes infinity `.inf`" if value in ("inf", "-inf", "+inf") else None)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise BadValue("an integer beyond 64 bits")
-        return value
+        return _of_64_bits(value)
 
     def literal(self) -> dict[str, Any]:
         return {"type": ["number", "boolean"]}
@@ -387,6 +400,12 @@ class Refined(Kind[T], Generic[T]):
         return {**self.kind.schema(), "title": self.title}
 
 
+def _of_64_bits(value: T) -> T:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise BadValue("an integer beyond 64 bits")
+    return value
+
+
 def _each(kind: Kind[T], values: Any) -> tuple[T, ...]:
     out = []
     for position, value in enumerate(values):
@@ -415,6 +434,7 @@ Str = _Str()
 ASize = SizeKind(0)
 AnySize = SizeKind(-(2**62))
 AScalar = Scalar()
+ASizeOrNumber = SizeOrNumber()
 AnyDType = Choice(*DTYPES)
 
 

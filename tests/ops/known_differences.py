@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from archspec.ops.broadcast import category
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import FLOATING, TensorType
 
 Inputs = tuple[TensorType | None, ...]
 Holds = Callable[[Any, Inputs], bool]
@@ -121,7 +121,8 @@ def _mixed(op: Any, inputs: Inputs) -> bool:
 
 
 def _two_ends(op: Any, inputs: Inputs) -> bool:
-    return op.dim is not None and op.end is not None
+    cut = op.dtype is not None and op.dtype not in FLOATING and op.usual() != "int64"
+    return cut or (op.dim is not None and op.end is not None)
 
 
 def _judged_by_einops(op: Any, inputs: Inputs) -> bool:
@@ -250,7 +251,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),
     "normal": ("a number `std` beside a tensor is archspec's own, and integers are no deviations", _two_deviations),
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
-    "arange": ("`dim` of a value is archspec's own", _two_ends),
+    "arange": ("`dim` of a value is archspec's own; integers lose their fraction after they were counted", _two_ends),
     "rearrange": ("its notation says more than the reshape that it becomes", _judged_by_einops),
     "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
     "lstm_cell": ("states of another dtype pass on the CPU", _mixed),

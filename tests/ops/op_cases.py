@@ -21,6 +21,7 @@ from archspec.ops.kinds import (
     Refined,
     Scalar,
     SizeKind,
+    SizeOrNumber,
     Spread,
     _Bool,
 )
@@ -56,6 +57,8 @@ def _values(kind: Kind[Any]) -> st.SearchStrategy[Any] | None:
     if isinstance(kind, Float):
         edges = [edge + step for edge in (kind.least, kind.most) if edge is not None for step in (-0.25, 0.0, 0.25)]
         return st.sampled_from([*edges, 0.0, 0.5, 1.0, 2.0, -1.0, 1e-3])
+    if isinstance(kind, SizeOrNumber):
+        return st.one_of(st.integers(-3, 9), st.sampled_from([0.0, 0.1, 0.25, -0.5, 0.7, 1.5, 3.0, 6.6]))
     if isinstance(kind, Scalar):
         return st.sampled_from([0, 1, -2, 3, 0.5, -1.5, True])
     if isinstance(kind, Choice):
