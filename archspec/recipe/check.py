@@ -141,6 +141,7 @@ def check_recipe(
         batch=binding.batch if isinstance(binding.batch, int) else None,
         tuning=tuning,
         split=shared.split,
+        sequences=shared.sequences,
         stages=shared.stages,
         chosen=chosen,
     )

@@ -11,6 +11,7 @@ from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
 if TYPE_CHECKING:
+    from archspec.partition.sequence import Sequences
     from archspec.partition.stages import Stage
     from archspec.recipe.augment import Augmentation
     from archspec.recipe.runtime import Runtime
@@ -292,15 +293,16 @@ class Recipe:
     `feeds`: {model input: data field}. `inputs`: the model's input types with the data's sizes bound (the batch axis
     keeps its symbol). `batch`: the batch size the architecture fixes (`float32[32, …]`), else None; where it is fixed,
     `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
-    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `stages`: of a pipeline
-    (see archspec.partition.stages), empty without one. `chosen`: the paths of the modules that `runtime` names, by the
+    `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `sequences`: where
+    sequences are in parts meanwhile (see archspec.partition.sequence). `stages`: of a pipeline (see
+    archspec.partition.stages), empty without one. `chosen`: the paths of the modules that `runtime` names, by the
     key that names them (see archspec.recipe.naming).
     """
 
     __slots__ = (
         "augment", "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value",
         "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
-        "on_nonfinite", "optimizer", "runtime", "schedule", "seed", "split", "stages",
+        "on_nonfinite", "optimizer", "runtime", "schedule", "seed", "sequences", "split", "stages",
         "tuning",
     )  # fmt: skip
 
@@ -327,6 +329,7 @@ class Recipe:
         batch: int | None = None,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
         split: dict[str, str] | None = None,
+        sequences: Sequences | None = None,
         stages: tuple[Stage, ...] = (),
         chosen: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
@@ -350,5 +353,6 @@ class Recipe:
         self.batch = batch
         self.tuning = tuning
         self.split = split or {}
+        self.sequences = sequences
         self.stages = stages
         self.chosen = chosen or {}

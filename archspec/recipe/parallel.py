@@ -7,6 +7,7 @@ from typing import NamedTuple
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.parameters.table import Table
 from archspec.partition.reach import owners, reached
+from archspec.partition.sequence import Sequences, sequence_plan
 from archspec.partition.stages import Stage, Uncut, pipeline_stages
 from archspec.partition.tensor import tensor_plan
 from archspec.reading.nodes import Mapping, Node
@@ -18,9 +19,10 @@ from archspec.shapes.typed import Typed
 
 
 class Shares(NamedTuple):
-    """How the model is shared out: `split` and `stages` as in Recipe."""
+    """How the model is shared out: as in Recipe."""
 
     split: dict[str, str] = {}  # noqa: RUF012 - not changed
+    sequences: Sequences | None = None
     stages: tuple[Stage, ...] = ()
 
 
@@ -38,7 +40,7 @@ def check_parallel(
     given = runtime.get("parallel") if isinstance(runtime, Mapping) else None
     if given is None or model is None:
         return Shares()
-    combination(parallel, given, diagnostics)
+    combination(settings, given, diagnostics)
     typed, table = model()
     if (
         parallel.data == "ddp"
@@ -51,7 +53,8 @@ def check_parallel(
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
-    return Shares(split, stages)
+    sequences = sequence_plan(typed, split) if split and parallel.sequence else None
+    return Shares(split, sequences, stages)
 
 
 def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnostics) -> dict[str, str]:
@@ -123,11 +126,15 @@ def _batch_norm(typed: Typed, table: Table, tuning: Tuning) -> Span | None:
     return None
 
 
-def combination(parallel: Parallel, given: Node, diagnostics: Diagnostics) -> None:
+def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> None:
     """Kinds that PyTorch does not take together."""
+    parallel = settings.parallel
     if parallel.context > 1:
         message = "`context` parallelism is not there yet (and PyTorch has it in the attention kernels of GPUs only)"
         diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
+    if parallel.tensor > 1 and settings.compile.enabled:
+        message = "PyTorch does not compile products that processes share"
+        diagnostics.error("AS507", _at(given, "tensor"), message, help="leave `compile` out, or say `data: fsdp`")
     inner = [axis for axis in ("tensor", "context", "pipeline") if getattr(parallel, axis) > 1]
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"

@@ -101,6 +101,12 @@ class Parallel(Part):
         "device as they are used",
     )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
+    sequence = arg(
+        Bool,
+        True,
+        "of `tensor`: between these products (norms, dropout, sums) each process has a part of the sequence, where the "
+        "graph allows it: less memory, the same numbers",
+    )
     context = arg(PositiveInt, 1, "processes that share every sequence (PyTorch has it for GPUs; not there yet: 1)")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")
     schedule = arg(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.recipe.model import LossTerm
+from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts, put_together
 
 _HALF = (torch.bfloat16, torch.float16)
 Outputs = Tensor | Mapping[str, Tensor]
@@ -16,7 +17,7 @@ Outputs = Tensor | Mapping[str, Tensor]
 
 def pick(outputs: Outputs, name: str) -> Tensor:
     """The model's output of this name; a model with one output gives the tensor itself."""
-    return outputs if isinstance(outputs, Tensor) else outputs[name]
+    return put_together(outputs if isinstance(outputs, Tensor) else outputs[name])
 
 
 class Objective:
@@ -62,6 +63,14 @@ def _evaluator(
     weighted = any(True for _ in module.buffers())
     name, field, weight = term.input, term.target, term.weight
     place = term.loss.target_place
+    # PyTorch takes classes in parts for class numbers, without label smoothing.
+    parted = isinstance(module, nn.CrossEntropyLoss) and module.label_smoothing == 0
+
+    def of_classes(values: Tensor, target: Tensor) -> Tensor:
+        if parted and in_parts(values) and not target.is_floating_point():
+            return cross_entropy_of_parts(criterion, values, target)
+        loss: Tensor = criterion(put_together(values), target)
+        return loss
 
     def several(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         given = [pick(outputs, each) for each in term.outputs]
@@ -77,11 +86,10 @@ def _evaluator(
         values = outputs if isinstance(outputs, Tensor) else outputs[name]
         if values.dtype in _HALF:
             values = values.float()
-        loss: Tensor = criterion(values, batch[field])
-        return loss
+        return of_classes(values, batch[field])
 
     def full(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        values, target = pick(outputs, name), batch[field]
+        values, target = outputs if isinstance(outputs, Tensor) else outputs[name], batch[field]
         if values.dtype in _HALF:
             values = values.float()
         if weighted:
@@ -92,8 +100,7 @@ def _evaluator(
             # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.
             probabilities = target.ndim == values.ndim
             values, target = values.flatten(0, -2), target.flatten(0, -2) if probabilities else target.flatten()
-        loss: Tensor = criterion(values, target) * weight
-        return loss
+        return of_classes(values, target) * weight
 
     return full if term.cast_target or term.class_dim == -1 or weight != 1.0 or weighted else plain
 

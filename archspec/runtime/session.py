@@ -157,8 +157,10 @@ def _execute(
     if transferred is not None:
         facts["weights"] = started_from(given.report, transferred)
         facts["settings"]["weights"] = transferred.summary()
-    if world.rank:  # what is random in training differs between processes
-        torch.manual_seed(recipe.seed + world.rank)
+    # What is random in training differs between parts of the batch and of the model; processes that share products
+    # must draw alike, as what they have whole is to stay one.
+    if apart := world.index("data") + world.degree("data") * world.index("pipeline"):
+        torch.manual_seed(recipe.seed + apart)
     try:
         if world.main:
             keep_copies(recipe.data, folder.path)
@@ -203,7 +205,8 @@ def _execute(
 
 def _prepared(module: nn.Module, given: Plan, world: World) -> Prepared:
     recipe = given.recipe
-    return prepare(module, given.device, recipe.runtime, world, recipe.split, recipe.chosen, recipe.stages)
+    shares = (recipe.split, recipe.sequences, recipe.stages)
+    return prepare(module, given.device, recipe.runtime, world, recipe.chosen, *shares)
 
 
 def _folder(

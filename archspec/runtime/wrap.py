@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from archspec.partition.sequence import Sequences
 from archspec.partition.stages import Stage
 from archspec.recipe.runtime import Runtime
 from archspec.runtime.activations import checkpoint_activations
@@ -74,11 +75,12 @@ def prepare(
     device: torch.device,
     runtime: Runtime,
     world: World | None = None,
-    split: Mapping[str, str] | None = None,
     chosen: Mapping[str, tuple[str, ...]] | None = None,
+    split: Mapping[str, str] | None = None,
+    sequences: Sequences | None = None,
     stages: Sequence[Stage] = (),
 ) -> Prepared:
-    """Move the module to the device and put around it what `runtime` asks for. `split`, `chosen`, `stages`: see Recipe.
+    """Move the module to the device and put around it what `runtime` asks for. `chosen` and what follows: see Recipe.
 
     Raises PrecisionError, CompileError.
     """
@@ -87,7 +89,7 @@ def prepare(
     module = module.to(device)
     if runtime.memory_format == "channels_last":
         channels_last(module, weights=parallel.data != "fsdp" and world.degree("tensor") == 1)
-    module = tensor_parallel(module, world, split or {})
+    module = tensor_parallel(module, world, split or {}, sequences)
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
     context = forward_context(precision, device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -29,4 +30,21 @@ def archspec(*args: str | Path, cwd: Path, **more: str) -> subprocess.CompletedP
         timeout=300,
         check=False,
         stdin=subprocess.DEVNULL,
+    )
+
+
+def torchrun(count: int, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`torchrun --nproc-per-node COUNT …` to its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count)]
+    return subprocess.run(
+        [*launcher, "--master-port", str(port), *args],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
     )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import archspec, environment
-from test_parallel import SPEC, compare, torchrun
+from runtime_process import archspec, environment, torchrun
+from test_parallel import SPEC, M, compare
 
 TUNED = (
     "--set", "train.freeze=[stem, layers.0]",
@@ -52,7 +52,7 @@ def test_what_moves_and_what_does_not(tuned: Path) -> None:
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_two_processes_are_one(tuned: Path, tmp_path: Path, kind: str) -> None:
     done = torchrun(
-        2, "train", str(tuned / "net.yaml"), "--weights", str(tuned / "pretrained" / "weights.safetensors"), *TUNED,
+        2, *M, "train", str(tuned / "net.yaml"), "--weights", str(tuned / "pretrained" / "weights.safetensors"), *TUNED,
         "--set", f"runtime.parallel={kind}", "-o", "r", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

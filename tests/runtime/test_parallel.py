@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import archspec, environment
+from runtime_process import archspec, torchrun
 
 from archspec.runtime.run_folder import read_metrics
 
+M = ("-m", "archspec")
 SPEC = """\
 archspec: 1
 inputs: {{image: "float32[B, 1, 8, 8]"}}
@@ -39,20 +37,6 @@ train:
   epochs: 2
   batch_size: 61
 """
-
-
-def torchrun(count: int, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """`torchrun --nproc-per-node COUNT -m archspec …` to its end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), "--master-port", str(port),
-        "-m", "archspec", *args,
-    ]  # fmt: skip
-    return subprocess.run(
-        command, cwd=cwd, env=environment(), capture_output=True, encoding="utf-8", timeout=300, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +71,7 @@ def test_the_same_as_one_process(
     tmp_path: Path, alone: Path, kind: str, count: int, dtype: str, tolerance: float
 ) -> None:
     args = ("train", str(alone / f"{dtype}.yaml"), "--set", f"runtime.parallel={kind}")
-    done = torchrun(count, *args, "--set", "runtime.micro_batch_size=9", "-o", "r", cwd=tmp_path)
+    done = torchrun(count, *M, *args, "--set", "runtime.micro_batch_size=9", "-o", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("epoch 2/2") == 1 and done.stdout.count("best accuracy") == 1
     assert json.loads((tmp_path / "r" / "run.json").read_text())["processes"] == count
@@ -106,7 +90,7 @@ def test_the_same_as_one_process(
 def test_what_saves_memory_changes_nothing(tmp_path: Path, alone: Path, kind: str, more: tuple[str, ...]) -> None:
     settings = [part for each in more for part in ("--set", f"runtime.{each}")]
     args = ("train", str(alone / "float64.yaml"), "--set", f"runtime.parallel={kind}", *settings)
-    done = torchrun(2, *args, "-o", "r", cwd=tmp_path)
+    done = torchrun(2, *M, *args, "-o", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     compare(tmp_path / "r", alone / "float64", 1e-9)
 
@@ -190,7 +174,7 @@ def test_a_shared_model_is_that_of_one_process(
     args = ("train", str(reader / f"{dtype}.yaml"), "--set", f"runtime.parallel={parallel}", "-o", "r")
     if count == 4 and "fsdp" not in parallel:
         args = (*args, "--set", "heads=4")
-    done = torchrun(count, *args, cwd=tmp_path)
+    done = torchrun(count, *M, *args, cwd=tmp_path)
     if parallel == "{tensor: 4}":  # two heads of keys for four processes
         assert done.returncode != 0 and "AS507" in done.stderr and "2 heads" in done.stderr
         return
@@ -204,7 +188,7 @@ def test_a_shared_model_is_that_of_one_process(
 def test_saved_by_two_gone_on_by_one(tmp_path: Path, alone: Path, kind: str) -> None:
     args = ("train", str(alone / "float64.yaml"), "--set", f"runtime.parallel={kind}", "-o", "r", "--quiet")
     half = ("--set", "train.schedule=constant")
-    done = torchrun(2, *args, *half, "--epochs", "1", cwd=tmp_path)
+    done = torchrun(2, *M, *args, *half, "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     done = archspec(*args, *half, "--epochs", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -217,12 +201,14 @@ def test_saved_by_two_gone_on_by_one(tmp_path: Path, alone: Path, kind: str) -> 
 @pytest.mark.parametrize("count", [1, 4])
 def test_two_stages_gone_on_by_more_or_none(tmp_path: Path, reader: Path, count: int) -> None:
     args = ("train", str(reader / "float64.yaml"), "-o", "r", "--quiet", "--set", "train.schedule=constant")
-    done = torchrun(2, *args, "--set", "runtime.parallel={pipeline: 2}", "--epochs", "1", cwd=tmp_path)
+    done = torchrun(2, *M, *args, "--set", "runtime.parallel={pipeline: 2}", "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     if count == 1:
         done = archspec(*args, "--epochs", "2", cwd=tmp_path)
     else:
-        done = torchrun(count, *args, "--set", f"runtime.parallel={{pipeline: {count}}}", "--epochs", "2", cwd=tmp_path)
+        done = torchrun(
+            count, *M, *args, "--set", f"runtime.parallel={{pipeline: {count}}}", "--epochs", "2", cwd=tmp_path
+        )
     assert done.returncode == 0, done.stderr[-3000:]
     whole = archspec(*args[:2], *args[4:], "--run", "whole", "--epochs", "2", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
@@ -236,6 +222,6 @@ def test_processes_that_do_not_fit(tmp_path: Path, alone: Path) -> None:
     spec = str(alone / "float32.yaml")
     done = archspec("train", spec, "--set", "runtime.parallel={tensor: 2}", cwd=tmp_path)
     assert done.returncode == 2 and "needs 2 processes" in done.stderr and "torchrun" in done.stderr
-    done = torchrun(2, "train", spec, cwd=tmp_path)
+    done = torchrun(2, *M, "train", spec, cwd=tmp_path)
     assert done.returncode != 0 and "runtime: {parallel: ddp}" in done.stderr
     assert not list(tmp_path.iterdir())

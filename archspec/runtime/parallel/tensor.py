@@ -6,6 +6,7 @@ for every operation what each process does and what they exchange, so the number
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,15 +17,23 @@ from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tenso
 from torch.distributed.tensor.experimental import implicit_replication
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from archspec.partition.sequence import Sequences
+from archspec.runtime.parallel.logits import in_parts
+from archspec.runtime.parallel.sequence import sequence_parallel, summed
 from archspec.runtime.world import World
 
 # The dimension of a weight that is split; a bias of columns is split, one of rows belongs to the sum.
 WEIGHT = {"columns": 0, "gathered": 0, "rows": 1, "table": 0}
 BIAS = {"columns", "gathered"}
+SUMS = {"rows", "table"}  # each process has a part of the sum
 
 
-def tensor_parallel(module: nn.Module, world: World, split: Mapping[str, str]) -> nn.Module:
-    """Split the modules of `split` ({path: how}) over the tensor axis, in place; everything else is on all of them."""
+def tensor_parallel(
+    module: nn.Module, world: World, split: Mapping[str, str], sequences: Sequences | None = None
+) -> nn.Module:
+    """Split the modules of `split` ({path: how}) over the tensor axis, in place; everything else is on all of them,
+    but for `sequences` in parts.
+    """
     if world.mesh is None or world.degree("tensor") == 1:
         return module
     mesh = world.mesh["tensor"]
@@ -47,6 +56,12 @@ def tensor_parallel(module: nn.Module, world: World, split: Mapping[str, str]) -
     for parameter in made.values():
         if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(_as_the_parameter)
+    scattered = () if sequences is None else sequences.scattered
+    for path, how in split.items():
+        if how in SUMS and path not in scattered:
+            module.get_submodule(path).register_forward_hook(summed)
+    if sequences is not None:
+        sequence_parallel(module, sequences)
     module.register_forward_hook(_whole)
     return module
 
@@ -58,14 +73,14 @@ def _as_the_parameter(parameter: Tensor) -> None:
         parameter.grad = gradient.redistribute(placements=parameter.placements)
 
 
-def _whole(_: nn.Module, args: Any, output: Any) -> Any:
-    """What the model gives is whole on every process."""
+def _whole(module: nn.Module, args: Any, output: Any) -> Any:
+    """What the model gives is whole on every process, except what a loss takes in parts."""
     if isinstance(output, DTensor):
-        return output.full_tensor()
+        return output if module.training and in_parts(output) else output.full_tensor()
     if isinstance(output, Mapping):
-        return {key: _whole(_, args, value) for key, value in output.items()}
+        return {key: _whole(module, args, value) for key, value in output.items()}
     if isinstance(output, (tuple, list)):
-        return type(output)(_whole(_, args, value) for value in output)
+        return type(output)(_whole(module, args, value) for value in output)
     return output
 
 
@@ -89,6 +104,9 @@ def shared_products(world: World) -> Iterator[None]:
     with ExitStack() as stack:
         if world.degree("tensor") > 1:
             stack.enter_context(implicit_replication())
+            # On a processor all draw the same numbers, as they have begun with one seed.
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
             if not torch.cuda.is_available():  # PyTorch splits attention on a processor in this form only
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield
