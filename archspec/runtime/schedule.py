@@ -37,6 +37,17 @@ class Rate(LambdaLR):
 
         super().__init__(optimizer, lambda step: factor(min(step, last)))
 
+    def step(self, epoch: int | None = None) -> None:
+        """The next step's rates: those of LambdaLR, without what it checks each time."""
+        self.last_epoch += 1
+        self._step_count += 1
+        self._set([base * call(self.last_epoch) for base, call in zip(self.base_lrs, self.lr_lambdas, strict=True)])
+
+    def _set(self, rates: list[Any]) -> None:
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self._last_lr = rates
+
     @property
     def reduced(self) -> float:
         return 1.0 if self._plateau is None else float(self._plateau.optimizer.param_groups[0]["lr"])
@@ -49,10 +60,7 @@ class Rate(LambdaLR):
         self._plateau.step(value)
         if self.reduced == before:
             return
-        rates = [base * call(self.last_epoch) for base, call in zip(self.base_lrs, self.lr_lambdas, strict=True)]
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        self._last_lr = rates
+        self._set([base * call(self.last_epoch) for base, call in zip(self.base_lrs, self.lr_lambdas, strict=True)])
 
     def position(self) -> dict[str, Any]:
         """Where it stands, as plain data."""

@@ -22,6 +22,7 @@ class Clock:
         self._plain = plain = Trainer._epoch
 
         def timed(trainer: Trainer) -> bool:
+            trainer.saver.wait()  # a thread still writes the run's first checkpoint
             begun = Took.now()
             done = plain(trainer)
             self.taken = begun.until(Took.now())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archspec.recipe.runtime import Checkpoint
+from archspec.runtime.checkpoints import saver
 from archspec.runtime.checkpoints.pack import PackError, pack, snapshot, unpack
 from archspec.runtime.checkpoints.store import (
     FOLDER,
@@ -143,3 +147,36 @@ def test_files_beside_the_state(tmp_path: Path) -> None:
     (done.path / "best.safetensors").write_bytes(b"three")
     with pytest.raises(CheckpointError, match=r"best\.safetensors"):
         verified(done.path)
+
+
+def test_checkpoints_by_the_clock_take_3_percent_of_it_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(wall=0.0, processor=0.0)
+    stand_in = SimpleNamespace(perf_counter=lambda: clock.wall, thread_time=lambda: clock.processor)
+    monkeypatch.setattr(saver, "time", stand_in)
+    writing = threading.Event()
+
+    def finish(stage: Path, *_: object) -> None:
+        clock.processor += 2.0
+        writing.wait()
+        stage.rmdir()
+
+    def snapshot(tensors: object) -> object:
+        clock.wall += 1.0
+        return tensors
+
+    monkeypatch.setattr(saver, "finish", finish)
+    monkeypatch.setattr(saver, "snapshot", snapshot)
+    written = saver.Saver(tmp_path, Checkpoint.parse({"seconds": 10.0, "steps": 7}), pytest.fail)
+    clock.wall = 9.0
+    assert not written.due(1) and written.due(7)
+    clock.wall = 10.0
+    assert written.due(1)
+    written.save(1, {})
+    clock.wall = 1000.0
+    assert not written.due(2) and written.due(7)  # by the clock never while one is being written
+    writing.set()
+    written.wait()
+    clock.wall = 11.0 + 99.0  # the training waited for 1 s, and the thread's processor time was 2 s
+    assert not written.due(2)
+    clock.wall += 1.5
+    assert written.due(2)

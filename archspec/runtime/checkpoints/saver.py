@@ -17,13 +17,15 @@ from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.checkpoints.store import begin, finish, prune
 from archspec.runtime.world import World, cpu_group
 
-SHARE = 0.03  # of the time, at most, that goes into copying the state
+SHARE = 0.03  # of the time, at most, that goes into checkpoints that come by the clock
 
 
 class Saver:
     """Writes checkpoints of a run in a thread of its own. `warn` is told of a write that failed; training goes on.
 
-    What the training waits for is the copy of the state in memory (and a write before it that is not done yet).
+    What the training waits for is the copy of the state in memory (and, where checkpoints are wanted every so many
+    steps, a write before it that is not done yet). The thread's processor time counts as well: a busy machine has no
+    core to spare for it.
     """
 
     def __init__(self, run: Path, policy: Policy, warn: Callable[[str], None], world: World | None = None) -> None:
@@ -35,14 +37,17 @@ class Saver:
         self._error: OSError | None = None
         self._last = time.perf_counter()
         self._step = 0
-        self._wait = policy.seconds
+        self._copying = self._writing = 0.0  # seconds that the last one took: of the training, of the thread
 
     def due(self, step: int) -> bool:
         """Is it time for another?"""
         steps = self._policy.steps
         if steps is not None and step % steps == 0 and step != self._step:
             return True
-        return time.perf_counter() - self._last >= self._wait
+        passed = time.perf_counter() - self._last
+        if passed < self._policy.seconds or (self._thread is not None and self._thread.is_alive()):
+            return False
+        return passed >= (self._copying + self._writing) / SHARE
 
     def save(
         self,
@@ -76,7 +81,7 @@ class Saver:
             self._thread.start()
         self._step = step
         self._last = time.perf_counter()
-        self._wait = max(self._policy.seconds, (self._last - start) / SHARE)
+        self._copying = self._last - start
 
     def _shards(self, stage: Path | None, tensors: dict[str, Tensor]) -> Path | None:
         """Have every process write its part; None where that failed."""
@@ -102,8 +107,10 @@ class Saver:
             self._error = None
 
     def _write(self, stage: Path, step: int, data: Any, tensors: Any, spare: Collection[int]) -> None:
+        begun = time.thread_time()
         try:
             finish(stage, step, data, tensors)
             prune(self._run, self._policy.keep.last, spare)
         except OSError as error:
             self._error = error
+        self._writing = time.thread_time() - begun
