@@ -62,7 +62,8 @@ def inner(role: Role, entry: Entry) -> Role:
     elif role is Role.ITEMS:
         found = Role.ITEM
     elif role is Role.REPLACED:
-        found = Role.ITEMS if value.kind == "sequence" else Role.REPLACEMENT
+        block = bool(value.entries) and all(each.name in _BLOCK for each in value.entries)
+        found = Role.ITEMS if value.kind == "sequence" else Role.BLOCK if block else Role.REPLACEMENT
     elif role in (Role.ITEM, Role.REPLACEMENT) and key in STRUCTURES:
         found = Role.ITEMS if value.kind == "sequence" else Role.STRUCTURE
     elif role is Role.STRUCTURE:

@@ -1,4 +1,5 @@
-"""`replace`: whole items of the spec that is started from, by the path of their module."""
+"""`replace`: whole items of the spec that is started from, by the path of their module; and what a block says besides
+its items, by its name."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from archspec.diagnostics.model import Diagnostics, Label
 from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
+from archspec.schema.skeleton import AMENDED
 
 Address = tuple[str | int, ...]  # of a node: keys and indices from the root
 _SHOWN = 12
+_BY_KEY = ("params", "inputs", "init")
 
 
 class _List(NamedTuple):
@@ -28,10 +31,13 @@ def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> 
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
     A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. All
-    paths are those of `base`. Reports AS206 for a path that leads to nothing, AS207 for one inside another that is
-    replaced, and AS205 for an empty list.
+    paths are those of `base`. The name of a block leads to what the block says besides its items. Reports AS206 for a
+    path that leads to nothing, AS207 for one inside another that is replaced, AS205 for an empty list, and AS201 and
+    AS205 for what a block does not say.
     """
     targets = _targets(base)
+    blocks = base.get("blocks")
+    amendments: dict[str, Node] = {}
     chosen: dict[Address, tuple[str, Node]] = {}
     for path, new in changes.entries.items():
         target = targets.get(path)
@@ -39,6 +45,8 @@ def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> 
             diagnostics.error(
                 "AS205", new.span, f"nothing is put in the place of `{path}`", help="null removes an item"
             )
+        elif target is None and isinstance(blocks, Mapping) and isinstance(blocks.get(path), Mapping):
+            amendments[path] = new
         elif target is None:
             _unknown(path, changes, base, targets, diagnostics)
         else:
@@ -59,18 +67,50 @@ def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> 
         edits[address] = None if removed else _named(targets[path].item, new)
     edited = _edited(base, edits)
     assert isinstance(edited, Mapping)
-    return edited
+    return _amended(edited, amendments, diagnostics)
+
+
+def _amended(base: Mapping, changes: dict[str, Node], diagnostics: Diagnostics) -> Mapping:
+    """`base`, of whose blocks some say other things besides their items: parameters, inputs and rules of `init` key by
+    key, all else instead of what there was."""
+    blocks = base.get("blocks")
+    if not changes or not isinstance(blocks, Mapping):
+        return base
+    entries = dict(blocks.entries)
+    for name, new in changes.items():
+        if not isinstance(new, Mapping):
+            help = f"write `{name}: {{params: …}}`; null under `blocks` removes a block"
+            diagnostics.error("AS205", new.span, f"`{name}` is a block: a mapping changes what it says", help=help)
+            continue
+        block = entries[name]
+        assert isinstance(block, Mapping)
+        said, keys = dict(block.entries), dict(block.keys)
+        for key, node in new.entries.items():
+            if key not in AMENDED:
+                layers = "`blocks` replaces a block as a whole, a path one of its items"
+                help = layers if key == "layers" else f"keys: {', '.join(AMENDED)}"
+                diagnostics.error("AS201", new.keys[key], f"`{key}` of a block cannot be replaced here", help=help)
+                continue
+            old = said.get(key)
+            if key in _BY_KEY and isinstance(node, Mapping) and isinstance(old, Mapping):
+                node = Mapping({**old.entries, **node.entries}, {**old.keys, **node.keys}, node.span)
+            said[key], keys[key] = node, new.keys[key]
+        entries[name] = Mapping(said, keys, block.span)
+    changed = Mapping(entries, blocks.keys, blocks.span)
+    return Mapping({**base.entries, "blocks": changed}, base.keys, base.span)
 
 
 def _unknown(path: str, changes: Mapping, base: Mapping, targets: dict[str, _Target], diagnostics: Diagnostics) -> None:
-    help = did_you_mean(path, targets)
+    blocks = base.get("blocks")
+    known = [*targets, *(blocks.entries if isinstance(blocks, Mapping) else ())]
+    help = did_you_mean(path, known)
     if help is None:
         head, dot, _ = path.rpartition(".")
         near = [name for name in targets if name.startswith(head + dot) and "." not in name[len(head + dot) :]]
         near = near or [name for name in targets if "." not in name]
         help = f"items: {', '.join(near[:_SHOWN])}{', …' if len(near) > _SHOWN else ''}" if near else None
     span = changes.keys[path]
-    fix = rename(path, [each for each in targets if each not in changes], span)
+    fix = rename(path, [each for each in known if each not in changes], span)
     diagnostics.error("AS206", span, f"{base.span.file} has no item `{path}` to replace", help=help, fix=fix)
 
 

@@ -19,6 +19,7 @@ LIBRARY = ("archspec", "doc", "blocks")  # what a file that is included may have
 # is a default.
 MERGED = ("params", "inputs", "symbols", "blocks", "outputs", "budget", "init", "weights", "train", "runtime")
 REMOVABLE = ("doc", "symbols", "blocks", "outputs", "budget", "init", "weights", "train", "runtime")
+AMENDED = ("doc", "params", "inputs", "outputs", "init")  # of a block that `replace` names
 FILE = r"^[^$\\]+\.ya?ml$"
 SECTIONS: dict[str, Schema] = {  # which a later stage looks at
     "init": {"title": "a mapping", "type": "object"},
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
 
 def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
     """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
+    replaced = [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -56,11 +58,11 @@ def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Sch
             "replace": {
                 "title": "a mapping of paths to items",
                 "description": "Items instead of those of the spec that `extends` names, by their path: "
-                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block; a list puts in several. null removes.",
+                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block; a list puts in several. null removes. "
+                "`Bottleneck: {params: …}` changes what a block says besides its items.",
                 "type": "object",
-                "additionalProperties": {
-                    "anyOf": [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
-                },
+                "patternProperties": {BLOCK_NAME: {"anyOf": [amendment(items), *replaced]}},
+                "additionalProperties": {"anyOf": replaced},
             },
             "params": params(
                 "What a user may change: a default, or a type word if required (int, float, bool, str, list, any)."
@@ -140,6 +142,17 @@ def block(items: Schema) -> Schema:
             },
         },
         "required": ["layers"],
+        "additionalProperties": False,
+    }
+
+
+def amendment(items: Schema) -> Schema:
+    """What `replace` changes of a block by its name: all but its items."""
+    said = block(items)["properties"]
+    return {
+        "title": "what a block says besides its items",
+        "type": "object",
+        "properties": {key: said[key] for key in AMENDED},
         "additionalProperties": False,
     }
 
