@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
+from archspec.dims.real import FUNCTIONS
 from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Name, Own, Slice, Training, Unary
 
 _DOTTED = re.compile(r"(?:nn|F|torch|math|parametrizations)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
@@ -26,6 +27,12 @@ _UNARY = 11
 _ATOM = 20
 
 Leaf = Callable[[Any], "str | None"]
+
+
+def computed(number: Real) -> Any:
+    """How Python computes a number from sizes."""
+    args = [computed(each) if isinstance(each, Real) else each for each in number.args]
+    return Call(f"math.{number.op}", *args) if number.op in FUNCTIONS else Binary(number.op, *args)
 
 
 def print_expr(
@@ -57,6 +64,8 @@ class _Printer:
         replaced = self.leaf(expr)
         if replaced is not None:
             return replaced, binding_of(replaced)
+        if isinstance(expr, Real):
+            return self.node(computed(expr))
         if isinstance(expr, In):
             given = self.inputs[expr.index]
             return given, binding_of(given)
@@ -77,7 +86,7 @@ class _Printer:
             own = _BINDING[expr.op]
             # `**` groups to the right and comparisons do not chain; all else groups to the left
             left = self.text(expr.left, own + 1 if expr.op == "**" or own == 4 else own)
-            right = self.text(expr.right, own if expr.op == "**" else own + 1)
+            right = self.text(expr.right, _UNARY if expr.op == "**" else own + 1)
             if expr.op == "**" and _HUGGED.match(left) and _HUGGED.match(right):  # as a formatter sets it
                 return f"{left}**{right}", own
             return f"{left} {expr.op} {right}", own

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from archspec.codegen.printer import computed
 from archspec.codegen.tree import rebuild
 from archspec.codegen.written import expression, value_at, written
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.graph.ir import Node
 from archspec.ops.base import Op
 from archspec.shapes.typed import Typed
@@ -48,6 +49,8 @@ def bind_sizes(expr: Any, types: tuple[Any, ...], sources: Mapping[Dim, str] | N
         made.source = (sources or {}).get(expr)
         return made
 
+    if isinstance(expr, Real):
+        expr = computed(expr)
     return rebuild(expr, lambda part: bind_sizes(part, types, sources))
 
 

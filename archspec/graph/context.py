@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Fix, Label, Span
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.known import freeze
 from archspec.reading.expressions import FAILED, evaluate
@@ -216,7 +216,7 @@ def _used_in(node: Mapping) -> Iterator[str]:
 
 def has_local_size(value: Any, but: frozenset[str] = _NOTHING) -> bool:
     """Does a value hold a size that only the call of a block fixes (`Block.D`), other than some?"""
-    if isinstance(value, Dim):
+    if isinstance(value, (Dim, Real)):
         return any("." in name and name not in but for name in value.symbols)
     if isinstance(value, (list, tuple)):
         return any(has_local_size(each, but) for each in value)

@@ -62,6 +62,9 @@ def _rule(
     given = ctx.evaluate(value, env)
     if given is FAILED:
         return ()
+    if ctx.waits(given):
+        ctx.undecided = True
+        return ()
     try:
         return (InitRule(pattern, op, _KIND.parse(given), span, value.span),)
     except BadValue as bad:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.graph.context import BlockCall, Context, LimitReachedError, freeze
 from archspec.graph.ir import Graph
 from archspec.graph.limits import check_size
@@ -53,7 +53,7 @@ def substitute(value: Any, bindings: dict[str, Any]) -> Any:
     """The value with sizes in place of the blocks' own symbols."""
     if not bindings:
         return value
-    if isinstance(value, Dim):
+    if isinstance(value, (Dim, Real)):
         return value.subs(bindings) if not value.symbols.isdisjoint(bindings) else value
     if isinstance(value, (list, tuple)):
         return [substitute(v, bindings) for v in value]

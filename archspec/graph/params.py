@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean, rename
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.graph.context import FAILED, Context
 from archspec.graph.names import wrong_identifier
 from archspec.ops.kinds import show
@@ -90,6 +90,8 @@ def kind_of(default: Any) -> str:
         return "any"
     if isinstance(default, Dim):
         return "int"
+    if isinstance(default, Real):
+        return "float"
     return {bool: "bool", int: "int", float: "float", str: "str", list: "list", dict: "dict"}.get(type(default), "any")
 
 
@@ -99,7 +101,7 @@ def accepts(kind: str, value: Any) -> bool:
     if kind == "int":
         return isinstance(value, Dim) or (isinstance(value, int) and not isinstance(value, bool))
     if kind == "float":
-        return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
+        return isinstance(value, (int, float, Dim, Real)) and not isinstance(value, bool)
     return isinstance(value, {"bool": bool, "str": str, "list": (list, tuple), "dict": dict}[kind])  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ import math
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from archspec.dims import Dim, Size, ceil_div
+from archspec.dims import Dim, Real, Size, ceil_div
 from archspec.ops.base import Example, Op, State, arg
 from archspec.ops.broadcast import require_holds, scalar_dtype
 from archspec.ops.expr import Attr, Call, In, Method, Name, Own
@@ -277,7 +277,10 @@ class Full(Filled):
 
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         made = super().infer(require, like)
-        self.constant(require, (self.fill_value,) if isinstance(self.fill_value, Dim) else (), like)
+        value = self.fill_value
+        self.constant(
+            require, value.sizes if isinstance(value, Real) else (value,) if isinstance(value, Dim) else (), like
+        )
         require_holds(require, made.dtype, self.fill_value, "fill_value")
         return made
 

@@ -6,7 +6,7 @@ import math
 from math import prod
 from typing import Any, NamedTuple
 
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.ops.broadcast import category, holds
 from archspec.ops.expr import Call, Method, Name
 from archspec.ops.kinds import (
@@ -27,7 +27,9 @@ from archspec.ops.kinds import (
 )
 from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL
 
-ALiteral = Refined(AScalar, lambda value: "a size known only when the model runs" if isinstance(value, Dim) else None)
+ALiteral = Refined(
+    AScalar, lambda value: "a size known only when the model runs" if isinstance(value, (Dim, Real)) else None
+)
 
 Table = dict[str, dict[str, tuple[Kind[Any], Any]]]  # initialiser -> argument -> kind and default (None: required)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from archspec.dims import Dim, Size
+from archspec.dims import Dim, Real, Size
 from archspec.ops.tensor import DTYPES
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class BadValue(Exception):  # noqa: N818 - what it is, and it is raised everywhe
 def show(value: Any) -> str:
     """A value as it would be written in a spec, shortened."""
     text = {None: "null", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
-    text = text if text is not None else (str(value) if isinstance(value, (int, float, Dim)) else repr(value))
+    text = text if text is not None else (str(value) if isinstance(value, (int, float, Dim, Real)) else repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -62,6 +62,9 @@ class Kind(Generic[T]):
         return {"title": self.title, "anyOf": [self.literal(), EXPRESSION]}
 
     def refuse(self, value: Any, help: str | None = None) -> BadValue:
+        if isinstance(value, Real):
+            help = help or ("`//` rounds down" if value.op == "/" else None)
+            return BadValue(f"expected {self.title}, got {value}, known only when the model runs", (), help)
         if isinstance(value, Dim):
             return BadValue(f"expected {self.title}, got the size {value}, known only when the model runs", (), help)
         return BadValue(f"expected {self.title}, got {show(value)}", (), help)
@@ -317,13 +320,16 @@ class SizeOrNumber(Kind["Size | float"]):
         return {"anyOf": [Number.literal(), *AnySize.literal()["anyOf"][1:]]}
 
 
-class Scalar(Kind["Size | float | bool"]):
-    """A Python scalar operand: an integer stays one, as PyTorch's type promotion tells them apart; or a size."""
+class Scalar(Kind["Size | float | bool | Real"]):
+    """A Python scalar operand: an integer stays one, as PyTorch's type promotion tells them apart; or a size, or a
+    number computed from sizes."""
 
     title = "a number"
 
-    def parse(self, value: Any) -> Size | float | bool:
-        if not isinstance(value, (bool, int, float, Dim)):
+    def parse(self, value: Any) -> Size | float | bool | Real:
+        if isinstance(value, Real) and not value.sizes:
+            raise BadValue(f"{value} has no value")
+        if not isinstance(value, (bool, int, float, Dim, Real)):
             raise self.refuse(value, "YAML writes infinity `.inf`" if value in ("inf", "-inf", "+inf") else None)
         return _of_64_bits(value)
 

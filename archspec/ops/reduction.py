@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archspec.dims import Dim, Size
+from archspec.dims import Dim, Real, Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, floating_result, normalize_dims
 from archspec.ops.expr import Call, In, Method, Name
@@ -266,7 +266,7 @@ class Norm(Reduction):
     )
 
     def validate(self) -> None:
-        self.empty = isinstance(self.ord, Dim) or not (self.ord < 0 or self.ord == float("inf"))
+        self.empty = isinstance(self.ord, (Dim, Real)) or not (self.ord < 0 or self.ord == float("inf"))
 
     def dtype_of(self, require: Require, x: TensorType) -> str:
         if category(x.dtype) < 2:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from archspec.diagnostics.suggest import did_you_mean
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.reading.grammar import (
     FAILED,
     FUNCTIONS,
@@ -71,10 +71,12 @@ class Evaluator:
         operand = self.value(node.operand)
         if isinstance(node.op, ast.Not):
             return not truth(operand)
-        if not isinstance(operand, (int, float, Dim)):
+        if not isinstance(operand, (int, float, Dim, Real)):
             raise RefusedError(
                 f"`{'-' if isinstance(node.op, ast.USub) else '+'}` wants a number, not {describe(operand)}"
             )
+        if isinstance(operand, Real):
+            return bounded(Real("*", (-1, operand))) if isinstance(node.op, ast.USub) else operand
         return bounded(-operand) if isinstance(node.op, ast.USub) else operand
 
     def boolean(self, node: ast.BoolOp) -> Any:

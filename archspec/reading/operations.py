@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
-from archspec.dims import Dim, maximum, minimum
+from archspec.dims import Dim, Real, maximum, minimum
+from archspec.dims.real import MAX_PARTS
 from archspec.reading.grammar import MAX_INT
 
 MAX_ITEMS = 10_000  # characters of a text, elements of a list (with those of the lists inside)
@@ -37,6 +39,8 @@ def describe(value: Any) -> str:
         return f"the text {value!r}" if len(value) <= 40 else f"a text of {len(value)} characters"
     if isinstance(value, Dim):
         return f"the size {value}"
+    if isinstance(value, Real):
+        return f"the number {value}, known only when the model runs"
     if isinstance(value, (list, dict)):
         return f"a {noun(value)} of {len(value)}"
     return f"a {type(value).__name__}"
@@ -75,6 +79,9 @@ def bounded(value: Any) -> Any:
     elif isinstance(value, str):
         if len(value) > MAX_ITEMS:
             raise RefusedError(f"a text of more than {MAX_ITEMS:,} characters")
+    elif isinstance(value, Real):
+        if value.parts > MAX_PARTS:
+            raise RefusedError(f"a number of more than {MAX_PARTS} parts")
     elif isinstance(value, list) and weigh(value) > MAX_ITEMS + 1:
         raise RefusedError(f"a list of more than {MAX_ITEMS:,} elements")
     return value
@@ -82,18 +89,28 @@ def bounded(value: Any) -> Any:
 
 def truth(value: Any) -> bool:
     """Python's truth of a value. Whether a symbolic size is 0 is not known."""
-    if isinstance(value, Dim):
-        raise RefusedError(f"whether the size {value} is 0 is known only when the model runs")
+    if isinstance(value, (Dim, Real)):
+        raise RefusedError(
+            f"whether the {'size' if isinstance(value, Dim) else 'number'} {value} is 0 is known only when the model runs"
+        )
     return bool(value)
 
 
 def _numbers(sign: str, a: Any, b: Any) -> None:
     for x in (a, b):
-        if not isinstance(x, (int, float, Dim)):
+        if not isinstance(x, (int, float, Dim, Real)):
             raise RefusedError(f"`{sign}` wants numbers, not {describe(x)}")
-    for x, y in ((a, b), (b, a)):
-        if isinstance(x, Dim) and isinstance(y, float):
-            raise RefusedError(f"the size {x} is an integer; `{sign}` cannot join it with {y}")
+
+
+def _numeric(sign: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An operator of numbers: of sizes a size; of sizes and fractions a number that is computed when the model runs."""
+
+    def call(a: Any, b: Any) -> Any:
+        _numbers(sign, a, b)
+        kinds = {type(a), type(b)}
+        return bounded(Real(sign, (a, b)) if Real in kinds or kinds == {Dim, float} else function(a, b))
+
+    return call
 
 
 def _add(a: Any, b: Any) -> Any:
@@ -103,13 +120,7 @@ def _add(a: Any, b: Any) -> Any:
         return bounded(a + b)
     if isinstance(a, str) or isinstance(b, str):
         raise RefusedError(f"`+` cannot join {describe(a)} and {describe(b)}", "a text may hold `$(…)`: layer_$(i + 1)")
-    _numbers("+", a, b)
-    return bounded(a + b)
-
-
-def _subtract(a: Any, b: Any) -> Any:
-    _numbers("-", a, b)
-    return bounded(a - b)
+    return _sum_of(a, b)
 
 
 def _multiply(a: Any, b: Any) -> Any:
@@ -119,33 +130,24 @@ def _multiply(a: Any, b: Any) -> Any:
         if len(a) * max(b, 0) > MAX_ITEMS:
             raise RefusedError(f"a {noun(a)} of more than {MAX_ITEMS:,} elements")
         return bounded(a * b)
-    _numbers("*", a, b)
-    return bounded(a * b)
+    return _product_of(a, b)
 
 
-def _divide(a: Any, b: Any) -> Any:
-    _numbers("/", a, b)
+def _quotient(a: Any, b: Any) -> Any:
     if isinstance(a, Dim) or isinstance(b, Dim):
         rest = a % b
         if isinstance(rest, int) and rest == 0:
             return a // b
-        raise RefusedError(f"{a} / {b} need not be a whole number", "write `//`, which rounds down")
-    return bounded(a / b)
+        return Real("/", (a, b))
+    return a / b
 
 
-def _floor_divide(a: Any, b: Any) -> Any:
-    _numbers("//", a, b)
-    return bounded(a // b)
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    _numbers("%", a, b)
-    return bounded(a % b)
-
-
-def _power(a: Any, b: Any) -> Any:
-    _numbers("**", a, b)
+def _power_of(a: Any, b: Any) -> Any:
+    if isinstance(b, Dim) and isinstance(a, int):
+        return Real("**", (float(a), b))
     if isinstance(a, Dim) or isinstance(b, Dim):
+        if isinstance(a, Dim) and isinstance(b, int) and b < 0:
+            return Real("**", (a, b))
         if isinstance(a, Dim) and isinstance(b, int) and 1 <= b <= 8:
             out: Any = a
             for _ in range(b - 1):
@@ -164,17 +166,23 @@ def _power(a: Any, b: Any) -> Any:
         b = b % 2 + 2 if b > 0 else -(b % 2 + 2)  # 0, 1 and -1 depend on no more
         if abs(a) > 1:
             return 0.0
-    return bounded(a**b)
+    return a**b
 
+
+_sum_of = _numeric("+", operator.add)
+_product_of = _numeric("*", operator.mul)
 
 OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: _add, ast.Sub: _subtract, ast.Mult: _multiply, ast.Div: _divide,
-    ast.FloorDiv: _floor_divide, ast.Mod: _remainder, ast.Pow: _power,
+    ast.Add: _add, ast.Sub: _numeric("-", operator.sub), ast.Mult: _multiply, ast.Div: _numeric("/", _quotient),
+    ast.FloorDiv: _numeric("//", operator.floordiv), ast.Mod: _numeric("%", operator.mod),
+    ast.Pow: _numeric("**", _power_of),
 }  # fmt: skip
 
 
 def equal(a: Any, b: Any) -> bool:
     """a == b; an error where that depends on a symbolic size."""
+    if isinstance(a, Real) or isinstance(b, Real):
+        raise RefusedError(f"whether {a} is {b} is known only when the model runs")
     if isinstance(a, Dim) or isinstance(b, Dim):
         if not isinstance(a, (int, Dim)) or not isinstance(b, (int, Dim)):
             return False
@@ -204,6 +212,8 @@ def compare(op: ast.cmpop, a: Any, b: Any) -> bool:
         else:
             raise RefusedError(f"{describe(b)} holds nothing")
         return inside is isinstance(op, ast.In)
+    if isinstance(a, Real) or isinstance(b, Real):
+        raise RefusedError(f"which of {a} and {b} is larger is known only when the model runs")
     if isinstance(a, Dim) or isinstance(b, Dim):
         if isinstance(a, (int, Dim)) and isinstance(b, (int, Dim)):
             difference = a - b
@@ -241,8 +251,10 @@ def _extreme(name: str, args: list[Any]) -> Any:
         raise RefusedError(f"`{name}` takes a list that is not empty, or several values")
     out = items[0]
     for item in items[1:]:
-        if isinstance(out, Dim) or isinstance(item, Dim):
+        if not {type(out), type(item)}.isdisjoint({Dim, Real}):
             _numbers(name, out, item)
+            if not (isinstance(out, (int, Dim)) and isinstance(item, (int, Dim))):
+                raise RefusedError(f"which of {out} and {item} is larger is known only when the model runs")
             out = (maximum if name == "max" else minimum)(out, item)
         elif compare(ast.Gt() if name == "max" else ast.Lt(), item, out):
             out = item
@@ -269,6 +281,11 @@ def _integral(name: str, function: Callable[[float], int]) -> Callable[[list[Any
         value = args[0]
         if isinstance(value, Dim):
             return value
+        if isinstance(value, Real) and value.op == "/" and not any(isinstance(x, (Real, float)) for x in value.args):
+            if name == "floor":
+                return value.args[0] // value.args[1]
+            if name == "ceil":
+                return -(-value.args[0] // value.args[1])
         if not isinstance(value, (int, float)):
             raise RefusedError(f"`{name}` wants a number, not {describe(value)}")
         return bounded(function(value))
@@ -276,14 +293,15 @@ def _integral(name: str, function: Callable[[float], int]) -> Callable[[list[Any
     return call
 
 
-def _real(name: str, function: Callable[..., float], most: int = 1) -> Callable[[list[Any]], float]:
-    def call(args: list[Any]) -> float:
+def _real(name: str, function: Callable[..., float], most: int = 1) -> Callable[[list[Any]], float | Real]:
+    def call(args: list[Any]) -> float | Real:
         _count(name, args, 1, most)
         for value in args:
-            if isinstance(value, Dim):
-                raise RefusedError(f"`{name}` of the size {value}, which is known only when the model runs")
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
+            if not isinstance(value, (int, float, Dim, Real)) or isinstance(value, bool):
                 raise RefusedError(f"`{name}` wants a number, not {describe(value)}")
+        if any(isinstance(value, (Dim, Real)) for value in args):
+            made: Real = bounded(Real(name, tuple(args)))
+            return made
         try:
             return float(function(*args))
         except (ValueError, OverflowError, ZeroDivisionError):
@@ -310,7 +328,7 @@ def _sum(args: list[Any]) -> Any:
     total: Any = 0
     for item in args[0]:
         _numbers("sum", total, item)
-        total = bounded(total + item)
+        total = _sum_of(total, item)
     return total
 
 

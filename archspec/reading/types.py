@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from archspec.diagnostics.suggest import closest, did_you_mean
-from archspec.dims import Dim, Size, symbol
+from archspec.dims import Dim, Real, Size, symbol
 from archspec.reading.dtypes import DTYPES, MEANT
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.expressions import parse_template
@@ -150,6 +150,9 @@ def _size(text: str, start: int, env: Mapping[str, Any], symbols: Callable[[str]
         value = _computed(text, start, env, symbols)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
+    if isinstance(value, Real):
+        help = "write `//`, which rounds down" if value.op == "/" else None
+        raise TypeTextError(f"{value} need not be a whole number", start, len(text), help)
     if isinstance(value, bool) or not isinstance(value, (int, Dim)):
         raise TypeTextError(f"a size is an integer, not {describe(value)}", start, len(text))
     if isinstance(value, int) and value < 1:

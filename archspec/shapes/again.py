@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Dim
+from archspec.dims import Dim, Real
 from archspec.ops.base import Op
 from archspec.ops.expr import Call, Method, Module, Own
 from archspec.shapes.state import state_of
@@ -50,6 +50,8 @@ def _parts(expr: Any, types: Types) -> Any:
     """What two expressions are compared by. A size is where in the inputs it is found."""
     if isinstance(expr, Dim):
         return expr.render(lambda size: _place(size, types))
+    if isinstance(expr, Real):
+        return [expr.op, *(_parts(part, types) for part in expr.args)]
     inside = [_parts(part, types) for part in _inner(expr)]
     if isinstance(expr, (Call, Module, Method)):
         name = expr.fn if isinstance(expr, Call) else expr.name if isinstance(expr, Method) else ""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.dims import Constraints, Dim, TooComplex, symbol
+from archspec.dims import Constraints, Dim, Real, TooComplex, symbol
 from archspec.dims.work import WorkSpentError
 from archspec.graph.ir import Graph, OpCall
 from archspec.graph.later import substitute
@@ -343,6 +343,8 @@ def _sizes(value: Any) -> list[Dim]:
     """The symbolic sizes in arguments or parameters."""
     if isinstance(value, Dim):
         return [value]
+    if isinstance(value, Real):
+        return list(value.sizes)
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, (list, tuple)):

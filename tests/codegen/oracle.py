@@ -6,6 +6,7 @@ end, and nothing is folded, reused or looped.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from archspec.ops.base import Op
 from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed, TypedNode
 
-SPACE = {"torch": torch, "nn": nn, "F": F, "parametrizations": nn.utils.parametrizations}
+SPACE = {"math": math, "torch": torch, "nn": nn, "F": F, "parametrizations": nn.utils.parametrizations}
 
 
 def run(

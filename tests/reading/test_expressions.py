@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archspec.dims import Dim, ceil_div, maximum, minimum, symbol
+from archspec.dims import Dim, Real, ceil_div, maximum, minimum, symbol
 from archspec.reading.expressions import (
     ExpressionError,
     parse_template,
@@ -182,8 +182,11 @@ def test_sizes(text: str, expected: Any) -> None:
         ("$(max())", 2, "`max` takes a list that is not empty, or several values"),
         ("$(len(a))", 2, "the number 3 has no length"),
         ("$(range(0, 5, 0))", 2, "cannot be computed: range() arg 3 must not be zero"),
-        ("$(H / 2)", 2, "H / 2 need not be a whole number"),
-        ("$(H + 0.5)", 2, "the size H is an integer; `+` cannot join it with 0.5"),
+        ("$(H / 2 == 3)", 2, "whether H / 2 is 3 is known only when the model runs"),
+        ("$(H + 0.5 > 1)", 2, "which of H + 0.5 and 1 is larger is known only when the model runs"),
+        ("$(max(1, H / 2))", 2, "which of 1 and H / 2 is larger is known only when the model runs"),
+        ("$(1 if sqrt(H) else 2)", 2, "whether the number sqrt(H) is 0 is known only when the model runs"),
+        ("$(round(H / 2))", 2, "`round` takes a number, and a number of digits"),
         ("$(H == 7)", 2, "whether H is 7 is known only when the model runs"),
         ("$(H > 7)", 2, "which of H and 7 is larger is known only when the model runs"),
         ("$(1 if H else 2)", 2, "whether the size H is 0 is known only when the model runs"),
@@ -350,3 +353,25 @@ def test_any_text_gives_a_value_or_an_error_inside_it(text: str) -> None:
     except ExpressionError as error:
         assert 0 <= error.offset <= len(text)
         assert error.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 / H", "H / 3 - 0.5", "-(1 - 1 / H) / (2 * H + 1)", "H ** -0.5", "2 ** H", "H ** -2 % 0.3", "sqrt(H) * log(H, 2)",
+     "exp(-H / 7) ** 2", "(H + 0.5) // 2", "sum([H, 0.5])"],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 2, 7, 64])
+def test_numbers_of_sizes_are_what_python_computes(text: str, size: int) -> None:
+    found = value(f"$({text})")
+    assert isinstance(found, Real)
+    expected = eval(text, {"H": size, "sqrt": math.sqrt, "log": math.log, "exp": math.exp, "sum": sum})
+    assert found.subs({"H": size}) == expected
+    assert eval(str(found), {"H": size, "sqrt": math.sqrt, "log": math.log, "exp": math.exp}) == expected
+
+
+def test_numbers_of_sizes_are_bounded() -> None:
+    env = {"x": value("$(H / 3)")}
+    for _ in range(5):
+        env = {"x": value("$(x * x)", env)}
+    with pytest.raises(ExpressionError, match="a number of more than 100 parts"):
+        value("$(x * x)", env)
