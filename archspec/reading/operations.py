@@ -90,9 +90,8 @@ def bounded(value: Any) -> Any:
 def truth(value: Any) -> bool:
     """Python's truth of a value. Whether a symbolic size is 0 is not known."""
     if isinstance(value, (Dim, Real)):
-        raise RefusedError(
-            f"whether the {'size' if isinstance(value, Dim) else 'number'} {value} is 0 is known only when the model runs"
-        )
+        what = "size" if isinstance(value, Dim) else "number"
+        raise RefusedError(f"whether the {what} {value} is 0 is known only when the model runs")
     return bool(value)
 
 

@@ -357,9 +357,19 @@ def test_any_text_gives_a_value_or_an_error_inside_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1 / H", "H / 3 - 0.5", "-(1 - 1 / H) / (2 * H + 1)", "H ** -0.5", "2 ** H", "H ** -2 % 0.3", "sqrt(H) * log(H, 2)",
-     "exp(-H / 7) ** 2", "(H + 0.5) // 2", "sum([H, 0.5])"],
-)  # fmt: skip
+    [
+        "1 / H",
+        "H / 3 - 0.5",
+        "-(1 - 1 / H) / (2 * H + 1)",
+        "H ** -0.5",
+        "2 ** H",
+        "H ** -2 % 0.3",
+        "sqrt(H) * log(H, 2)",
+        "exp(-H / 7) ** 2",
+        "(H + 0.5) // 2",
+        "sum([H, 0.5])",
+    ],
+)
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_numbers_of_sizes_are_what_python_computes(text: str, size: int) -> None:
     found = value(f"$({text})")
