@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.editor.tree import Step, at, text
-from archspec.graph.names import COMMON, STRUCTURES
+from archspec.graph.names import COMMON, STRUCTURES, bound_names
 from archspec.reading.nodes import Mapping, Node, Sequence
 
 
@@ -49,9 +49,7 @@ def parameters_at(root: Node, path: tuple[Step, ...]) -> list[Definition]:
         repeat = item.get("repeat") if isinstance(item, Mapping) else None
         if repeat is not None:
             out.append(Definition("i", repeat.span, "loop", repeat))
-            named = repeat.get("as") if isinstance(repeat, Mapping) else None
-            if (word := text(named)) is not None and named is not None:
-                out.append(Definition(word, named.span, "loop", named))
+            out += [Definition(word, named.span, "loop", named) for word, named in bound_names(repeat).items()]
     return out
 
 

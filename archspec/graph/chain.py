@@ -9,6 +9,7 @@ from archspec.graph import blocks, joins, structures
 from archspec.graph.arguments import op_call
 from archspec.graph.buffers import alone, read_buffer
 from archspec.graph.context import FAILED, Context
+from archspec.graph.fed import read_fed
 from archspec.graph.initial import InitRule, read_init
 from archspec.graph.inspect import inspect_item
 from archspec.graph.ir import Graph, GraphInput, Join, Node, OpCall, Value
@@ -97,9 +98,10 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     buffer = read_buffer(ctx, item)
     joining: Joining | None = None
     inputs: Inputs | None = None
+    fed: list[tuple[Value | None, ...]] | None = None
     ctx.leaving_out = turns == []
     if item.get("merge") is None and item.get("route") is None:
-        inputs = read_inputs(ctx, scope, item, declared, before)
+        inputs, fed = read_fed(ctx, scope, item, declared, before, turns)
     else:
         joining = joins.read(ctx, scope, item, declared, turns or [])
         turns = turns if joining is not None else None
@@ -137,6 +139,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     if item.kind == "block":  # its graph has no input for what is left out
         given = [(value, span) for value, span in zip(*inputs, strict=True) if value is not None]
         inputs = Inputs(tuple(value for value, _ in given), tuple(span for _, span in given))
+        fed = [tuple(value for value in each if value is not None) for each in fed] if fed is not None else None
     routed = joining.routed if joining is not None else ()
     bare = item.op is not None and item.op.bare()
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
@@ -164,6 +167,8 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         buffer=buffer,
     )
     number = scope.builder.add(node)
+    if fed is not None:
+        scope.builder.feed(number, fed)
     attach_ties(scope.builder, number, {**made.ties, **tie})
     bind(ctx, scope, item, name, outputs, number, turns, start, quiet=not unique)
     return Value(number)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archspec.diagnostics.model import Label, Span
 from archspec.graph.context import Context
-from archspec.graph.names import inner_lists, key_of
+from archspec.graph.names import bound_names, inner_lists, key_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
@@ -64,10 +64,7 @@ def _default(ctx: Context, block: str, name: str, item: Node, own: Span, spec: S
 
 def _bound(ctx: Context, item: Mapping, own: dict[str, Span]) -> None:
     repeat = item.entries["repeat"]
-    bound = repeat.get("as") if isinstance(repeat, Mapping) else None
-    names = {"i": item.keys["repeat"]}
-    if isinstance(bound, Scalar) and isinstance(bound.value, str):
-        names[bound.value] = bound.span
+    names = {"i": item.keys["repeat"], **{name: node.span for name, node in bound_names(repeat).items()}}
     inside = frozenset[str]().union(*(ctx.mentions(node) for key, node in item.entries.items() if key != "repeat"))
     for name, span in names.items():
         if name in own and name in inside:

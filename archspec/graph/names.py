@@ -124,10 +124,14 @@ def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:
 
 def loop_names(repeat: Node | None) -> frozenset[str]:
     """The names that a `repeat` binds."""
-    if repeat is None:
-        return frozenset()
+    return frozenset() if repeat is None else LOOP | bound_names(repeat).keys()
+
+
+def bound_names(repeat: Node) -> dict[str, Node]:
+    """The names under `as`, by which a repeat's elements, or the entries of its elements, are read."""
     bound = repeat.get("as") if isinstance(repeat, Mapping) else None
-    return LOOP | {bound.value} if isinstance(bound, Scalar) and isinstance(bound.value, str) else LOOP
+    nodes = bound.items if isinstance(bound, Sequence) else [bound]
+    return {node.value: node for node in nodes if isinstance(node, Scalar) and isinstance(node.value, str)}
 
 
 def spliceable(item: Node) -> bool:

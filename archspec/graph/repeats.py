@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from archspec.diagnostics.model import Label
 from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
 from archspec.dims import Dim
 from archspec.graph.context import FAILED, MAX_TURNS, Context
 from archspec.graph.items import Item
 from archspec.graph.labels import evaluated_name
-from archspec.graph.names import wrong_identifier
+from archspec.graph.names import bound_names, wrong_identifier
 from archspec.graph.scope import Scope
 from archspec.ops.kinds import show
-from archspec.reading.nodes import Mapping, Node, Scalar
+from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 
 class Turn(NamedTuple):
@@ -135,12 +136,14 @@ def _keys(ctx: Context, repeat: Mapping) -> bool:
 
 
 def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, Any]] | None:
-    healthy = True
     each, bound = repeat.get("each"), repeat.get("as")
-    name = bound.value if isinstance(bound, Scalar) else None
-    if bound is not None and (not isinstance(name, str) or wrong_identifier(name)):
-        ctx.error("AS205", bound.span, "`as` takes the name that an element is read by", help="`as: stage`")
-        healthy = False
+    names = list(bound_names(repeat))
+    written = bound.items if isinstance(bound, Sequence) else [] if bound is None else [bound]
+    healthy = len(names) == len(written) > 0 and not any(map(wrong_identifier, names))
+    if bound is not None and not healthy:
+        help = "`as: stage`, or `as: [width, depth]` for elements that are lists of two"
+        ctx.error("AS205", bound.span, "`as` takes the name that an element is read by", help=help)
+    healthy |= bound is None
     if each is None:
         if healthy:
             ctx.error(
@@ -163,8 +166,15 @@ def _each(ctx: Context, repeat: Mapping, env: dict[str, Any]) -> list[dict[str, 
         return None
     if not _bounded(ctx, each, len(values)):
         return None
-    own = [name] if isinstance(name, str) else []
-    return [{**env, **dict.fromkeys(own, value), "i": i} for i, value in enumerate(values)]
+    if not isinstance(bound, Sequence):
+        return [{**env, **dict.fromkeys(names, value), "i": i} for i, value in enumerate(values)]
+    for value in values:
+        if not isinstance(value, (list, tuple)) or len(value) != len(names):
+            got = f"a list of {len(value)}" if isinstance(value, (list, tuple)) else show(value)
+            what = f"`as` names {len(names)} entries of each element, and one is {got}"
+            ctx.error("AS205", bound.span, what, secondary=[Label(each.span, "the elements")], value_of=each)
+            return None
+    return [{**env, **dict(zip(names, value, strict=True)), "i": i} for i, value in enumerate(values)]
 
 
 def _bounded(ctx: Context, node: Node, count: int) -> bool:

@@ -52,6 +52,9 @@ class Builder:
         self.captured: dict[Value, int] = {}  # value of the outer graph → number of the input that brings it in
         self.ties: dict[str, tuple[str, Span]] = {}  # for the enclosing block or root: path in this graph → target
         self.taps: dict[int, set[int]] = {}  # repeated node → turns whose value is read
+        self.fed: dict[
+            int, list[tuple[Value | None, ...]]
+        ] = {}  # repeated node → what each turn reads, where it differs
         self._paths: dict[str, Span] = {}
         self._prefixes: dict[str, tuple[str, Span]] = {}
         self._bare: set[str] = set()
@@ -94,6 +97,11 @@ class Builder:
         self.nodes.append(node)
         return len(self.nodes) - 1
 
+    def feed(self, number: int, turns: list[tuple[Value | None, ...]]) -> None:
+        """Have each turn of a repeated node read values of its own besides what is handed on."""
+        self.fed[number] = turns
+        self.taps.setdefault(number, set()).update(range(len(turns) - 1))
+
     def capture(self, value: Value, name: str, span: Span) -> Value:
         """Bring a value of the graph around into this one, as one more input."""
         number = self.captured.get(value)
@@ -120,7 +128,7 @@ class Builder:
     def finish(self, outputs: list[tuple[str, Value]], **more: Any) -> Graph:
         nodes = self.nodes
         if self.taps:
-            nodes, outputs = _split_repeats(nodes, outputs, self.taps)
+            nodes, outputs = _split_repeats(nodes, outputs, self.taps, self.fed)
         return Graph(
             self.kind, self.name, self.template, more.pop("params", {}), self.inputs, nodes, outputs, self.span, **more
         )
@@ -210,7 +218,10 @@ def tap(builder: Builder, binding: Binding, turn: int) -> Value | Absent | None:
 
 
 def _split_repeats(
-    nodes: list[Node], outputs: list[tuple[str, Value]], taps: dict[int, set[int]]
+    nodes: list[Node],
+    outputs: list[tuple[str, Value]],
+    taps: dict[int, set[int]],
+    fed: dict[int, list[tuple[Value | None, ...]]],
 ) -> tuple[list[Node], list[tuple[str, Value]]]:
     """Cut repeated nodes after each turn whose value is read, so that every value is the output of a node."""
     out: list[Node] = []
@@ -229,6 +240,9 @@ def _split_repeats(
         parts = []
         for cut in cuts:
             last = cut == cuts[-1]
+            if number in fed and cut < len(fed[number]):
+                own = tuple(None if value is None else moved(value) for value in fed[number][cut])
+                inputs = (*inputs[: node.carry], *own[node.carry :], *inputs[len(own) :])
             paths = node.paths[begin : cut + 1] if node.calls else node.paths
             shared = node.shared
             if shared is not None:  # the part that makes the modules of this part, or what they are in

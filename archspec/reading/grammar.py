@@ -15,7 +15,7 @@ MAX_LENGTH = 1_000  # characters of one expression
 MAX_TREE = 100  # levels
 MAX_INT = 2**63
 
-FUNCTIONS = ("abs", "ceil", "exp", "floor", "len", "log", "max", "min", "range", "round", "sqrt", "sum")
+FUNCTIONS = ("abs", "ceil", "exp", "floor", "len", "log", "max", "min", "range", "round", "sqrt", "sum", "zip")
 CONSTANTS = {"true": True, "false": False, "null": None}
 
 

@@ -331,6 +331,15 @@ def _sum(args: list[Any]) -> Any:
     return total
 
 
+def _zip(args: list[Any]) -> list[Any]:
+    if not args or not all(isinstance(each, list) for each in args):
+        raise RefusedError("`zip` wants lists")
+    if len({len(each) for each in args}) > 1:
+        raise RefusedError(f"`zip` wants lists of one length, not of {' and '.join(str(len(each)) for each in args)}")
+    made: list[Any] = bounded([list(each) for each in zip(*args, strict=True)])
+    return made
+
+
 def _range(args: list[Any]) -> list[int]:
     _count("range", args, 1, 3)
     for x in args:
@@ -357,4 +366,5 @@ CALLS: dict[str, Callable[[list[Any]], Any]] = {
     "round": _round,
     "sqrt": _real("sqrt", math.sqrt),
     "sum": _sum,
+    "zip": _zip,
 }

@@ -220,9 +220,11 @@ _COMMON: dict[str, Schema] = {
                 "properties": {
                     "each": {"description": "The list to go through.", "anyOf": [{"type": "array"}, _EXPRESSION]},
                     "as": {
-                        "description": "What an element is called in expressions.",
-                        "type": "string",
-                        "pattern": skeleton.NAME,
+                        "description": "What an element, or each entry of a list, is called in expressions.",
+                        "anyOf": [
+                            {"type": "string", "pattern": skeleton.NAME},
+                            {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": skeleton.NAME}},
+                        ],
                     },
                     "carry": _CARRY,
                 },

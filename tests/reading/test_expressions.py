@@ -70,6 +70,7 @@ def value(text: str, env: dict[str, Any] | None = None) -> Any:
         ("$('channels' in stage)", True),
         ("$([a, b] + [1])", [3, 4, 1]),
         ("$([0] * 3)", [0, 0, 0]),
+        ("$(zip([a, b], ['x', 'y']))", [[3, "x"], [4, "y"]]),
         ("$(s + 'd')", "abcd"),
         ("$(min(a, b))", 3),
         ("$(max(depths))", 6),
