@@ -15,7 +15,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef
-    from archspec.graph.kept import Built, Frame
+    from archspec.graph.kept import Around, Built, Frame
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
@@ -84,7 +84,7 @@ class Context:
         self.deepest = 0  # structures within one another, of what is being built
         self.frames: list[Frame] = []  # the blocks being built: see kept.py
         self.built: dict[Any, Built | None] = {}  # by the same keys as `memo`, where the graph outlives the check
-        self.around: dict[str, tuple[Any, ...]] = {}
+        self.around: dict[str, Around] = {}
         self._mentions: dict[int, frozenset[str]] = {}
         self._used: frozenset[str] | None = None
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from archspec.graph.initial import InitRule
     from archspec.graph.later import Later
+    from archspec.graph.moved import Mover
 
 
 class Value(NamedTuple):
@@ -183,10 +184,21 @@ class Graph:
     defaults: dict[str, str] = field(default_factory=dict)  # of parameters: those written as an expression
     init: tuple[InitRule, ...] = ()
 
+    origin: Graph | None = field(default=None, init=False)  # the same block's, where it stood in an earlier check
+    _copied: tuple[Mover, Graph] | None = field(default=None, init=False)  # as long as nothing has looked into the copy
     _initialises: bool | None = field(default=None, init=False)
     _inner: tuple[Graph, ...] | None = field(default=None, init=False)
     _has_ties: bool | None = field(default=None, init=False)
     _steps: int | None = field(default=None, init=False)
+
+    def __getattr__(self, name: str) -> Any:
+        """What is not there yet, in a copy for another place (moved.py)."""
+        copied = None if name == "_copied" else self._copied
+        if copied is None:
+            raise AttributeError(name, name=name, obj=self)
+        mover, of = copied
+        mover.fill(self, of)
+        return getattr(self, name)
 
     @property
     def steps(self) -> int:
@@ -212,7 +224,10 @@ class Graph:
     @property
     def inner(self) -> tuple[Graph, ...]:
         """The graphs that it calls, each once."""
-        if self._inner is None:
+        if self._inner is None and self._copied is not None:
+            mover, of = self._copied
+            self._inner = tuple(map(mover.graph, of.inner))
+        elif self._inner is None:
             found = dict.fromkeys(call for node in self.nodes for call in node.calls if isinstance(call, Graph))
             self._inner = tuple(found)
         return self._inner

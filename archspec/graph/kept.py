@@ -1,8 +1,8 @@
 """Graphs of blocks outlive the check that built them: a block that is read again as it was is not built again.
 
-The graph of a block depends on its text and place (its node is the same: reading/kept.py), on its parameters, on what
-the names in it stand for around it, and on the blocks that it uses. Only what was built without a word is kept, and
-nothing that waits for sizes (later.py).
+The graph of a block depends on what it says (its form: reading/kept.py), on its parameters, on what the names in it
+stand for around it, and on the blocks that it uses; and on where all these stand, which moved.py sees to. Only what was
+built without a word is kept, and nothing that waits for sizes (later.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.graph.context import MAX_DEPTH, Context
 from archspec.graph.ir import Graph
+from archspec.graph.moved import Mover, movable
 from archspec.ops.known import freeze
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
@@ -20,18 +21,42 @@ if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef
 
 MAX_GRAPHS = 64  # of one block; then it begins anew
+MAX_PLACES = 4  # of one graph: the last ones
+
+UNUSED = "unused"  # the entry of `Graph.known` that unused.py makes
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 Key = tuple[Any, ...]
 
 
 class Built(NamedTuple):
-    """`work`, `depth`: what building it took, without the blocks it uses, which are in `uses` by their parameters."""
+    """`nodes`: the block, then those that it can reach, by their names. `work`, `depth`: what building it took, without
+    the blocks it uses, which are in `uses` by their parameters. `source`: itself, or what it is a copy of."""
 
     graph: Graph
+    nodes: tuple[Mapping, ...]
     work: int
     depth: int
     uses: dict[Key, Built]
+    source: Source
+
+
+class Source:
+    """A graph that was built, and those of the blocks that it uses, by their parameters."""
+
+    __slots__ = ("_movable", "graph", "node", "uses")
+
+    def __init__(self, graph: Graph, node: Mapping, uses: dict[Key, Graph]) -> None:
+        self.graph = graph
+        self.node = node
+        self.uses = uses
+        self._movable: bool | None = None
+
+    @property
+    def movable(self) -> bool:
+        if self._movable is None:
+            self._movable = movable(self.graph, self.node, self.uses.values())
+        return self._movable
 
 
 class Frame:
@@ -44,30 +69,77 @@ class Frame:
         self.work = 0  # of the blocks built on the way
 
 
+class Around(NamedTuple):
+    """What the graph of a block depends on besides its parameters: `said`, what the blocks that it can reach say, the
+    values of names around it, what `use` names; and `nodes`, where these blocks stand."""
+
+    said: tuple[Any, ...]
+    nodes: tuple[Mapping, ...]
+
+
 def graph_of(ctx: Context, block: BlockDef, key: Key, make: Callable[[], Graph | None]) -> Graph | None:
     """The graph of the block with the parameters that `key` stands for, from an earlier check or made anew."""
     kept = block.node.kept
     if kept is None or ctx.inspecting:
         _note(ctx, key, None)
         return make()
-    graphs = kept.setdefault("graphs", {})
-    long_key = (key, _around(ctx, block))
-    built: Built | None = graphs.get(long_key)
+    graphs: dict[Key, list[Built]] = kept.setdefault("graphs", {})
+    around = _around(ctx, block)
+    long_key = (key, around.said)
+    places = graphs.get(long_key, [])
+    built = _here(ctx, block, places, around)
     if built is None or ctx.depth + built.depth > MAX_DEPTH:
-        graph, built = _build(ctx, make)
+        graph, built = _build(ctx, make, around)
         if built is None:
             _note(ctx, key, None)
             return graph
-        if len(graphs) >= MAX_GRAPHS:
-            graphs.clear()
-        graphs[long_key] = built
     else:
         _adopt(ctx, block, built)
+    if long_key not in graphs and len(graphs) >= MAX_GRAPHS:
+        graphs.clear()
+    if not any(each is built for each in places):
+        graphs[long_key] = [*places[1 - MAX_PLACES :], built]
     _note(ctx, key, built)
     return built.graph
 
 
-def _build(ctx: Context, make: Callable[[], Graph | None]) -> tuple[Graph | None, Built | None]:
+def _here(ctx: Context, block: BlockDef, places: list[Built], around: Around) -> Built | None:
+    """What was built of the block, for where it and those that it uses stand now."""
+    for built in places:
+        if built.nodes == around.nodes:
+            return built
+    return _moved(ctx, block, places[-1], {}) if places else None
+
+
+def _moved(ctx: Context, block: BlockDef, built: Built, done: dict[Key, Built | None]) -> Built | None:
+    """The same for where the blocks stand now, or None. `done`: of those that it uses, by their parameters."""
+    around = _around(ctx, block)
+    if built.nodes == around.nodes:
+        return built
+    if not built.source.movable:
+        return None
+    uses: dict[Key, Built] = {}
+    for key, used in built.uses.items():
+        if key not in done:
+            known = key in ctx.memo
+            done[key] = ctx.built.get(key) if known else _moved(ctx, ctx.blocks[key[0]], used, done)
+        inner = done[key]
+        if inner is None:
+            return None
+        uses[key] = inner
+    source = built.source
+    calls = {id(graph): uses[key].graph for key, graph in source.uses.items()}
+    graph = Mover(source.graph, source.node, block.node, block.span, calls).graph(source.graph)
+    before = built.graph
+    graph.known, graph.origin, before.origin = {}, before, None
+    if before.known and UNUSED in before.known and not any(before.known[UNUSED].values()):
+        graph.known[UNUSED] = before.known[UNUSED]
+    return Built(graph, around.nodes, built.work, built.depth, uses, source)
+
+
+def _build(
+    ctx: Context, make: Callable[[], Graph | None], around: Around
+) -> tuple[Graph | None, Built | None]:
     said, work, deepest = ctx.diagnostics.added, ctx.work, ctx.deepest
     frame = Frame()
     ctx.frames.append(frame)
@@ -81,7 +153,8 @@ def _build(ctx: Context, make: Callable[[], Graph | None]) -> tuple[Graph | None
     if graph is None or graph.later is not None or frame.uses is None or ctx.diagnostics.added > said:
         return graph, None
     graph.known = {}
-    return graph, Built(graph, spent - frame.work, depth, frame.uses)
+    source = Source(graph, around.nodes[0], {key: built.graph for key, built in frame.uses.items()})
+    return graph, Built(graph, around.nodes, spent - frame.work, depth, frame.uses, source)
 
 
 def _note(ctx: Context, key: Key, built: Built | None) -> None:
@@ -112,8 +185,7 @@ def _adopt(ctx: Context, block: BlockDef, built: Built) -> None:
             _adopt(ctx, other, inner)
 
 
-def _around(ctx: Context, block: BlockDef) -> tuple[Any, ...]:
-    """What else its graph depends on: the blocks it can reach, the values of names around it, what `use` names."""
+def _around(ctx: Context, block: BlockDef) -> Around:
     known = ctx.around.get(block.name)
     if known is None:
         names, words, todo = {block.name}, set[str](), [block.name]
@@ -123,9 +195,10 @@ def _around(ctx: Context, block: BlockDef) -> tuple[Any, ...]:
             fresh = [word for word in here if word in ctx.blocks and word not in names]
             names.update(fresh)
             todo += fresh
-        nodes = tuple(ctx.blocks[name].node for name in sorted(names))
+        nodes = (block.node, *(ctx.blocks[name].node for name in sorted(names - {block.name})))
         values = tuple((name, freeze(value)) for name, value in ctx.env.items() if name in words)
-        known = ctx.around[block.name] = (nodes, values, ctx.used_names)
+        forms = tuple(node if node.kept is None else node.kept for node in nodes)
+        known = ctx.around[block.name] = Around((forms, values, ctx.used_names), nodes)
     return known
 
 

@@ -12,6 +12,7 @@ from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
 from archspec.graph.inside import way_inside
 from archspec.graph.ir import Graph, GraphInput, Value
+from archspec.graph.kept import UNUSED
 from archspec.graph.names import Position
 from archspec.reading.nodes import Mapping, Sequence, entry_span
 
@@ -71,7 +72,7 @@ def _removal(owner: Mapping, section: str, name: str) -> Fix | None:
 
 def _values(ctx: Context, root: Graph) -> None:
     """Values that no output needs: of a chain of such the last; in a block, those unused in every instance."""
-    unused: dict[tuple[Any, Position], tuple[Span, str, str] | None] = {}
+    unused: _Found = {}
     seen: set[int] = set()
     todo = [root]
     while todo:
@@ -82,16 +83,11 @@ def _values(ctx: Context, root: Graph) -> None:
         if graph.later is not None:  # what it reads is not known yet
             unused.update(dict.fromkeys((graph.template, ("input", given.name)) for given in graph.inputs))
             continue
-        todo += graph.inner
+        own, blocks = _own(graph)
+        todo += blocks
         outlives: dict[Any, Any] = graph.known if graph.known is not None else {}
-        here: _Found = outlives.get("unused") or outlives.setdefault("unused", _unused_in(ctx, graph))
-        unused.update(dict.fromkeys(_called_inside(graph)))
-        for position, found in here.items():
-            key = (graph.template, position)
-            if found is None:
-                unused[key] = None
-            else:
-                unused.setdefault(key, found)
+        here: _Found = outlives.get(UNUSED) or outlives.setdefault(UNUSED, _unused_in(ctx, own))
+        _join(here, unused)
     for found in unused.values():
         if found is not None:
             span, label, what = found
@@ -118,12 +114,42 @@ def _called_inside(graph: Graph) -> Iterator[tuple[Any, Position]]:
                     yield from ((inner.template, item) for inner, item in way_inside(call, path[len(own) + 1 :]))
 
 
-_Found = dict[Position, tuple[Span, str, str] | None]
+_Found = dict[tuple[Any, Position], tuple[Span, str, str] | None]
 
 
-def _unused_in(ctx: Context, graph: Graph) -> _Found:
-    """Of each item and input of a graph: where it stands, what it is called and what it is; None if it is used."""
+def _own(graph: Graph) -> tuple[list[Graph], list[Graph]]:
+    """The graph with the sequences and scans in it, and the blocks that these call."""
+    own, blocks, todo = [graph], [], [*graph.inner]
+    while todo:
+        inner = todo.pop()
+        if inner.kind == "block":
+            blocks.append(inner)
+        else:
+            own.append(inner)
+            todo += inner.inner
+    return own, blocks
+
+
+def _join(found: _Found, others: _Found) -> None:
+    """Add what was found to what was found of others: what is used in one instance is used."""
+    for key, what in found.items():
+        if what is None:
+            others[key] = None
+        else:
+            others.setdefault(key, what)
+
+
+def _unused_in(ctx: Context, graphs: list[Graph]) -> _Found:
+    """Of each item and input of some graphs: where it stands, what it is called and what it is; None if it is used."""
     out: _Found = {}
+    for graph in graphs:
+        _join({(graph.template, position): found for position, found in _unused_of(ctx, graph).items()}, out)
+        out.update(dict.fromkeys(_called_inside(graph)))
+    return out
+
+
+def _unused_of(ctx: Context, graph: Graph) -> dict[Position, tuple[Span, str, str] | None]:
+    out: dict[Position, tuple[Span, str, str] | None] = {}
     read = {_key(value) for _, value in graph.outputs}
     read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
     again = {node.shared for node in graph.nodes if node.shared is not None}

@@ -1,19 +1,24 @@
 """Blocks that stand where they stood, in the same words, are the same nodes as in an earlier reading.
 
 An editor reads a file again at every change, and most of its blocks are untouched. Whatever a stage has worked out of a
-block it may leave on the node (`Mapping.kept`), as it is the same only if everything in it is, its places included.
+block it may leave on the node (`Mapping.kept`). Blocks of one form, which say the same though they may stand elsewhere
+or have other comments, share it: what depends on places too has to say which nodes it was worked out of.
 """
 
 from __future__ import annotations
 
+from typing import Any
+from weakref import WeakValueDictionary
+
 from archspec.diagnostics.model import Span
-from archspec.reading.nodes import Mapping
+from archspec.reading.nodes import Kept, Mapping, Node, Scalar, Sequence
 
 MAX_BLOCKS = 1024
 MAX_TEXT = 1 << 22  # characters of them together
 
-_Key = tuple[Span, str]
+_Key = tuple[Span, Span, str]
 _blocks: dict[_Key, Mapping] = {}
+_forms: WeakValueDictionary[Any, Kept] = WeakValueDictionary()
 _size = 0
 
 
@@ -24,30 +29,50 @@ def keep_blocks(root: Mapping, lines: list[str]) -> None:
     if isinstance(blocks, Mapping):
         for name, node in blocks.entries.items():
             if isinstance(node, Mapping):
-                blocks.entries[name] = _kept(node, lines)
+                blocks.entries[name] = _kept(node, blocks.keys[name], lines)
 
 
-def _kept(node: Mapping, lines: list[str]) -> Mapping:
-    """A value that begins and ends at the same places of the same lines is the same value."""
+def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
+    """A value that begins and ends at the same places of the same lines is the same value; `name`: its key's place."""
     global _size
     span = node.span
     text = "\n".join(lines[span.line - 1 : span.end_line])
-    key = (span, text)
+    key = (name, span, text)
     found = _blocks.pop(key, None)
     if found is None:
         found = node
-        found.kept = {}
+        form = _form(node)
+        kept = _forms.get(form)
+        if kept is None:
+            kept = _forms[form] = Kept()
+        found.kept = kept
         _size += len(text)
         while _blocks and (_size > MAX_TEXT or len(_blocks) >= MAX_BLOCKS):
             oldest = next(iter(_blocks))
             del _blocks[oldest]
-            _size -= len(oldest[1])
+            _size -= len(oldest[2])
     _blocks[key] = found  # the last one used is the last to go
     return found
+
+
+def _form(node: Node) -> tuple[Any, ...]:
+    """What a node says, apart from its place: equal values of other types differ, and so do `8` and `010`."""
+    if type(node) is Scalar:
+        value, span = node.value, node.span
+        width = span.end_col - span.col
+        if type(value) is str:
+            return (value, width, node.plain)
+        return (type(value), repr(value), width)
+    if type(node) is Mapping:
+        widths = [span.end_col - span.col for span in node.keys.values()]
+        return ("{", *node.entries, *widths, *map(_form, node.entries.values()))
+    assert type(node) is Sequence
+    return ("[", *map(_form, node.items))
 
 
 def forget() -> None:
     """Begin anew."""
     global _size
     _blocks.clear()
+    _forms.clear()
     _size = 0

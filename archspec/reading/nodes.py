@@ -43,10 +43,20 @@ class Sequence(Node):
         return [item.data() for item in self.items]
 
 
+class Kept(dict[Any, Any]):
+    """What stages remember of a block, and of every block of the same form (see kept.py). Equal to itself alone."""
+
+    __slots__ = ("__weakref__",)
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 class Mapping(Node):
     """Keys are strings, each with a span of its own (`keys`); `entries` keeps the file's order.
 
-    `kept`: of a block that the next reading of the text may give again (see kept.py), what stages remember of it.
+    `kept`: of a block that the next reading of the text may hold again, what stages remember of it.
     """
 
     __slots__ = ("entries", "kept", "keys")
@@ -55,7 +65,7 @@ class Mapping(Node):
         self.entries = entries
         self.keys = keys
         self.span = span
-        self.kept: dict[Any, Any] | None = None
+        self.kept: Kept | None = None
 
     def data(self) -> dict[str, Any]:
         return {key: value.data() for key, value in self.entries.items()}

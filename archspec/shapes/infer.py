@@ -23,6 +23,7 @@ from archspec.shapes.again import same_module
 from archspec.shapes.buffers import infer_buffer
 from archspec.shapes.extent import check_extent
 from archspec.shapes.joins import infer_join
+from archspec.shapes.moved import moved
 from archspec.shapes.scans import infer_scan
 from archspec.shapes.site import CallSite
 from archspec.shapes.ties import check_ties
@@ -80,7 +81,9 @@ class Inference:
 
     def _outlived(self, graph: Graph, key: tuple[Any, ...]) -> tuple[Typed, Demands] | None:
         """What an earlier check found of the graph of a block, if it holds here too."""
-        found: tuple[Typed, Demands] | None = graph.known.get(key) if graph.known else None
+        if graph.known is None:
+            return None
+        found: tuple[Typed, Demands] | None = graph.known.get(key) or moved(graph, key)
         return found if found is not None and all(self.require.holds(*demand) for demand in found[1]) else None
 
     def _graph(self, graph: Graph, inputs: tuple[Any, ...], call: CallSite | None, bound: Bindings) -> Typed:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.dims import Size
 from archspec.graph.ir import Graph, Node, Value
 from archspec.ops.base import Op
 from archspec.ops.tensor import TensorType
+
+if TYPE_CHECKING:
+    from archspec.shapes.moved import Copied
 
 
 class _Unknown:
@@ -48,7 +51,7 @@ class TypedNode:
 class Typed:
     """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error). `params`: a block's, with their sizes known."""
 
-    __slots__ = ("_inner", "cost", "graph", "inputs", "nodes", "outputs", "params", "silent")
+    __slots__ = ("_copied", "_inner", "cost", "graph", "inputs", "nodes", "outputs", "params", "silent")
 
     def __init__(self, graph: Graph, inputs: tuple[Any, ...]) -> None:
         self.graph = graph
@@ -59,6 +62,15 @@ class Typed:
         self.cost: Any = None  # filled in by the cost stage
         self.silent: Any = None  # under which promises of sizes there is nothing to warn of (archspec.lint)
         self._inner: tuple[tuple[Typed, str], ...] | None = None
+        self._copied: Copied | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """The nodes, in a copy that nothing has looked into yet (moved.py)."""
+        if name != "nodes" or self._copied is None:
+            raise AttributeError(name, name=name, obj=self)
+        self.nodes = self._copied.nodes()
+        self._copied = None
+        return self.nodes
 
     @property
     def inner(self) -> tuple[tuple[Typed, str], ...]:

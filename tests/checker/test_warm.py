@@ -203,4 +203,4 @@ def test_what_is_kept_of_texts_is_bounded() -> None:
     for number in range(kept.MAX_BLOCKS + 10):
         pipeline.check(TWO.format(width=3, inner=number + 1))
     assert len(kept._blocks) <= kept.MAX_BLOCKS
-    assert kept._size == sum(len(text) for _, text in kept._blocks)
+    assert kept._size == sum(len(text) for _, _, text in kept._blocks)
