@@ -1,8 +1,8 @@
 """How many checks of ResNet-50 a second a process makes that has checked it before, on one core.
 
 An editor checks one file again at every change. What it costs depends on the change: blocks that stand where they
-stood, in the same words, are neither built nor typed again; one that moved by a line is. Nothing keeps the result of a
-whole check: also the same text is read, elaborated and typed anew around its blocks. CPU time, median.
+stood, or elsewhere with other comments, are neither built nor typed again. Nothing keeps the result of a whole check:
+also the same text is read, elaborated and typed anew around its blocks. CPU time, median.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def edits(text: str) -> dict[str, Callable[[int], str]]:
         "a number of `params`": lambda n: text.replace("classes: 1000", f"classes: {1000 + n}"),
         "a comment behind the last line": lambda n: f"{text}# {n}\n",
         "a number in the block, of 9": lambda n: text.replace("4 * channels", f"{4 + n % 9} * channels"),
-        "a comment in the block: it is built again": lambda n: text.replace("- relu\n", f"- relu  # {n}\n", 1),
-        "a line above the block: it is built again": lambda n: f"# {n}\n" * (1 + n) + text,
+        "a comment in the block": lambda n: text.replace("- relu\n", f"- relu  # {n}\n", 1),
+        "a line above the block: it moves": lambda n: f"# {n}\n" * (1 + n) + text,
     }
 
 

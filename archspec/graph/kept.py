@@ -137,9 +137,7 @@ def _moved(ctx: Context, block: BlockDef, built: Built, done: dict[Key, Built | 
     return Built(graph, around.nodes, built.work, built.depth, uses, source)
 
 
-def _build(
-    ctx: Context, make: Callable[[], Graph | None], around: Around
-) -> tuple[Graph | None, Built | None]:
+def _build(ctx: Context, make: Callable[[], Graph | None], around: Around) -> tuple[Graph | None, Built | None]:
     said, work, deepest = ctx.diagnostics.added, ctx.work, ctx.deepest
     frame = Frame()
     ctx.frames.append(frame)

@@ -60,8 +60,8 @@ def _copy(old: Typed, graph: Graph, done: dict[int, Typed], *, known: bool = Tru
     new.graph, new.inputs, new.outputs, new.params = graph, old.inputs, old.outputs, old.params
     new.cost, new.silent = old.cost, old.silent
     source = old if old._copied is None else old._copied.source
-    graphs = dict(zip(map(id, source.graph.inner), graph.inner, strict=True))
-    inner = {id(each): _copy(each, graphs[id(each.graph)], done) for each, _ in source.inner}
-    new._inner = tuple((inner[id(each)], path) for each, path in source.inner)
+    graphs = dict(zip(map(id, old.graph.inner), graph.inner, strict=True))
+    new._inner = tuple((_copy(each, graphs[id(each.graph)], done), path) for each, path in old.inner)
+    inner = {id(each): copy for (each, _), (copy, _) in zip(source.inner, new._inner, strict=True)}
     new._copied = Copied(source, graph, inner)
     return new

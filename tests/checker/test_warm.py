@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from random import Random
 
@@ -12,8 +13,13 @@ from test_cases import ACCEPTED, REJECTED, printed
 
 from archspec import pipeline
 from archspec.diagnostics.text import render
+from archspec.graph.initial import InitRule
+from archspec.graph.ir import Graph, GraphInput, Node, OpCall
 from archspec.ops import known
+from archspec.ops.base import Op
 from archspec.reading import kept
+from archspec.reading.nodes import Node as YamlNode
+from archspec.shapes.typed import Typed, TypedNode
 from spec_files import SPECS
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +76,75 @@ def test_as_it_is_edited(path: Path, count: int) -> None:
         assert warm == [found(spec)] * 2
         kept._blocks.update(blocks[0])  # what was known before is known again
         kept._size = blocks[1]
+
+
+def described(report: pipeline.Report) -> list[object]:
+    """Every graph that a check found, with all places, and every type."""
+    assert report.typed is not None and report.elaboration is not None
+    numbers: dict[int, int] = {}
+    out: list[object] = []
+
+    def plain(value: object) -> object:
+        if isinstance(value, Graph):
+            if id(value) not in numbers:
+                numbers[id(value)] = len(numbers)
+                out.append([plain(getattr(value, name)) for name in GRAPH_FIELDS])
+            return f"graph {numbers[id(value)]}"
+        if isinstance(value, Typed):
+            if id(value) not in numbers:
+                numbers[id(value)] = len(numbers)
+                done = [[plain(getattr(node, name)) for name in TypedNode.__slots__] for node in value.nodes]
+                out.append([plain(each) for each in (value.graph, value.inputs, value.outputs, value.params)] + done)
+            return f"typed {numbers[id(value)]}"
+        if isinstance(value, YamlNode):
+            return value.span, repr(value.data())
+        if isinstance(value, (GraphInput, Node)):
+            return [plain(getattr(value, field.name)) for field in fields(value)]
+        if isinstance(value, OpCall):
+            return value.cls.name, repr(value.values)
+        if isinstance(value, InitRule):
+            return [plain(each) for each in value]
+        if isinstance(value, (list, tuple)):
+            return [plain(each) for each in value]
+        return repr(value) if not isinstance(value, Op) else value.name
+
+    plain(report.elaboration.graph)
+    plain(report.typed)
+    return out
+
+
+GRAPH_FIELDS = [field.name for field in fields(Graph) if field.init and field.name not in ("known", "later")]
+
+
+@pytest.mark.parametrize(
+    "path", [path if n % 8 == 0 else pytest.param(path, marks=pytest.mark.slow) for n, path in enumerate(BLOCKS)],
+    ids=lambda p: p.stem,
+)  # fmt: skip
+def test_a_block_that_moved_is_what_a_fresh_process_finds(path: Path) -> None:
+    """Lines and comments are put in and taken out; every place in every graph is then that of the new text."""
+    text = path.read_text(encoding="utf-8")
+    random = Random(path.stem)
+    pipeline.forget()
+    if not pipeline.check(pipeline.Spec(text, path.name, path.parent)).ok:
+        return
+    lines = text.split("\n")
+    reports = []
+    for _ in range(4):
+        at = random.randrange(len(lines))
+        if lines[at].lstrip().startswith("#") and random.random() < 0.5:
+            del lines[at]
+        else:
+            lines.insert(at, random.choice(("# a comment", "")))
+        spec = pipeline.Spec("\n".join(lines), path.name, path.parent)
+        reports.append((spec, pipeline.check(spec)))
+    for spec, report in reversed(reports):  # an earlier report holds the places of its own text
+        pipeline.forget()
+        cold = pipeline.check(spec)
+        assert [render(d, report.sources) for d in report.diagnostics] == [
+            render(d, cold.sources) for d in cold.diagnostics
+        ]
+        if report.ok:
+            assert described(report) == described(cold)
 
 
 def test_in_any_order() -> None:
