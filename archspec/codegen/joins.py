@@ -84,8 +84,12 @@ def route(outer: Forward, number: int, aligned: NodePlan) -> None:
             outer.lines.append((f"{shares} = {weights}.flatten(0, -2)", ""))
             weights = shares
     out, features = first.outputs[0], first.outputs[0].shape[-1]
-    same = features == first.inputs[0].shape[-1] and out.dtype == first.inputs[0].dtype
-    zeros = f"torch.zeros_like({x})" if same else f"{x}.new_zeros({x}.shape[0], {outer.size_text(number, features)})"
+    dtype = f"dtype=torch.{out.dtype}" if out.dtype != first.inputs[0].dtype else ""
+    if features == first.inputs[0].shape[-1]:
+        zeros = f"torch.zeros_like({', '.join(filter(None, (x, dtype)))})"
+    else:
+        sizes = (f"{x}.shape[0]", outer.size_text(number, features), dtype)
+        zeros = f"{x}.new_zeros({', '.join(filter(None, sizes))})"
     outer.lines.append((f"{target} = {zeros}", ""))
     turn, row, slot = (variables.fresh(name) for name in ("turn", "row", "slot"))
     lines = [(f"{row}, {slot} = torch.where({chosen} == {turn})", "")]

@@ -36,7 +36,7 @@ def write(outer: Forward, number: int, aligned: NodePlan, body: ClassPlan) -> No
     lists = [variables.fresh(_plural(body.graph.outputs[k][0])) for k in kept]
     inner.begin(slices, carried, texts[scan.over + scan.carry :])
     outer.lines += [(f"{name} = []", "") for name in lists]
-    outer.lines.append((f"for {_header(outer, number, aligned, scan, slices, texts)}:", ""))
+    header = f"for {_header(outer, number, aligned, scan, slices, texts)}:"
     lines = outer.nested(body, inner)
     for k, name in zip(kept, lists, strict=True):
         _append(lines, name, body.outputs[k], inner, carried)
@@ -44,6 +44,8 @@ def write(outer: Forward, number: int, aligned: NodePlan, body: ClassPlan) -> No
     changed = [(name, text) for name, text in zip(carried, nexts, strict=True) if name != text]
     if changed:  # at once: one may be the other's next value
         lines.append((f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}", ""))
+    if lines:  # else nothing of it is read
+        outer.lines.append((header, ""))
     outer.lines += [(f"    {line}", comment) for line, comment in lines]
     variables.adopt(inner)
     order = "[::-1]" if scan.reverse else ""

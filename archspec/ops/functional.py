@@ -31,22 +31,28 @@ class FunctionalLinear(Op):
     """Affine map of the last dimension with a weight that is a value: `x @ weight.T + bias`."""
 
     inputs = ("x", "weight", "bias?")
-    rule = "[*, C], [out_features, C], [out_features]? → [*, out_features]"
+    rule = "[*, C], [out_features, C], [out_features]? → [*, out_features]; a weight [C] gives [*]"
     examples = (
         Example({}, ("float32[B, T, 8]", "float32[5, 8]"), "float32[B, T, 5]"),
         Example({}, ("float64[B, 8]", "float64[5, 8]", "float64[5]"), "float64[B, 5]"),
+        Example({}, ("float32[B, T, 8]", "float32[8]"), "float32[B, T]"),
     )
 
     def infer(self, require: Require, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> TensorType:
         require.rank(x, least=1, what="the input of `functional_linear`", inputs=(0,))
-        require.rank(weight, 2, what="the weight of `functional_linear`", inputs=(1,))
+        require.rank(weight, 1, 2, what="the weight of `functional_linear`", inputs=(1,))
+        if weight.rank == 1 and bias is not None:
+            message = f"beside a bias, the weight of `functional_linear` must have 2 dimensions; {weight} has 1"
+            require.fail("AS301", message, inputs=(1,))
         message = "the features of x and of the weight differ"
-        require.equal(x.shape[-1], weight.shape[1], message, inputs=(0, 1), axis=(x.rank - 1, 1))
+        require.equal(x.shape[-1], weight.shape[-1], message, inputs=(0, 1), axis=(x.rank - 1, weight.rank - 1))
         _fits(require, self.name, x, weight, bias, weight.shape[0])
-        return x.with_shape((*x.shape[:-1], weight.shape[0]))
+        return x.with_shape((*x.shape[:-1], *weight.shape[:-1]))
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         features: Size = inputs[0].shape[-1]
+        if inputs[1].rank == 1:  # a product with a vector, which the counter leaves out
+            return 0
         return 2 * outputs[0].numel() * features
 
     def forward(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> Any:

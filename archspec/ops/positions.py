@@ -144,7 +144,8 @@ class IndexReduce(IndexWrite):
     )
 
     def infer(self, require: Require, x: TensorType, index: TensorType, source: TensorType | None = None) -> TensorType:
-        if category(x.dtype) == 3 or x.dtype == "bool":
+        bare = x.dtype == "bool" and (x.rank < 2 or self.reduce == "mean" or not self.include_self)
+        if category(x.dtype) == 3 or bare:
             require.fail("AS303", f"`index_reduce` does not take {x.dtype}", inputs=(0,))
         if not self.include_self:
             require.dtype(index, "int64", what="without `include_self`, the index", inputs=(1,))

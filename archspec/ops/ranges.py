@@ -5,10 +5,12 @@ With `like` they are made in each forward on that value's device, without they a
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, State, arg
+from archspec.ops.broadcast import require_holds
 from archspec.ops.calls import given
 from archspec.ops.creation import Made
 from archspec.ops.expr import Attr, Call, In, Name, Own
@@ -84,6 +86,17 @@ class Linspace(Constant):
     def shape(self) -> tuple[Size, ...]:
         return (self.steps,)
 
+    def converted(self) -> dict[str, float]:
+        """What PyTorch writes into the dtype as it is given, by argument."""
+        if self.steps == 1:
+            return {} if self.dtype in ("float16", "bfloat16") else {"start": plain(self.start)}
+        return {} if self.steps == 0 else {"start": plain(self.start), "end": plain(self.end)}
+
+    def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
+        for name, number in self.converted().items():
+            require_holds(require, self.dtype, number, name)
+        return super().infer(require, like)
+
     def called(self) -> tuple[Any, ...]:
         return plain(self.start), plain(self.end), self.steps
 
@@ -102,6 +115,15 @@ class Logspace(Linspace):
         Example({"start": 0, "end": 4, "steps": 5}, (), "float32[5]"),
         Example({"start": 0, "end": 3, "steps": 4, "base": 2, "dtype": "float64"}, (), "float64[4]"),
     )
+
+    def converted(self) -> dict[str, float]:
+        if self.steps != 1:
+            return super().converted()
+        try:
+            power = math.pow(self.base, self.start)
+        except (ArithmeticError, ValueError):  # too large, or no real number
+            power = math.inf
+        return {} if self.dtype in ("float16", "bfloat16") else {"start": power}
 
     def options(self) -> dict[str, Any]:
         return {"base": plain(self.base)} if self.base != 10 else {}

@@ -110,6 +110,8 @@ class ScatterReduce(Scatter):
     def infer(self, require: Require, x: TensorType, index: TensorType, src: TensorType | None = None) -> TensorType:
         if category(x.dtype) == 3:
             require.fail("AS303", f"`scatter_reduce` does not take {x.dtype}", inputs=(0,))
+        if x.dtype == "bool" and self.reduce == "mean":
+            require.fail("AS303", "`scatter_reduce` gives no mean of bool", inputs=(0,))
         return super().infer(require, x, index, src)
 
     def forward(self, x: TensorType, index: TensorType, src: TensorType | None = None) -> Any:

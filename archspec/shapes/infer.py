@@ -6,6 +6,7 @@ Work is done once for each graph and input types: a block that repeats costs one
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
@@ -46,6 +47,13 @@ class Inference:
         self._sizes_of: dict[int, frozenset[str]] = {}
         self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...], Demands]] = {}
 
+    @cached_property
+    def empty(self) -> Inference:
+        """Where it is tried what goes with no rows at all; what is found there is reported by whoever asks."""
+        found = Inference(self.constraints.copy(), Diagnostics())
+        found.empty = found
+        return found
+
     def graph(
         self, graph: Graph, inputs: tuple[Any, ...], call: CallSite | None = None, around: Bindings | None = None
     ) -> Typed:
@@ -65,17 +73,17 @@ class Inference:
         if outlived is not None:
             self._done[key] = (*outlived, True)
             return outlived[0]
-        asked, said = len(self.require.demands), self._said
+        asked, said = len(self.require.demands), self.said
         typed = self._graph(graph, inputs, call, bound)
         demands = tuple(dict.fromkeys(self.require.demands[asked:]))
-        clean = self._said == said and typed.complete
+        clean = self.said == said and typed.complete
         self._done[key] = typed, demands, clean
         if graph.known is not None and clean and len(graph.known) < MAX_TYPES:
             graph.known[key[1:]] = typed, demands
         return typed
 
     @property
-    def _said(self) -> tuple[int, int]:
+    def said(self) -> tuple[int, int]:
         """Changes where anything is reported, and where a graph is met again of which something was."""
         return self.diagnostics.added, self._unclean
 

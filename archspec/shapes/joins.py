@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archspec.dims import Constraints, Dim, Size, symbol
-from archspec.graph.ir import Join, OpCall
+from archspec.graph.ir import Graph, Join, OpCall
+from archspec.ops.broadcast import category
 from archspec.ops.known import Demand
 from archspec.ops.require import Mismatch
 from archspec.ops.shaping import product
@@ -13,6 +14,11 @@ from archspec.ops.tensor import TensorType
 from archspec.shapes import report
 from archspec.shapes.site import CallSite
 from archspec.shapes.typed import UNKNOWN, TypedNode
+
+_WORDS = {
+    "equal": "be equal to", "at_least": "be at least", "divisible": "be a multiple of",
+    "broadcasts": "go together with", "stretches": "be 1 or",
+}  # fmt: skip
 
 if TYPE_CHECKING:
     from archspec.shapes.infer import Inference
@@ -46,7 +52,10 @@ def infer_join(inference: Inference, join: Join, done: TypedNode, bindings: dict
             results.append(calls[-1].outputs)
         if results[-1][0] is UNKNOWN:
             return
-        if rows is not None and not _any_number_of_rows(inference, rows, asked, results[-1][0], here):
+        if rows is not None and not (
+            _any_number_of_rows(inference, rows, asked, results[-1][0], here)
+            and _no_rows(inference, callee, turns, bindings, here)
+        ):
             return
     try:
         if rows is None:
@@ -119,8 +128,7 @@ def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: Tens
     wanted = next((d for d in about if not _always(d)), None)
     if wanted is not None:
         question, a, b = wanted
-        words = {"equal": "be equal to", "at_least": "be at least", "divisible": "be a multiple of"}[question]
-        message = f"how many rows are routed to a turn is not known, and here {a} must {words} {b}"
+        message = f"how many rows are routed to a turn is not known, and here {a} must {_WORDS[question]} {b}"
         report.routed(inference.diagnostics, site, message)
         return False
     if given.rank != 2 or given.shape[0] != rows:
@@ -130,6 +138,28 @@ def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: Tens
     return True
 
 
+def _no_rows(
+    inference: Inference, callee: OpCall | Graph, turns: tuple[Any, ...], bindings: dict[str, Any], site: CallSite
+) -> bool:
+    """Does a turn go with no rows at all? A symbol is at least 1, and nothing chooses a turn at times."""
+    empty = inference.empty
+    none = (turns[0].with_shape((0, turns[0].shape[-1])), *turns[1:])
+    before, known = empty.said, set(empty.diagnostics)
+    if isinstance(callee, OpCall):
+        found = empty.op(callee, none, bindings, site)
+        given = UNKNOWN if found is None else found[1][0]
+    else:
+        given = empty.graph(callee, none, site, bindings).outputs[0]
+    if empty.said == before and given.shape[0] == 0:
+        return True
+    if empty.said == before:
+        report.routed(inference.diagnostics, site, f"a turn that no row chooses reads none, and gives {given}")
+    for each in empty.diagnostics:  # what was met before is reported already
+        if each not in known:
+            report.refused_of_none(inference.diagnostics, each)
+    return False
+
+
 def _in(rows: Dim, size: Size) -> bool:
     return isinstance(size, Dim) and not rows.symbols.isdisjoint(size.symbols)
 
@@ -137,6 +167,9 @@ def _in(rows: Dim, size: Size) -> bool:
 def _shared_out(inference: Inference, done: TypedNode, results: list[tuple[Any, ...]]) -> TensorType:
     """The type of the rows that come back: all turns give the same features."""
     first: TensorType = results[0][0]
+    if done.inputs[-1] is not None and category(first.dtype) < 2:
+        message = f"rows that are given weights must be floating point or complex, and a turn gives {first}"
+        inference.require.fail("AS303", message)
     for number, (other, *_) in enumerate(results):
         if other.dtype != first.dtype or not inference.require.holds("equal", other.shape[1], first.shape[1]):
             inference.require.fail("AS302", f"the turns give different rows: turn 0 {first}, turn {number} {other}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.diagnostics.model import Diagnostic, Diagnostics, Label, Span
 from archspec.graph.ir import Graph, OpCall
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
@@ -215,6 +216,13 @@ def routed(diagnostics: Diagnostics, site: CallSite, message: str) -> None:
     node = site.typed.graph.nodes[site.number]
     help = "what stands in a `route` works row by row"
     diagnostics.error("AS306", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
+
+
+def refused_of_none(diagnostics: Diagnostics, refused: Diagnostic) -> None:
+    """The diagnostic for what stands in a turn, and does not go with no rows at all."""
+    message = f"a turn that no row chooses reads none: {refused.message}"
+    help = "what stands in a `route` goes with any number of rows"
+    diagnostics.add(replace(refused, code="AS306", message=message, help=help, fix=None))
 
 
 def _call_inputs(site: CallSite) -> tuple[Any, ...]:

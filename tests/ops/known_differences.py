@@ -56,6 +56,10 @@ def _integers(op: Any, inputs: Inputs) -> bool:
     return inputs[0] is not None and not inputs[0].is_floating
 
 
+def _biased_vector(op: Any, inputs: Inputs) -> bool:
+    return inputs[1] is not None and inputs[1].rank == 1 and inputs[2] is not None
+
+
 def _loose_bias(op: Any, inputs: Inputs) -> bool:
     bias = inputs[2]
     return _integers(op, inputs) or (bias is not None and (bias.rank != 1 or bias.shape == (1,)))
@@ -246,6 +250,7 @@ CRASHES |= dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), _steps_over
 # Calls that PyTorch takes on the CPU and archspec refuses.
 STRICTER: dict[str, tuple[str, Holds]] = {
     "fftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
+    "functional_linear": ("beside a weight of one dimension a bias goes with some shapes only", _biased_vector),
     "index": ("the dimensions before the positions are counted from the front", _before_nothing),
     "trapezoid": ("PyTorch gives zeros that have no gradient", _no_signal),
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),

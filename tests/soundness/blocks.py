@@ -33,12 +33,20 @@ class Blocks:
         return False
 
     def _new(self, place: Growing) -> bool:
-        """A block made for values that are at hand."""
-        rng, g = self.rng, self.g
+        """A block made for values that are at hand, and called with them."""
         readable = place.readable()
         if not readable:
             return False
-        given = [rng.choice(readable) for _ in range(rng.choice((1, 1, 1, 2)))]
+        given = [self.rng.choice(readable) for _ in range(self.rng.choice((1, 1, 1, 2)))]
+        name = self.made(given)
+        if name is not None and self._add(place, name, [each.name for each in given]):
+            return True
+        self.g.spec["blocks"].pop(name, None)
+        return False
+
+    def made(self, given: list[Readable]) -> str | None:
+        """The name of a new block for values of these types."""
+        rng, g = self.rng, self.g
         name = f"Block{len(g.spec['blocks']) + len(self.open)}"
         while name in g.spec["blocks"]:
             name += "x"
@@ -59,7 +67,7 @@ class Blocks:
         g.current = outer
         self.open.pop()
         if not inner.items:
-            return False
+            return None
         block["layers"] = inner.items
         outputs = g.outputs(inner)
         if outputs:
@@ -71,10 +79,7 @@ class Blocks:
         elif all(text is None for text in inputs.values()):
             block["inputs"] = list(inputs)
         g.spec["blocks"][name] = block
-        if self._add(place, name, [each.name for each in given]):
-            return True
-        del g.spec["blocks"][name]
-        return False
+        return name
 
     def _inputs(self, given: list[Readable]) -> tuple[dict[str, Any], dict[Any, str]]:
         """Declared inputs, and the local names of sizes."""

@@ -15,6 +15,7 @@ from tests.soundness import words
 from tests.soundness.blocks import Blocks
 from tests.soundness.lists import Growing, Trial
 from tests.soundness.op_items import OpItems
+from tests.soundness.routes import Routes
 from tests.soundness.scans import Scans
 from tests.soundness.structures import MERGES, Structures
 from tests.soundness.types_run import TypesExecutor
@@ -23,6 +24,7 @@ from tests.soundness.walker import ABSENT, Scope, Walker
 MOST = 60  # items of a spec
 USUAL = ("float32[B, 6]", "float32[B, T, 8]", "float32[B, 4, H, W]", "int64[B, T]", "float32[B, 3, T]")
 SYMBOLS = ("B", "T", "H", "W", "S")
+OPS = tuple(all_ops().values())
 
 
 class Generator:
@@ -40,6 +42,7 @@ class Generator:
         self.blocks = Blocks(self)
         self.structures = Structures(self)
         self.scans = Scans(self)
+        self.routes = Routes(self)
         self.current = self.spec["params"]  # parameters of the root, or of the block that is being made
 
     def make(self) -> dict[str, Any]:
@@ -79,7 +82,7 @@ class Generator:
     # -- inputs and their symbols ------------------------------------------------------------------------------
 
     def pick_op(self) -> type[Op]:
-        return all_ops()[self.rng.choice(list(all_ops()))]
+        return self.rng.choice(OPS)
 
     def add_inputs(self, cls: type[Op]) -> None:
         """Inputs that an example of the op reads, varied."""
@@ -96,12 +99,11 @@ class Generator:
         chance = rng.random()
         if chance < 0.25 and sizes:
             at = rng.randrange(len(sizes))
-            names = ["B", "T", "H", "W", "S"]
             new = (
                 str(rng.randint(1, 8)),
-                rng.choice(names),
-                f"{rng.choice((2, 3))}*{rng.choice(names)}",
-                f"{rng.choice(names)} + 1",
+                rng.choice(SYMBOLS),
+                f"{rng.choice((2, 3))}*{rng.choice(SYMBOLS)}",
+                f"{rng.choice(SYMBOLS)} + 1",
             )
             sizes[at] = rng.choice(new)
         elif chance < 0.3:
@@ -149,7 +151,7 @@ class Generator:
         ]
         if place.depth < 3:
             kinds += [(3, self.structures.residual), (2, self.structures.sequence), (3, self.structures.parallel)]
-            kinds += [(3, self.blocks.call), (1.5, self.scans.add)]
+            kinds += [(3, self.blocks.call), (1.5, self.scans.add), (1.5, self.routes.add)]
         weights = [weight for weight, _ in kinds]
         for _ in range(count):
             if self.left <= 0:

@@ -84,7 +84,12 @@ class Trial:
             value = self.walker.item(item, (len(place.items),), place.value, place.scope)
             if value is ABSENT:
                 raise Refused("no value")
-        except (Refused, ArithmeticError, IndexError):
+        except (
+            Refused,
+            ArithmeticError,
+            LookupError,
+            NameError,
+        ):  # some sizes, as of rows that are routed, have no name
             self.walker.executor, place.scope.values, place.scope.steps = before
             return False
         place.items.append(item)

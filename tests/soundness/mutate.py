@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from archspec.ops.registry import all_ops
 from archspec.ops.tensor import DTYPES
 from tests.soundness import words
+from tests.soundness.generate import OPS
 
 Place = tuple[Any, Any]  # a container of the spec, and a key in it
 
@@ -30,7 +30,7 @@ def misfit(rng: Random, spec: dict[str, Any]) -> dict[str, Any]:
     items = rng.choice(list(_lists(_bodies(out))) or [out["layers"]])
     at = rng.randrange(len(items) + 1)
     names = [item["name"] for item in items[:at] if isinstance(item, dict) and "$" not in str(item.get("name", "$"))]
-    cls = all_ops()[rng.choice(list(all_ops()))]
+    cls = rng.choice(OPS)
     several = len(cls.inputs) > 1 or cls.inputs[-1:] == ("*",)
     count = max(2, len([name for name in cls.inputs if not name.endswith("?")]))
     item: dict[str, Any] = {cls.name: copy.deepcopy(rng.choice(cls.examples).args)}
@@ -88,7 +88,11 @@ def _item(rng: Random, spec: dict[str, Any]) -> None:
 
 def _name(rng: Random, spec: dict[str, Any]) -> None:
     """An item that reads another value."""
-    found = [place for place in _leaves(_bodies(spec)) if place[1] == "from" and isinstance(place[0][place[1]], str)]
+    found = [
+        place
+        for place in _leaves(_bodies(spec))
+        if place[1] in ("from", "chosen", "weights") and isinstance(place[0][place[1]], str)
+    ]
     if len(found) > 1:
         (one, key), (other, other_key) = rng.sample(found, 2)
         one[key] = other[other_key]

@@ -7,9 +7,11 @@ that come.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from unittest import mock
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
@@ -21,9 +23,10 @@ from archspec.ops.broadcast import category
 from archspec.ops.kinds import BadValue
 from archspec.ops.tensor import TensorType
 from tests.ops.known_differences import CRASHES, STRICTER
-from tests.soundness.walker import Path, Refused, Step_, Walker
+from tests.soundness.walker import Path, Refused, Step_, Turn_, Walker
 
 LARGE = 300_000  # elements: what is larger is run without numbers
+ROWS = (0, 1, 2, 3, 7)  # how many may be routed to a turn: it has to do with any number
 
 ROOTS = {"torch": torch, "nn": nn, "F": F, "math": __import__("math")}
 BINARY = {
@@ -35,7 +38,7 @@ BINARY = {
 REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 # Refusals that lie in the numbers (or in a kernel that only the CPU misses): the meta device decides then.
 BY_NUMBER = (
-    "index out of range", "out of bounds", "is not in the valid range",
+    "index out of range", "out of bounds", "out of DATA bounds", "is not in the valid range",
     "Class values must be", "must be smaller than num_classes", "has to be 0", "ZeroDivisionError", "negative",
     "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0",
     "singular", "or element < 0", "is not finite",
@@ -68,6 +71,24 @@ def type_of(x: torch.Tensor) -> TensorType:
 def on(device: str) -> contextlib.AbstractContextManager[Any]:
     """Where new tensors are made. (The CPU is the default; to say so slows every call.)"""
     return contextlib.nullcontext() if device == "cpu" else torch.device(device)
+
+
+@contextlib.contextmanager
+def finite() -> Iterator[None]:
+    """Eigenvalues of what is not finite are refused as elsewhere in linalg: MKL ends the process."""
+
+    def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            if x.device.type == "cpu" and not x.isfinite().all():
+                raise RuntimeError("the input matrix is not finite")
+            return function(x, *args, **kwargs)
+
+        return call
+
+    with contextlib.ExitStack() as stack:
+        for name in ("eig", "eigvals"):
+            stack.enter_context(mock.patch.object(torch.linalg, name, guarded(getattr(torch.linalg, name))))
+        yield
 
 
 def tensor(dtype: str, shape: tuple[int, ...], device: str) -> torch.Tensor:
@@ -145,6 +166,36 @@ class TorchExecutor:
             return [*(torch.stack(list(each), dim) for each in zip(*given, strict=True)), *carry]
         except REFUSALS as error:
             raise Refused(f"scan: {type(error).__name__}: {error}") from error
+
+    def route(self, x: Any, chosen: Any, weights: Any, over: list[Any], count: int, turn: Turn_) -> torch.Tensor:
+        """Every turn, on several numbers of rows: which of them choose it lies in the numbers, and is left open."""
+        if x.dim() < 2 or chosen.shape[:-1] != x.shape[:-1] or chosen.dtype not in (torch.int64, torch.int32):
+            raise Refused("the rows do not say where they go")
+        if weights is not None and (weights.shape != chosen.shape or not weights.is_floating_point()):
+            raise Refused("there is no weight for each choice")
+        if any(value.dim() == 0 or value.shape[0] != count for value in over):
+            raise Refused("there is no slice for each turn")
+        lenient = self.lenient
+        found = set()
+        for rows, number in itertools.product(ROWS, range(count)):
+            given = tensor(type_of(x).dtype, (rows, x.shape[-1]), self.device)
+            try:
+                result = turn(number, given, [value[number] for value in over])
+            except Refused as refused:
+                if rows == 0 and by_number(str(refused)):  # an index of the first row, which is not there
+                    continue
+                raise
+            if result.dim() != 2 or result.shape[0] != rows:
+                raise Refused("a turn does not give as many rows as it reads")
+            found.add((result.dtype, result.shape[1]))
+            if rows == 0:
+                self.lenient = lenient  # no rows are no reason to refuse anything
+        if len(found) != 1:
+            raise Refused("the turns give different rows")
+        ((dtype, features),) = found
+        if weights is not None and not (dtype.is_floating_point or dtype.is_complex):
+            raise Refused("rows that are not floating point are given weights")
+        return x.new_zeros((*x.shape[:-1], features), dtype=dtype)
 
     def _own(self, op: Op, made: Any, code: Any, path: Path) -> Any:
         if path not in self.modules:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Constraints, TooComplex
+from archspec.dims import Constraints, TooComplex, symbol
 from archspec.dims.size import evaluate
 from archspec.ops.base import Op, State
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
-from tests.soundness.walker import Path, Refused, Step_
+from tests.soundness.walker import Path, Refused, Step_, Turn_
 
 LARGEST = 20_000  # elements of a value where every symbol is `USUAL`
 USUAL = 6
+ROWS = "rows"  # how many are routed to a turn; of a route in a turn, `rowsrows`
 
 
 class TypesExecutor:
@@ -42,6 +43,8 @@ class TypesExecutor:
             found = op.infer(Require(self.constraints), *inputs)
         except (BadValue, Mismatch, TooComplex) as refused:
             raise Refused(str(refused)) from None
+        if any(name.startswith(ROWS) for r in self.constraints.requirements for name in r.symbols):
+            raise Refused("goes with some numbers of rows only")
         outputs = [found] if isinstance(found, TensorType) else list(found)
         for each in outputs:
             if numel(each) > LARGEST:
@@ -77,6 +80,34 @@ class TypesExecutor:
             axis = dim % (x.rank + 1)
             stacked.append(x.with_shape((*x.shape[:axis], steps, *x.shape[axis:])))
         return [*stacked, *carry]
+
+    def route(self, x: Any, chosen: Any, weights: Any, over: list[Any], count: int, turn: Turn_) -> TensorType:
+        if x.rank < 2 or chosen.rank != x.rank or chosen.dtype not in ("int64", "int32"):
+            raise Refused("the rows do not say where they go")
+        if not all(map(self.constraints.equal, x.shape[:-1], chosen.shape[:-1])):
+            raise Refused("the rows do not say where they go")
+        if weights is not None and (not weights.is_floating or weights.shape != chosen.shape):
+            raise Refused("there is no weight for each choice")
+        if any(value.rank == 0 or value.shape[0] != count for value in over):
+            raise Refused("there is no slice for each turn")
+        rows = symbol(rows_in(x))
+        given = x.with_shape((rows, x.shape[-1]))
+        found = {turn(n, given, [v.with_shape(v.shape[1:]) for v in over]) for n in range(count)}
+        if len(found) != 1:
+            raise Refused("the turns give different rows")
+        (result,) = found
+        if result.rank != 2 or result.shape[0] != rows:
+            raise Refused("a turn does not give as many rows as it reads")
+        return result.with_shape((*x.shape[:-1], result.shape[1]))
+
+
+def rows_in(x: TensorType) -> str:
+    """The symbol for how many rows of x go to a turn."""
+    taken = {name for size in x.shape for name in getattr(size, "symbols", ())}
+    name = ROWS
+    while name in taken:
+        name += ROWS
+    return name
 
 
 def numel(kind: TensorType) -> int:

@@ -13,11 +13,12 @@ from archspec.ops.base import Op
 from archspec.ops.registry import find
 from tests.soundness import words
 
-COMMON = ("name", "from", "outputs", "repeat", "merge", "when", "tie", "doc")
+COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 Path = tuple[Any, ...]  # of an item in the unrolled model
 Args = dict[str, Any]
 Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
+Turn_ = Callable[[int, Any, list[Any]], Any]  # (number, rows, slices) → rows
 
 
 class Refused(Exception):  # noqa: N818 - says what is the case
@@ -35,6 +36,9 @@ class Executor(Protocol):
 
     def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
         """What the steps along the dimension give, stacked, and what is carried after the last."""
+
+    def route(self, x: Any, chosen: Any, weights: Any, over: list[Any], count: int, turn: Turn_) -> Any:
+        """The sum of what the turns give for the rows that chose them. `weights` may be None."""
 
 
 class Absent:
@@ -144,7 +148,7 @@ class Walker:
         return cls.inputs
 
     def _reads(self, item: dict[str, Any], key: str, before: Any, scope: Scope) -> list[Any]:
-        declared = self.inputs_of(key)
+        declared = tuple(name for name in self.inputs_of(key) if name.strip("*?") not in slices_of(item))
         needed = [name for name in declared if not name.endswith("?")]
         source = words.value(item.get("from"), scope.env)
         read: list[Any] = [None] * len(declared)
@@ -198,6 +202,8 @@ class Walker:
 
     def _calls(self, step: Step, read: list[Any]) -> list[list[Any]]:
         """The results of each turn; the first inputs are threaded through, or the turns joined."""
+        if "route" in step.item:
+            return [[self._route(step, read)]] if step.turns else []
         out: list[list[Any]] = []
         repeat = step.item.get("repeat")
         carry = repeat.get("carry", 1) if isinstance(repeat, dict) else 1
@@ -207,17 +213,43 @@ class Walker:
                 if carry > 1 and (len(out[-1]) < carry or len(read) < carry):
                     raise Refused(f"{carry} values cannot be handed on")
                 read = [*out[-1][:carry], *read[carry:]]
-        if "merge" in step.item:
+        if "merge" in step.item and out:
             if any(len(result) > 1 for result in out):
                 raise Refused("turns that are joined give one value")
             return [[self._merge(step.item["merge"], [result[0] for result in out], step.turns[0])]]
         return out
 
-    def _call(self, step: Step, turn: Turn, read: list[Any]) -> list[Any]:
+    def _route(self, step: Step, read: list[Any]) -> Any:
+        """A repeat whose turns each read the rows that chose it, and slices of what is `over` them."""
+        route, slices = step.item["route"], slices_of(step.item)
+        given = [step.scope.value(route[key]) if key in route else None for key in ("chosen", "weights")]
+        over = [step.scope.value(source) for source in slices.values()]
+        if any(value is ABSENT for value in (*given, *over)):
+            raise Refused("reads what is left out")
+
+        def turn(number: int, rows: Any, parts: list[Any]) -> Any:
+            named = dict(zip(slices, parts, strict=True))
+            values = [rows, *read[1:]]
+            for at, name in enumerate(self.inputs_of(key_of(step.item))):
+                if name.strip("*?") in named:
+                    values.insert(at, named[name.strip("*?")])
+            result = self._call(step, step.turns[number], values, {"x": rows, **named})
+            if len(result) > 1:
+                raise Refused("turns that are joined give one value")
+            return result[0]
+
+        return self.executor.route(read[0], *given, over, len(step.turns), turn)
+
+    def _call(self, step: Step, turn: Turn, read: list[Any], named: Mapping[str, Any] | None = None) -> list[Any]:
+        """`named`: what the body of a sequence reads by name."""
         key = key_of(step.item)
         written = step.item[key]
         if key in STRUCTURES:
-            return [self._structure(key, written, turn, read[0], step.scope)]
+            scope = step.scope
+            if named is not None and key == "sequence":
+                scope = Scope(turn.env, scope.path, scope)
+                scope.values.update(named)
+            return [self._structure(key, written, turn, read[0], scope)]
         if key[0].isupper():
             return self._block(key, written, turn, read)
         cls = find(key)
@@ -348,7 +380,7 @@ class Walker:
         elif name is not None:
             name = str(words.value(name, scope.env))
             scope.values[name] = last[0]
-            if "scan" in item or "merge" in item:
+            if {"scan", "merge", "route"} & set(item):
                 step = Step(item, scope, [])
             else:
                 scope.steps[name] = step
@@ -375,6 +407,12 @@ def key_of(item: dict[str, Any]) -> str:
     """The op, block or structure of an item."""
     keys = [key for key in item if key not in COMMON]
     return "use" if "use" in keys else keys[0]
+
+
+def slices_of(item: dict[str, Any]) -> dict[str, str]:
+    """Values of which each turn of a route reads one slice, by the names that they have there."""
+    over = item.get("route", {}).get("over", {})
+    return over if isinstance(over, dict) else {name: name for name in over}
 
 
 def module_of(scope: Scope) -> Path:
