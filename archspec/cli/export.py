@@ -114,7 +114,7 @@ def write(
     """All other forms. Raises ExportError, OSError, UsageError."""
     from archspec.deploy.export import Options, export
     from archspec.deploy.optimized import optimized
-    from archspec.diagnostics.model import SpecError
+    from archspec.diagnostics.model import Diagnostic, SpecError
     from archspec.model.weights import WeightsError
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.trained import load_trained
@@ -136,6 +136,12 @@ def write(
             )
         options = Options(fixed, args.opset, None if better is None else better.source, bool(args.quantize))
         verified = export(trained.report, module, target, form, options)
+    except ExportError as wrong:
+        if wrong.place is None:
+            raise
+        found = Diagnostic("AS901", str(wrong), wrong.place.span, wrong.place.label, help=wrong.help)
+        write_diagnostics([found], trained.report.sources, sys.stderr, args.color)
+        return 2
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
         return 1

@@ -13,9 +13,10 @@ import archspec
 from archspec import pipeline
 from archspec.codegen.emit import Source
 from archspec.deploy import onnx
-from archspec.deploy.errors import ExportError
+from archspec.deploy.culprit import Attempt, blamed
+from archspec.deploy.errors import RefusedError
 from archspec.deploy.files import placed
-from archspec.deploy.forms import Form
+from archspec.deploy.forms import FORMS, Form
 from archspec.deploy.inputs import inputs, outputs
 from archspec.deploy.program import export_program, quiet
 from archspec.deploy.script import export_script
@@ -64,7 +65,7 @@ def _onnx(report: Report, module: nn.Module, path: Path, options: Options) -> Ve
         run = onnx.runner(path, list(report.outputs))
     except Exception as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ExportError(f"onnxruntime does not take what was exported: {words}") from None
+        raise RefusedError(f"onnxruntime does not take what was exported: {words}") from None
     verified = verify(report, module, run, tried)
     if not options.quantize:
         return verified
@@ -98,11 +99,26 @@ _WRITERS: dict[str, Writer] = {
 }
 
 
+TRACED = ("program", "onnx", "torchscript")
+
+
+def _attempt(write: Writer, stage: Path, options: Options) -> Attempt:
+    def attempt(report: Report, module: nn.Module, fixed: Mapping[str, int]) -> None:
+        write(report, module, stage, options._replace(fixed=fixed, source=None, quantize=False))
+
+    return attempt
+
+
 def export(report: Report, module: nn.Module, path: Path, form: Form, options: Options) -> Verified | None:
     """Write a model (in eval mode) to a file; what it is verified by, where it can be run.
 
     The file is there as a whole or not at all. Raises ExportError where the model cannot be exported so, or what was
-    exported is not the model, and OSError.
+    exported is not the model, and OSError. Where PyTorch or onnxruntime refuses an op, the error tells its place.
     """
     with placed(path) as stage:
-        return _WRITERS[form.name](report, module, stage, options)
+        write = _WRITERS[form.name]
+        try:
+            return write(report, module, stage, options)
+        except RefusedError as refused:
+            attempts = {FORMS[name].suffixes[0]: _attempt(_WRITERS[name], stage, options) for name in TRACED}
+            raise blamed(refused, report, options.fixed, form.suffixes[0], attempts) from None

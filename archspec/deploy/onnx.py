@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from archspec.deploy.errors import ExportError
+from archspec.deploy.errors import ExportError, RefusedError
 from archspec.deploy.inputs import by_name
 from archspec.deploy.program import quiet
 from archspec.dims import Dim
@@ -50,8 +50,11 @@ def export_onnx(report: Report, program: ExportedProgram, path: Path, opset: int
             made.model.graph.name = report.name or "model"
             made.save(path, external_data=_large(program))
     except Exception as error:  # an op it has no counterpart for, for one
-        words = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ExportError(f"PyTorch's ONNX exporter refuses the model: {words}") from None
+        cause: BaseException = error  # around it stands where in the exporter it came up
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        words = (str(cause).strip() or type(cause).__name__).splitlines()[0][:300]
+        raise RefusedError(f"PyTorch's ONNX exporter refuses the model: {words}") from None
 
 
 def _large(program: ExportedProgram) -> bool:

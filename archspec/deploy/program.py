@@ -13,7 +13,7 @@ from torch import nn
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram
 
-from archspec.deploy.errors import ExportError
+from archspec.deploy.errors import RefusedError
 from archspec.deploy.inputs import inputs
 from archspec.deploy.sizes import Sizes
 from archspec.dims import Dim, Size, symbol
@@ -23,7 +23,7 @@ from archspec.pipeline import Report
 def export_program(report: Report, module: nn.Module, sizes: Sizes, fixed: Mapping[str, int]) -> ExportedProgram:
     """The exported program. Symbols that are not `fixed` stay free within what the spec requires and promises.
 
-    Raises ExportError where PyTorch cannot trace the model, or only for some sizes.
+    Raises RefusedError where PyTorch cannot trace the model, or only for some sizes.
     """
     given = inputs(report, sizes)
     failures: list[str] = []
@@ -42,11 +42,11 @@ def export_program(report: Report, module: nn.Module, sizes: Sizes, fixed: Mappi
         if not stuck:
             return program
         failures.append(f"it takes {' and '.join(f'`{n}` = {sizes[n]}' for n in stuck)} for a constant")
-        raise ExportError(
+        raise RefusedError(
             f"torch.export cannot keep every size free: {failures[-1]}",
             "fix it: " + " ".join(f"--size {name}={sizes[name]}" for name in stuck),
         )
-    raise ExportError(f"torch.export cannot trace the model: {failures[0]}", _advice(report, sizes, fixed))
+    raise RefusedError(f"torch.export cannot trace the model: {failures[0]}", _advice(report, sizes, fixed))
 
 
 def _advice(report: Report, sizes: Sizes, fixed: Mapping[str, int]) -> str | None:

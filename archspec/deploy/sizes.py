@@ -39,7 +39,7 @@ def examples(report: Report, fixed: Mapping[str, int]) -> list[Sizes]:
             needs = ", ".join(report.requirements) or "what `symbols` promises"
             raise ExportError(f"`{name}` cannot be {fixed[name]}", f"the model needs {needs}")
     choices = {name: [fixed[name]] if name in fixed else _members(report, name) for name in names}
-    first = next(_assignments(report, choices, {}), None)
+    first = next(_assignments(report, choices, None), None)
     if first is None:
         raise ExportError(
             "no sizes are found that meet all requirements of the model", "fix some of them: --size NAME=N"
@@ -73,7 +73,7 @@ def _floor(report: Report, name: str) -> int:
     return 70 if rank == 4 else 18
 
 
-def _assignments(report: Report, choices: dict[str, list[int]], other: Sizes) -> Iterator[Sizes]:
+def _assignments(report: Report, choices: dict[str, list[int]], other: Sizes | None) -> Iterator[Sizes]:
     """Values for all symbols that meet the requirements, those first that differ from one another and from `other`."""
     requirements = report.constraints.requirements
     kept: list[Sizes] = []
@@ -82,7 +82,7 @@ def _assignments(report: Report, choices: dict[str, list[int]], other: Sizes) ->
         if sizes == other or not all(r.holds(sizes) for r in requirements if r.symbols <= sizes.keys()):
             continue
         free = [name for name in sizes if len(choices[name]) > 1]
-        differs = all(sizes[name] != other.get(name) for name in free)
+        differs = other is None or all(sizes[name] != other[name] for name in free)
         if differs and len(set(values)) == len(values):
             yield sizes
         elif len(kept) < _MEMBERS:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from archspec.deploy.errors import ExportError
+from archspec.deploy.errors import ExportError, RefusedError
 from archspec.deploy.inputs import inputs, outputs
 from archspec.deploy.sizes import Sizes
 from archspec.deploy.smaller import Quantised
@@ -49,7 +49,7 @@ def verify(report: Report, module: nn.Module, run: Runner, tried: list[Sizes]) -
             words = f"what was exported does not run for {_words(sizes)}: {_first(error)}"
             fixed = [f"--size {name}={value}" for name, value in tried[0].items() if sizes[name] != value]
             help = f"it does for {_words(tried[0])}: fix a size of these, as {fixed[-1]}" if number and fixed else None
-            raise ExportError(words, help) from None
+            raise RefusedError(words, help) from None
         for name in names:
             worst = max(worst, _difference(name, found[name], wanted[name], sizes))
     return Verified(worst, tuple(shapes))

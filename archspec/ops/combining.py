@@ -154,12 +154,14 @@ class Vander(Op):
     )
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
-        require.rank(x, least=1, what="the input of `vander`", inputs=(0,))
+        shape = x.shape or (1,)  # a scalar is a list of one
         if x.dtype in ("float16", "bfloat16", "bool"):
             require.fail("AS303", f"`vander` does not take {x.dtype}", inputs=(0,))
         if self.N is None:
-            require.at_least(x.shape[-1], 2, "`vander` has two powers or more", inputs=(0,), axis=(x.rank - 1,))
-        return TensorType(whole_sum(x.dtype), (*x.shape, x.shape[-1] if self.N is None else self.N))
+            require.at_least(
+                shape[-1], 2, "`vander` has two powers or more", inputs=(0,), axis=tuple(range(x.rank))[-1:]
+            )
+        return TensorType(whole_sum(x.dtype), (*shape, shape[-1] if self.N is None else self.N))
 
     def forward(self, x: TensorType) -> Any:
         return Call(self.counterpart, In(0), **given(self, "N"))

@@ -38,6 +38,10 @@ def test_fixed_ones_stay() -> None:
     assert examples(report, {"T": 7, "B": 1}) == [{"B": 1, "T": 7}]
 
 
+def test_where_all_are_numbers_there_is_one_choice() -> None:
+    assert examples(pipeline.check(spec('x: "float32[2, 4]"', "linear: 3")), {}) == [{}]
+
+
 def test_promises_bound_them() -> None:
     report = pipeline.check(
         spec('x: "float32[B, T, 4]"', "linear: 3", "symbols: {T: {max: 6, multiple_of: 3}, B: {max: 1}}")
