@@ -23,6 +23,7 @@ from archspec.graph.ir import Elaboration
 from archspec.graph.overrides import FILE as OVERRIDES
 from archspec.graph.overrides import override_source
 from archspec.graph.typetext import symbols_of
+from archspec.graph.unused import warn_decided
 from archspec.lint.ignores import without_ignored
 from archspec.lint.stage import lint
 from archspec.ops import known
@@ -249,6 +250,8 @@ def _stages(
     names = [name for name, _ in elaboration.graph.outputs]
     report.outputs = {n: t for n, t in zip(names, typed.outputs, strict=True) if t is not UNKNOWN}
     report.requirements = constraints.summary()
+    if typed.complete:
+        warn_decided(elaboration.context, elaboration.graph)
     if elaboration.graph.initialises and typed.complete and not found.has_errors:
         _initial(report, found)
     if typed.complete and not found.has_errors and (weights or elaboration.root.get("weights") is not None):

@@ -87,13 +87,13 @@ class Attributes:
     def access(self, number: int) -> str:
         """`self.encoder[0]`: the attribute of a node; for a repeat, of all its turns together."""
         node = self.plan.nodes[number].node
-        return self._reach(node.paths[0].rpartition(".")[0] if node.repeated else node.paths[0])
+        return self._reach(node.container if node.repeated else node.paths[0])
 
     def every(self, number: int) -> str:
         """What goes through all turns of a repeat: their container, or a list of them."""
         single = self.each(number)
         node = self.plan.nodes[number].node
-        parent = node.paths[0].rpartition(".")[0]
+        parent = node.container
         if not single:
             numbered = [path.rpartition(".")[2] for path in node.paths] == [str(i) for i in range(len(node.paths))]
             return self.access(number) if numbered else f"{self.access(number)}.values()"
@@ -104,7 +104,7 @@ class Attributes:
     def each(self, number: int) -> list[str]:
         """The attributes of a repeat whose turns have places of their own; empty otherwise."""
         node = self.plan.nodes[number].node
-        if not node.repeated or self._whole.get(node.paths[0].rpartition(".")[0]) == node.paths:
+        if not node.repeated or self._whole.get(node.container) == node.paths:
             return []
         return [self._reach(path) for path in node.paths] if _made(self.plan.nodes[number]) else []
 
@@ -118,7 +118,7 @@ class Attributes:
         kind = op.attribute if op is not None else "module"
         condition = None if aligned.present is None else self.construct.parameters.text(aligned.present)
         if node.repeated:
-            parent = node.paths[0].rpartition(".")[0]
+            parent = node.container
             own = set(node.paths)
             shared = any(p not in own and (p == parent or p.startswith(parent + ".")) for p in taken)
             if parent and not shared:

@@ -326,7 +326,7 @@ def _find_shared_containers(nodes: list[NodePlan]) -> None:
     """Mark the repeats that are not alone in their container."""
     paths = [{path for d in aligned.done if d is not MISSING for path in d.node.paths} for aligned in nodes]
     for number, aligned in enumerate(nodes):
-        parent = aligned.node.paths[0].rpartition(".")[0]
+        parent = aligned.node.container
         if aligned.node.repeated and parent:
             others = (path for k, own in enumerate(paths) if k != number for path in own)
             aligned.alone = not any(path == parent or path.startswith(f"{parent}.") for path in others)
@@ -335,7 +335,7 @@ def _find_shared_containers(nodes: list[NodePlan]) -> None:
 def _homes(node: Node) -> list[str]:
     """Where its modules are; for numbered turns, in what."""
     numbered = node.repeated and [p.rpartition(".")[2] for p in node.paths] == [str(i) for i in range(len(node.paths))]
-    return [node.paths[0].rpartition(".")[0]] if numbered else node.paths
+    return [node.container] if numbered and node.container else node.paths
 
 
 def _alike(calls: list[Any]) -> Any:

@@ -109,12 +109,12 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     ctx.leaving_out = False
     tie = ties_of(ctx, scope, item)
     start = next((value for value in inputs.values if value is not None), None) if inputs is not None else None
-    start = None if start == NOTHING else start
     repeat = item.get("repeat")
     if repeat is not None and inputs is not None and start is None:
         what = f"`repeat` hands a value on from turn to turn, and `{item.key}` reads none"
         ctx.error("AS205", repeat.span, what, help="repeat a `sequence` that holds it")
         turns = None
+    start = None if start == NOTHING else start
     made: Made | None = None
     if turns:  # what is wrong inside is reported even where the item's own words are wrong
         names = declared if joining is None else joining.left(declared)

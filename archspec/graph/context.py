@@ -16,6 +16,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef
     from archspec.graph.kept import Around, Built, Frame
+    from archspec.graph.unused import Unused
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
@@ -46,6 +47,7 @@ class Context:
         "blocks",
         "built",
         "calls",
+        "decided",
         "deepest",
         "depth",
         "diagnostics",
@@ -61,6 +63,7 @@ class Context:
         "resolved",
         "root",
         "undecided",
+        "unused",
         "work",
     )
 
@@ -76,6 +79,8 @@ class Context:
         self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.undecided = False  # something waits for the sizes of the block being built: see later.py
+        self.decided: list[Graph] = []  # blocks whose structure their sizes have decided
+        self.unused: Unused = {}  # what nothing uses, in all others
         self.open_sizes: frozenset[str] = _NOTHING  # sizes of it that are known only when the model runs
         self.leaving_out = False  # reading the inputs of an item that is left out
         self.inspecting = False  # looking through what is not part of the model: see inspect.py

@@ -63,7 +63,7 @@ def _elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostic
     check_size(ctx, graph)
     check_ties(ctx, graph)
     unused.warn(ctx, root, graph)
-    return Elaboration(graph, types, facts.values, facts.spans, params, graph.name, graph.doc, root, ctx.env)
+    return Elaboration(graph, types, facts.values, facts.spans, params, graph.name, graph.doc, root, ctx.env, ctx)
 
 
 def _params(ctx: Context, root: Mapping, overrides: dict[str, Any]) -> dict[str, Any]:

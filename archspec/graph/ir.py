@@ -19,6 +19,7 @@ from archspec.reading.nodes import Node as YamlNode
 if TYPE_CHECKING:
     import networkx as nx
 
+    from archspec.graph.context import Context
     from archspec.graph.initial import InitRule
     from archspec.graph.later import Later
     from archspec.graph.moved import Mover
@@ -122,6 +123,12 @@ class Node:
     init: list[tuple[InitRule, ...]] | None = None
     join: Join | None = None
     buffer: Buffer | None = None
+
+    @property
+    def container(self) -> str:
+        """The path that holds all turns of a repeat; empty where they lie apart."""
+        first = self.paths[0].rpartition(".")[0]
+        return first if all(path.rpartition(".")[0] == first for path in self.paths) else ""
 
     @property
     def steps(self) -> int:
@@ -257,6 +264,7 @@ class Elaboration(NamedTuple):
     A node in error has `calls == []`: what it gives is unknown, and later stages say nothing about it.
     `input_types` go with `graph.inputs`; None where the text is in error. `facts` are the promises of `symbols:`,
     `fact_spans` their places. `env`: parameters and size symbols, for expressions of the `train` section of `root`.
+    `context`: what the stage knew, for what can be said only when sizes are known.
     """
 
     graph: Graph
@@ -268,3 +276,4 @@ class Elaboration(NamedTuple):
     doc: str
     root: Mapping
     env: dict[str, Any]
+    context: Context

@@ -15,6 +15,7 @@ from archspec.graph.names import wrong_identifier
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Scope
 from archspec.graph.wiring import Inputs, read_name
+from archspec.ops.arithmetic import Arithmetic
 from archspec.reading.nodes import Mapping, Scalar, Sequence
 from archspec.reading.nodes import Node as YamlNode
 
@@ -62,6 +63,11 @@ class Joining(NamedTuple):
             places[each.name] = at
         join = Join(self.merge, tuple(sorted(places.values())), len(self.routed))
         return Inputs(tuple(values), tuple(spans)), join
+
+
+def gives_back_one(call: OpCall) -> bool:
+    """Is what the op gives of a single value that value: the sum, the product of one?"""
+    return issubclass(call.cls, Arithmetic) and call.values.get(call.cls.scalar_name) is None
 
 
 def read(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], turns: list[Turn]) -> Joining | None:

@@ -42,6 +42,7 @@ class Later:
             graph = self.build(given, known)
             if graph is not None:
                 check_size(ctx, graph)
+                ctx.decided.append(graph)
         except LimitReachedError:
             graph = None
         ctx.calls, ctx.open_sizes = before

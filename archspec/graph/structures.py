@@ -13,6 +13,7 @@ from archspec.graph.arity import counted, takes
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall, Value, joined
 from archspec.graph.items import Item, read_merge
+from archspec.graph.joins import gives_back_one
 from archspec.graph.names import Plan, Position, inner_lists, wrong_path
 from archspec.graph.scope import Absent, Binding, Builder, Scope
 from archspec.ops.registry import find
@@ -287,6 +288,8 @@ def join(
     if call is None:
         return None
     merged, merge_item = call
+    if len(values) == 1 and gives_back_one(merged):
+        return values[0]
     node = Node(
         [merged],
         [merge_item.key],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
@@ -16,6 +16,8 @@ from archspec.graph.kept import UNUSED
 from archspec.graph.names import Position
 from archspec.reading.nodes import Mapping, Sequence, entry_span
 
+Unused = dict[tuple[Any, Position], tuple[Span, str, str] | None]  # by template and item; None: it is used
+
 
 def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
     """Warn of what nothing uses; of parameters and blocks only in the spec's own file: others serve others too."""
@@ -24,7 +26,15 @@ def warn(ctx: Context, root: Mapping, graph: Graph) -> None:
     _blocks(ctx, root)
     hidden.warn(ctx, root)
     _params(ctx, root)
-    _values(ctx, graph)
+    ctx.unused = _values(ctx, [graph])
+    _report(ctx, ctx.unused.values())
+
+
+def warn_decided(ctx: Context, graph: Graph) -> None:
+    """The same of values in blocks whose structure sizes have decided; without errors, all of them are known."""
+    if ctx.decided and not ctx.diagnostics.has_errors:
+        found = _values(ctx, [graph, *ctx.decided])
+        _report(ctx, (each for key, each in found.items() if ctx.unused.get(key) is None))
 
 
 def _blocks(ctx: Context, root: Mapping) -> None:
@@ -70,25 +80,29 @@ def _removal(owner: Mapping, section: str, name: str) -> Fix | None:
     return None if span is None else Fix(f"remove `{name}`", (Edit(span, None),), safe=False)
 
 
-def _values(ctx: Context, root: Graph) -> None:
+def _values(ctx: Context, todo: list[Graph]) -> Unused:
     """Values that no output needs: of a chain of such the last; in a block, those unused in every instance."""
-    unused: _Found = {}
+    unused: Unused = {}
     seen: set[int] = set()
-    todo = [root]
     while todo:
         graph = todo.pop()
         if id(graph) in seen:
             continue
         seen.add(id(graph))
         if graph.later is not None:  # what it reads is not known yet
-            unused.update(dict.fromkeys((graph.template, ("input", given.name)) for given in graph.inputs))
+            if not ctx.decided:
+                unused.update(dict.fromkeys((graph.template, ("input", given.name)) for given in graph.inputs))
             continue
         own, blocks = _own(graph)
         todo += blocks
         outlives: dict[Any, Any] = graph.known if graph.known is not None else {}
-        here: _Found = outlives.get(UNUSED) or outlives.setdefault(UNUSED, _unused_in(ctx, own))
+        here: Unused = outlives.get(UNUSED) or outlives.setdefault(UNUSED, _unused_in(ctx, own))
         _join(here, unused)
-    for found in unused.values():
+    return unused
+
+
+def _report(ctx: Context, unused: Iterable[tuple[Span, str, str] | None]) -> None:
+    for found in unused:
         if found is not None:
             span, label, what = found
             if what == "input":
@@ -114,9 +128,6 @@ def _called_inside(graph: Graph) -> Iterator[tuple[Any, Position]]:
                     yield from ((inner.template, item) for inner, item in way_inside(call, path[len(own) + 1 :]))
 
 
-_Found = dict[tuple[Any, Position], tuple[Span, str, str] | None]
-
-
 def _own(graph: Graph) -> tuple[list[Graph], list[Graph]]:
     """The graph with the sequences and scans in it, and the blocks that these call."""
     own, blocks, todo = [graph], [], [*graph.inner]
@@ -130,7 +141,7 @@ def _own(graph: Graph) -> tuple[list[Graph], list[Graph]]:
     return own, blocks
 
 
-def _join(found: _Found, others: _Found) -> None:
+def _join(found: Unused, others: Unused) -> None:
     """Add what was found to what was found of others: what is used in one instance is used."""
     for key, what in found.items():
         if what is None:
@@ -139,9 +150,9 @@ def _join(found: _Found, others: _Found) -> None:
             others.setdefault(key, what)
 
 
-def _unused_in(ctx: Context, graphs: list[Graph]) -> _Found:
+def _unused_in(ctx: Context, graphs: list[Graph]) -> Unused:
     """Of each item and input of some graphs: where it stands, what it is called and what it is; None if it is used."""
-    out: _Found = {}
+    out: Unused = {}
     for graph in graphs:
         _join({(graph.template, position): found for position, found in _unused_of(ctx, graph).items()}, out)
         out.update(dict.fromkeys(_called_inside(graph)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.dims import Constraints, Dim, Size, symbol
 from archspec.graph.ir import Graph, Join, OpCall
+from archspec.graph.joins import gives_back_one
 from archspec.ops.broadcast import category
 from archspec.ops.known import Demand
 from archspec.ops.require import Mismatch
@@ -60,6 +61,9 @@ def infer_join(inference: Inference, join: Join, done: TypedNode, bindings: dict
     try:
         if rows is None:
             assert join.merge is not None
+            if len(results) == 1 and gives_back_one(join.merge):
+                done.calls, done.results, done.outputs, done.merge = calls, results, results[0], join.merge.op
+                return
             merge = inference.op(join.merge, tuple(r[0] for r in results), bindings, site, merging=True)
             if merge is None:
                 return
