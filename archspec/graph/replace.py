@@ -13,7 +13,7 @@ from archspec.schema.skeleton import AMENDED
 
 Address = tuple[str | int, ...]  # of a node: keys and indices from the root
 _SHOWN = 12
-_BY_KEY = ("params", "inputs", "init")
+_BY_KEY = ("params", "init")
 
 
 class _List(NamedTuple):
@@ -71,8 +71,8 @@ def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> 
 
 
 def _amended(base: Mapping, changes: dict[str, Node], diagnostics: Diagnostics) -> Mapping:
-    """`base`, of whose blocks some say other things besides their items: parameters, inputs and rules of `init` key by
-    key, all else instead of what there was."""
+    """`base`, of whose blocks some say other things besides their items: parameters and rules of `init` key by key, all
+    else instead of what there was."""
     blocks = base.get("blocks")
     if not changes or not isinstance(blocks, Mapping):
         return base
