@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from archspec.diagnostics.model import Diagnostics, Label
+from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.diagnostics.suggest import closest, did_you_mean, meant_keys, rename, surround
 from archspec.graph.replace import replace_items
 from archspec.reading.files import DISK, File, Files, FileSource
@@ -44,6 +44,7 @@ class _Assembly:
     def __init__(self, files: Files, diagnostics: Diagnostics) -> None:
         self.files = files
         self.diagnostics = diagnostics
+        self.freed: set[Span] = set()  # keys of included blocks whose name `null` frees of the block that had it
 
     def whole(self, file: File, chain: tuple[File, ...]) -> Mapping | None:
         own = file.root
@@ -63,6 +64,7 @@ class _Assembly:
         if base is None or with_blocks is None:
             return None
         self.check_version(base)
+        self.check_taken(with_blocks, base, own.keys.get("include", extends.span))
         replace = own.get("replace")
         if isinstance(replace, Mapping):
             base = replace_items(base, replace, self.diagnostics)
@@ -106,7 +108,7 @@ class _Assembly:
             if meant == "blocks":  # the misspelt key is reported later; its blocks are there
                 own_blocks = own.entries[key]
         if isinstance(own_blocks, Mapping):
-            self.add_blocks(own_blocks, blocks)
+            self.add_blocks(own_blocks, blocks, extends="extends" in own)
         if own.get("blocks") is None or isinstance(own_blocks, Mapping):
             entries["blocks"] = blocks
             keys["blocks"] = own.keys.get("blocks", own.keys["include"])
@@ -138,11 +140,13 @@ class _Assembly:
             return None
         return blocks
 
-    def add_blocks(self, given: Mapping | None, blocks: Mapping) -> bool:
+    def add_blocks(self, given: Mapping | None, blocks: Mapping, *, extends: bool = False) -> bool:
         if given is None:
             return False
         for name, block in given.entries.items():
-            if name in blocks:
+            if name in blocks and extends and _is_null(block):
+                self.freed.add(blocks.keys[name])
+            elif name in blocks:
                 self.diagnostics.error(
                     "AS207",
                     given.keys[name],
@@ -150,10 +154,27 @@ class _Assembly:
                     secondary=[Label(blocks.keys[name], "the other one")],
                     help="rename one; only a block of the spec that `extends` names is replaced",
                 )
-                continue
-            blocks.entries[name] = block
-            blocks.keys[name] = given.keys[name]
+            else:
+                blocks.entries[name] = block
+                blocks.keys[name] = given.keys[name]
         return True
+
+    def check_taken(self, own: Mapping, base: Mapping, include: Span) -> None:
+        """That no included block takes the place of one of the spec that is started from, unless `null` freed it."""
+        given, taken = own.get("blocks"), base.get("blocks")
+        if not isinstance(given, Mapping) or not isinstance(taken, Mapping):
+            return
+        for name, span in given.keys.items():
+            other = taken.keys.get(name)
+            if other is None or span.file in (own.span.file, other.file) or span in self.freed:
+                continue
+            self.diagnostics.error(
+                "AS207",
+                include,
+                f"a block called `{name}` is brought in, and {base.span.file} has another",
+                secondary=[Label(span, "this one"), Label(other, "the other one")],
+                help=f"rename one, or write `blocks: {{{name}: null}}` if it is to take that one's place",
+            )
 
     def check_version(self, root: Mapping) -> None:
         version = root.get("archspec")
