@@ -213,12 +213,16 @@ class _Assembly:
     def by_key(self, section: str, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
         meant: list[str] = []
+        added = False
         for key, node in own.entries.items():
             is_value = section == "params" or (section in SECTIONS and key not in base)
             if _is_null(node) and not is_value:
                 self.remove(key, entries, own, base)
                 meant += closest(key, [each for each in base.entries if each not in own]) if key not in base else []
             else:
+                if section == "inputs" and added:  # said again behind a new one: there it stands
+                    entries.pop(key, None)
+                added |= key not in base
                 entries[key] = node
                 keys[key] = own.keys[key]
         if len(meant) == 1 and len(entries) > 1:  # what a misspelt null removes is not there for what follows
