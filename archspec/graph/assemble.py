@@ -67,7 +67,7 @@ class _Assembly:
         self.check_taken(with_blocks, base, own.keys.get("include", extends.span))
         replace = own.get("replace")
         if isinstance(replace, Mapping):
-            base = replace_items(base, replace, self.diagnostics)
+            base = replace_items(base, replace, with_blocks.get("blocks"), self.diagnostics)
         elif replace is not None:
             self.diagnostics.error(
                 "AS205", replace.span, "`replace` takes a mapping of paths to items", help="write `fc: {linear: 10}`"

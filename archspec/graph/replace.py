@@ -3,10 +3,12 @@ its items, by its name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from archspec.diagnostics.model import Diagnostics, Label
-from archspec.diagnostics.suggest import did_you_mean, rename
+from archspec.diagnostics.model import Diagnostics, Label, Span
+from archspec.diagnostics.suggest import closest, did_you_mean, rename
+from archspec.graph.alter import Given, altered, parts_of
 from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema.skeleton import AMENDED
@@ -22,46 +24,60 @@ class _List(NamedTuple):
     address: Address
 
 
+class _Altering(NamedTuple):
+    given: Given
+    blocks: Mapping
+
+
+_Edit = Node | _Altering | None  # None removes
+
+
 class _Target(NamedTuple):
     address: Address
     item: Node
 
 
-def replace_items(base: Mapping, changes: Mapping, diagnostics: Diagnostics) -> Mapping:
+def replace_items(base: Mapping, changes: Mapping, own_blocks: Node | None, diagnostics: Diagnostics) -> Mapping:
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
-    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. All
-    paths are those of `base`. The name of a block leads to what the block says besides its items. Reports AS206 for a
-    path that leads to nothing, AS207 for one inside another that is replaced, AS205 for an empty list, and AS201 and
-    AS205 for what a block does not say.
+    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. The
+    name of an argument or a key behind a path, as `Bottleneck.conv2.groups`, gives that one anew and leaves the rest.
+    The name of a block leads to what the block says besides its items. All paths are those of `base`; `own_blocks` take
+    the place of its blocks. Reports AS206 for a path that leads to nothing, AS207 for one inside another that is
+    replaced, AS205 for an empty list, and AS201 and AS205 for what a block does not say.
     """
     targets = _targets(base)
-    blocks = base.get("blocks")
+    blocks = _blocks(base, own_blocks, changes)
+    there = base.get("blocks")
     amendments: dict[str, Node] = {}
     chosen: dict[Address, tuple[str, Node]] = {}
+    altering: dict[str, dict[str, tuple[Span, Node]]] = {}
     for path, new in changes.entries.items():
         target = targets.get(path)
-        if isinstance(new, Sequence) and not new.items:
+        item, _, part = path.rpartition(".")
+        if target is None and item in targets and part in parts_of(targets[item].item, blocks):
+            altering.setdefault(item, {})[part] = (changes.keys[path], new)
+        elif isinstance(new, Sequence) and not new.items:
             diagnostics.error(
                 "AS205", new.span, f"nothing is put in the place of `{path}`", help="null removes an item"
             )
-        elif target is None and isinstance(blocks, Mapping) and isinstance(blocks.get(path), Mapping):
+        elif target is None and isinstance(there, Mapping) and isinstance(there.get(path), Mapping):
             amendments[path] = new
         elif target is None:
-            _unknown(path, changes, base, targets, diagnostics)
+            parts = parts_of(targets[item].item, blocks) if item in targets else ()
+            near = [f"{item}.{each}" for each in closest(part, parts)]
+            _unknown(path, changes, base, near or targets, diagnostics)
         else:
             chosen[target.address] = (path, new)
-    edits: dict[Address, Node | None] = {}
+    edits: dict[Address, _Edit] = {}
+    for item, given in altering.items():
+        address = targets[item].address
+        for part in given:
+            path = f"{item}.{part}"
+            if not _is_inside(path, address, len(address) + 1, chosen, changes, diagnostics):
+                edits[address] = _Altering(given, blocks)
     for address, (path, new) in chosen.items():
-        outer = next((chosen[address[:n]][0] for n in range(len(address)) if address[:n] in chosen), None)
-        if outer is not None:
-            diagnostics.error(
-                "AS207",
-                changes.keys[path],
-                f"`{path}` is inside `{outer}`, which is replaced too",
-                secondary=[Label(changes.keys[outer], "the item around it")],
-                help=f"write the new `{path}` in the new `{outer}`",
-            )
+        if _is_inside(path, address, len(address), chosen, changes, diagnostics):
             continue
         removed = isinstance(new, Scalar) and new.value is None
         edits[address] = None if removed else _named(targets[path].item, new)
@@ -100,7 +116,41 @@ def _amended(base: Mapping, changes: dict[str, Node], diagnostics: Diagnostics) 
     return Mapping({**base.entries, "blocks": changed}, base.keys, base.span)
 
 
-def _unknown(path: str, changes: Mapping, base: Mapping, targets: dict[str, _Target], diagnostics: Diagnostics) -> None:
+def _is_inside(
+    path: str,
+    address: Address,
+    most: int,
+    chosen: dict[Address, tuple[str, Node]],
+    changes: Mapping,
+    diagnostics: Diagnostics,
+) -> bool:
+    """Is what a path leads to in an item that is replaced as a whole? (That is reported.)"""
+    outer = next((chosen[address[:n]][0] for n in range(most) if address[:n] in chosen), None)
+    if outer is None:
+        return False
+    diagnostics.error(
+        "AS207",
+        changes.keys[path],
+        f"`{path}` is inside `{outer}`, which is replaced too",
+        secondary=[Label(changes.keys[outer], "the item around it")],
+        help=f"write the new `{path}` in the new `{outer}`",
+    )
+    return True
+
+
+def _blocks(base: Mapping, own: Node | None, changes: Mapping) -> Mapping:
+    """The blocks that items may name, with the parameters that they come to have."""
+    given = base.get("blocks")
+    entries = {**getattr(given, "entries", {}), **getattr(own, "entries", {})}
+    for name, block in entries.items():
+        params = new.get("params") if isinstance(new := changes.get(name), Mapping) else None
+        if isinstance(params, Mapping) and isinstance(block, Mapping):
+            whole = Mapping({**getattr(block.get("params"), "entries", {}), **params.entries}, {}, params.span)
+            entries[name] = Mapping({**block.entries, "params": whole}, block.keys, block.span)
+    return Mapping(entries, {}, base.span)
+
+
+def _unknown(path: str, changes: Mapping, base: Mapping, targets: Iterable[str], diagnostics: Diagnostics) -> None:
     blocks = base.get("blocks")
     known = [*targets, *(blocks.entries if isinstance(blocks, Mapping) else ())]
     help = did_you_mean(path, known)
@@ -180,20 +230,26 @@ def _named(old: Node, new: Node) -> Node:
     return new
 
 
-def _edited(node: Node, edits: dict[Address, Node | None]) -> Node:
+def _edited(node: Node, edits: dict[Address, _Edit]) -> Node:
     """The tree with the nodes at these addresses replaced. What is not on the way to one is the same object: an alias
     of a list that is changed stays as it was."""
     if not edits:
         return node
-    below: dict[str | int, dict[Address, Node | None]] = {}
+    below: dict[str | int, dict[Address, _Edit]] = {}
     for address, new in edits.items():
         below.setdefault(address[0], {})[address[1:]] = new
     if isinstance(node, Sequence):
         items: list[Node] = []
         for index, item in enumerate(node.items):
             inside = below.get(index, {})
-            changed = inside[()] if () in inside else _edited(item, inside)
-            if () in inside and isinstance(changed, Sequence):
+            here = () in inside
+            edit = inside.pop((), None)
+            changed: Node | None
+            if isinstance(edit, _Altering):
+                changed = altered(_edited(item, inside), edit.given, edit.blocks)
+            else:
+                changed = edit if here else _edited(item, inside)
+            if here and isinstance(changed, Sequence):
                 items += changed.items
             elif changed is not None:
                 items.append(changed)

@@ -31,7 +31,11 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
 
 def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
     """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
-    replaced = [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
+    replaced = [
+        replacement,
+        {"type": "array", "minItems": 1, "items": {"anyOf": [replacement, {"type": "number"}]}},
+        {"type": ["null", "number", "boolean"]},
+    ]
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -58,7 +62,8 @@ def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Sch
             "replace": {
                 "title": "a mapping of paths to items",
                 "description": "Items instead of those of the spec that `extends` names, by their path: "
-                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block; a list puts in several. null removes. "
+                "`fc: {linear: 10}`, `Bottleneck.conv1: …` in a block; a list puts in several. "
+                "`Bottleneck.conv2.groups: 32` is one argument of an item. null removes. "
                 "`Bottleneck: {params: …}` changes what a block says besides its items.",
                 "type": "object",
                 "patternProperties": {BLOCK_NAME: {"anyOf": [amendment(items), *replaced]}},
