@@ -8,6 +8,7 @@ from archspec.diagnostics.model import Span
 from archspec.graph import blocks, joins, structures
 from archspec.graph.arguments import op_call
 from archspec.graph.buffers import alone, read_buffer
+from archspec.graph.chosen import with_op
 from archspec.graph.context import FAILED, Context
 from archspec.graph.fed import read_fed
 from archspec.graph.initial import InitRule, read_init
@@ -36,8 +37,9 @@ def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:
 
 
 def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before: Chain) -> Chain:
-    again = id(node) in ctx.items
-    item = read_item(ctx, node, position)
+    chosen = with_op(ctx, node, scope.env)
+    again = id(chosen) in ctx.items
+    item = read_item(ctx, chosen, position) if chosen is not None else None
     if item is None:
         return unknown_value(ctx, scope, node, position)
     if again:

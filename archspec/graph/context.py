@@ -47,6 +47,7 @@ class Context:
         "blocks",
         "built",
         "calls",
+        "chosen",
         "decided",
         "deepest",
         "depth",
@@ -76,6 +77,9 @@ class Context:
         self.memo: dict[Any, Graph | None] = {}  # graphs of blocks, by name and all parameters
         self.resolved: dict[Any, Any] = {}  # by name and the parameters given: the key of the same in `memo`
         self.items: dict[int, Any] = {}  # what was read of each item, by `id` of its node
+        self.chosen: dict[
+            tuple[int, str], Node
+        ] = {}  # items with the op that a parameter names, by `id` of the written
         self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.undecided = False  # something waits for the sizes of the block being built: see later.py

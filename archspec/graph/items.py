@@ -175,8 +175,7 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
         ctx.error(
             "AS202",
             span,
-            f"an op or block is named outright; `{key}` is an expression",
-            help="choose between items with `when`",
+            f"an op that joins is named outright; `{key}` is an expression",
         )
         return
     torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")

@@ -209,7 +209,9 @@ class Plan:
                         else:
                             taken.add(branch)
                 else:
-                    unnamed.append((here, snake_case(key_of(item) or "item")))
+                    key = key_of(item) or "item"
+                    words = _WORD.findall(key)  # of `$norm` the parameter, whatever its value
+                    unnamed.append((here, snake_case(words[-1] if key.startswith("$") and words else key)))
 
         for position, items in lists:
             walk(position, items)

@@ -49,7 +49,7 @@ def _blocks(ctx: Context, root: Mapping) -> None:
             reached |= fresh
             todo += fresh
         for name, block in ctx.blocks.items():
-            if name not in reached and block.span.file == root.span.file:
+            if name not in reached and not block.built and block.span.file == root.span.file:
                 fix = _removal(root, "blocks", name)
                 ctx.diagnostics.warning("AS403", block.span, f"the block `{name}` is used nowhere", fix=fix)
 

@@ -142,13 +142,13 @@ def _bare(ops: list[str]) -> Schema:
     described = [{"const": name, "description": summary(all_ops()[name])} for name in alone]
     return {
         "title": "an op or block without arguments",
-        "anyOf": [*described, {"type": "string", "pattern": skeleton.BLOCK_NAME}],
+        "anyOf": [*described, {"type": "string", "pattern": skeleton.BLOCK_NAME}, _CHOSEN],
     }
 
 
 def _full(ops: list[str]) -> Schema:
     keys = [*ops, *_STRUCTURES]
-    some_block = {"not": {"propertyNames": {"not": {"pattern": skeleton.BLOCK_NAME}}}}
+    some_block = {"not": {"propertyNames": {"not": {"pattern": f"{skeleton.BLOCK_NAME}|{_CHOSEN['pattern']}"}}}}
     return {
         "title": "an item: one op, block or structure, with what goes beside it",
         "type": "object",
@@ -157,7 +157,10 @@ def _full(ops: list[str]) -> Schema:
             **_STRUCTURES,
             **{name: {"$ref": f"#/definitions/op_{name}"} for name in ops},
         },
-        "patternProperties": {skeleton.BLOCK_NAME: {"description": "A block, with its parameters."}},
+        "patternProperties": {
+            skeleton.BLOCK_NAME: {"description": "A block, with its parameters."},
+            _CHOSEN["pattern"]: {"description": "The op or block that a parameter names, with its arguments."},
+        },
         "additionalProperties": False,
         "oneOf": [*({"required": [key]} for key in keys), some_block],
     }
@@ -180,6 +183,11 @@ def _merge(ops: list[str]) -> Schema:
     }
 
 
+_CHOSEN: Schema = {
+    "description": "The op or block that a parameter names: `$act`.",
+    "type": "string",
+    "pattern": "^\\$",
+}
 _EXPRESSION: Schema = {"$ref": "#/definitions/expression"}
 _ITEMS: Schema = {"$ref": "#/definitions/items"}
 _NAMES: Schema = {"$ref": "#/definitions/names"}
