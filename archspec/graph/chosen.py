@@ -19,7 +19,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 def with_op(ctx: Context, node: Node, env: dict[str, Any]) -> Node | None:
     """The item with its op or block outright, as one and the same node for the same value; None (reported).
 
-    null is `identity`, whatever its arguments.
+    null is `identity`, which takes any arguments here, as `nn.Identity` does.
     """
     key = key_of(node)
     if key is None or not key.startswith("$"):
@@ -43,7 +43,7 @@ def with_op(ctx: Context, node: Node, env: dict[str, Any]) -> Node | None:
         ctx.frames[-1].uses = None
     known = ctx.chosen.get((id(node), name))
     if known is None:
-        known = ctx.chosen[id(node), name] = _renamed(node, key, name, span, empty=value is None)
+        known = ctx.chosen[id(node), name] = _renamed(node, key, name, span, empty=name == "identity")
     return known
 
 

@@ -164,6 +164,8 @@ class Context:
         elif isinstance(node, Mapping):
             children = node.entries.values()
         found = [names for child in children if (names := self.mentions(child))]
+        if isinstance(node, Mapping):  # the op of an item may be what a parameter names
+            found += [frozenset(_NAME.findall(key)) for key in node.entries if key.startswith("$")]
         return _NOTHING.union(*found) if found else _NOTHING
 
     def may_be_reused(self, name: str) -> bool:

@@ -31,11 +31,7 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
 
 def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
     """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
-    replaced = [
-        replacement,
-        {"type": "array", "minItems": 1, "items": {"anyOf": [replacement, {"type": "number"}]}},
-        {"type": ["null", "number", "boolean"]},
-    ]
+    replaced = [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -66,7 +62,10 @@ def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Sch
                 "`Bottleneck.conv2.groups: 32` is one argument of an item. null removes. "
                 "`Bottleneck: {params: …}` changes what a block says besides its items.",
                 "type": "object",
-                "patternProperties": {BLOCK_NAME: {"anyOf": [amendment(items), *replaced]}},
+                "patternProperties": {
+                    BLOCK_NAME: {"anyOf": [amendment(items), *replaced]},
+                    r"\.": {"anyOf": [*replaced, {"description": "An argument's value, or that of an item's key."}]},
+                },
                 "additionalProperties": {"anyOf": replaced},
             },
             "params": params(
