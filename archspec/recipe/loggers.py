@@ -21,7 +21,7 @@ class TensorBoard(Part):
 
 
 class MlFlow(Part):
-    """An MLflow run, on the server that the variable MLFLOW_TRACKING_URI names (a spec names none), or in files."""
+    """An MLflow run, on the server, in the database or the folder that the variable MLFLOW_TRACKING_URI names."""
 
     name = "mlflow"
     experiment = arg(Optional(Str), None, "the experiment; left out: the name of the spec")

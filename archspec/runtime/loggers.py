@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -126,7 +127,7 @@ class Loggers:
             try:
                 self._open[part.name] = _KINDS[part.name](part, run, facts, step, before.get(part.name, {}))
             except Exception as error:  # theirs, of any kind: a server that is not there
-                warn(f"`{part.name}` does not log this run: {error}")
+                warn(f"`{part.name}` does not log this run: {error}{_hint(part)}")
         if self._open:
             with suppress(OSError):
                 state = {name: logger.state() for name, logger in self._open.items()}
@@ -153,6 +154,12 @@ class Loggers:
             except Exception as error:
                 del self._open[name]
                 self._warn(f"`{name}` no longer logs this run: {error}")
+
+
+def _hint(part: Part) -> str:
+    if part.name == "mlflow" and "MLFLOW_TRACKING_URI" not in os.environ:
+        return " (the variable MLFLOW_TRACKING_URI, which names MLflow's server, is not set)"
+    return ""
 
 
 def _named(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:

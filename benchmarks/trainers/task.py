@@ -52,7 +52,7 @@ class Task(NamedTuple):
         return nn.functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
 
 
-def digits(folder: Path, samples: int = 6144) -> Task:
+def digits(folder: Path, samples: int = 12288) -> Task:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(samples, 1, 8, 8, generator=generator)
     labels = torch.randint(0, 10, (samples,), generator=generator)
@@ -60,7 +60,7 @@ def digits(folder: Path, samples: int = 6144) -> Task:
     return _task("digits CNN, 8 x 8", folder, text, images, labels, 64, {})
 
 
-def resnet18(folder: Path, samples: int = 640) -> Task:
+def resnet18(folder: Path, samples: int = 320) -> Task:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(samples, 3, 32, 32, generator=generator)
     labels = torch.randint(0, 10, (samples,), generator=generator)

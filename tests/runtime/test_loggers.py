@@ -105,6 +105,30 @@ def test_mlflow(tmp_path: Path, mlflow: Calls) -> None:
     assert mlflow.said("start")[1] == ("17", "r") and len(mlflow.said("params")) == 1
 
 
+@pytest.mark.slow
+def test_mlflow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # MLflow 3 would rather have a database
+    assert train(tmp_path / "r", "{mlflow: {experiment: digits}}", epochs=1) == 0
+    assert main(["train", str(tmp_path / "r"), "--epochs", "2", "-q"]) == 0
+    client = mlflow.MlflowClient()
+    (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
+    assert run.info.status == "FINISHED" and run.data.params["batch_size"] == "64"
+    for kind, name, tag in (("step", "loss", "train/loss"), ("epoch", "accuracy", "val/accuracy")):
+        told = {line["step"]: line[name] for line in read_metrics(tmp_path / "r") if line["kind"] == kind}
+        assert {value.step: value.value for value in client.get_metric_history(run.info.run_id, tag)} == told
+
+
+@pytest.mark.slow
+def test_wandb_itself(tmp_path: Path) -> None:
+    pytest.importorskip("wandb")
+    assert train(tmp_path / "r", "{wandb: true}", epochs=1) == 0
+    assert main(["train", str(tmp_path / "r"), "--epochs", "2", "-q"]) == 0
+    names = [path.name for path in (tmp_path / "r" / "wandb").glob("offline-run-*/run-*.wandb")]
+    assert len(names) == 2 and len(set(names)) == 1  # two parts of one run
+
+
 def test_one_that_is_absent_is_told_before_a_folder_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
