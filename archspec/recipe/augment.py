@@ -222,7 +222,7 @@ def read_augments(
     mixing = [each for each in written if each.part.mixes]
     targets: dict[str, int] = {}
     for term in losses if mixing else ():
-        count = _mixed(term, facts.field(term.target), outputs)
+        count = None if term.loss.targetless else _mixed(term, facts.field(term.target), outputs)
         if count is None:
             name = mixing[0].part.name
             message = f"`{name}` mixes targets, and `{term.loss.name}` takes none that are mixed"

@@ -310,33 +310,48 @@ class _Fitting:
             return None
         return name
 
-    def _names(self, written: Written[Any], first: LossTerm | None) -> tuple[str, str] | None:
+    def _names(
+        self, written: Written[Any], first: LossTerm | None, *, targetless: bool = False
+    ) -> tuple[str, str] | None:
+        """The output and the field that it is held against ("" where it is held against none)."""
         outputs = list(self.outputs)
         lone = first.input if first else outputs[0] if len(outputs) == 1 else None
         output = self._name(written, "input", outputs, lone, "the model's outputs")
-        field = self._name(written, "target", self.fields, first.target if first else self.target, "the data's fields")
+        usual = (first.target if first else "") or self.target
+        field = "" if targetless else self._name(written, "target", self.fields, usual, "the data's fields")
         return None if output is None or field is None else (output, field)
 
     def _report(self, written: Written[Any], output: str, field: str, mismatch: Mismatch) -> None:
-        names = f"`{written.part.name}` of output `{output}` against `{field}`"
+        names = f"`{written.part.name}` of output `{output}`" + (f" against `{field}`" if field else "")
         span = written.at(mismatch.argument or "input")
         self.diagnostics.error("AS503", span, f"{names}: {mismatch.message}", help=mismatch.help)
 
     def loss(self, written: Written[Loss]) -> LossTerm | None:
-        if (names := self._names(written, None)) is None:
+        if (names := self._names(written, None, targetless=written.part.targetless)) is None:
             return None
         output, name = names
-        field = self.facts.field(name)
-        x, target = self.binding.type(self.outputs[output]), self.binding.field(field)
+        x, classes = self.binding.type(self.outputs[output]), None
+        target = x
+        if name:
+            field = self.facts.field(name)
+            target, classes = self.binding.field(field), field.classes
+        fields = {
+            key: self._name(written, key, self.fields, None, "the data's fields")
+            for key in written.part.fields
+            if getattr(written.part, key) is not None
+        }
         others = [
             self._name(written, key, list(self.outputs), None, "the model's outputs") for key in written.part.others
         ]
-        if None in others:
+        if None in (*others, *fields.values()):
             return None
         try:
-            fit = written.part.fit(Require(self.binding.constraints), x, target, field.classes)
+            fit = written.part.fit(Require(self.binding.constraints), x, target, classes)
             for key, other in zip(written.part.others, others, strict=True):
                 self._alike(x, self.binding.type(self.outputs[str(other)]), key)
+            for key, further in fields.items():
+                given = self.binding.field(self.facts.field(str(further)))
+                written.part.fit_field(Require(self.binding.constraints), given, key)
         except Mismatch as mismatch:
             self._report(written, output, name, mismatch)
             return None

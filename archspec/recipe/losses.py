@@ -13,6 +13,7 @@ from archspec.ops.kinds import (
     Int,
     ListOf,
     NonNegativeFloat,
+    NonNegativeInt,
     Number,
     Optional,
     PositiveFloat,
@@ -26,13 +27,7 @@ from archspec.recipe.fit import INPUT, TARGET, over_classes, same
 from archspec.recipe.model import Fit, Loss
 from archspec.recipe.parts import Family
 
-LOSSES: Family[Loss] = Family(
-    "loss",
-    {
-        "ctc": "it needs the lengths of inputs and targets, which no data give",
-        "triplet_margin": "it compares three outputs and has no target; use `cosine_embedding` or `margin_ranking`",
-    },
-)
+LOSSES: Family[Loss] = Family("loss")
 
 ClassDim = Optional(
     Refined(Int(-1, 1), lambda axis: None if axis else "it is 1 or -1", title="1 or -1"),
@@ -44,13 +39,17 @@ ClassWeights = Optional(ListOf(NonNegativeFloat, 1))
 OUR_OWN = ("input", "target", "class_dim")
 
 
-class _Loss(Loss):
+class _OfOutputs(Loss):
     input = arg(Optional(Str), None, INPUT_DOC)
-    target = arg(Optional(Str), None, TARGET_DOC)
 
     @property
     def keywords(self) -> dict[str, Any]:
-        return {key: value for key, value in super().keywords.items() if key not in (*OUR_OWN, *self.others)}
+        apart = (*OUR_OWN, *self.others, *self.fields)
+        return {key: value for key, value in super().keywords.items() if key not in apart}
+
+
+class _Loss(_OfOutputs):
+    target = arg(Optional(Str), None, TARGET_DOC)
 
 
 class _Values(_Loss):
@@ -294,6 +293,60 @@ class MarginRanking(_Signs):
     target_place = 2
     other = arg(Str, doc="the model output that is compared with the first, of its shape")
     margin = arg(Number, 0.0, "by how much it should be larger")
+
+
+@LOSSES.declare("triplet_margin", "torch.nn.TripletMarginLoss")
+class TripletMargin(_OfOutputs):
+    """Three outputs [B, D]: by how much the positive is not closer to the first than the negative, and the margin."""
+
+    mean_over = "samples"
+    targetless = True
+    others = ("positive", "negative")
+    positive = arg(Str, doc="the model output that should be close to the first, of its shape")
+    negative = arg(Str, doc="the model output that should be far from the first, of its shape")
+    margin = arg(PositiveFloat, 1.0, "by how much the negative should be farther away")
+    p = arg(PositiveFloat, 2.0, "of which norm the distance is")
+    eps = arg(NonNegativeFloat, 1e-6, "added to differences, for numerical stability")
+    swap = arg(Bool, False, "take the distance of positive and negative where that is smaller")
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.floating(x, "the model's output", argument=INPUT)
+        require.rank(x, 2, what="the model's output", argument=INPUT)
+        return Fit()
+
+
+@LOSSES.declare("ctc", "torch.nn.CTCLoss")
+class Ctc(_Loss):
+    """Connectionist temporal classification (Graves et al., 2006): log-probabilities [B, T, C] against sequences [B, S]
+    of class numbers, of which it is not known where in T they stand."""
+
+    mean_over = "samples"
+    fields = ("input_lengths", "target_lengths")
+    not_after: ClassVar[dict[str, str]] = {
+        "softmax": "it wants logarithms of probabilities, as `log_softmax` gives them"
+    }
+    blank = arg(NonNegativeInt, 0, "the class of nothing")
+    zero_infinity = arg(Bool, False, "a sequence that does not fit into its input costs nothing, instead of infinity")
+    input_lengths = arg(Optional(Str), None, "the data field int64[B]: how many of T count; left out: all")
+    target_lengths = arg(
+        Optional(Str), None, "the data field int64[B]: how many of S count; left out: those that are not `blank`"
+    )
+
+    def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
+        require.floating(x, "the model's output", argument=INPUT)
+        require.rank(x, 3, what="the model's output", argument=INPUT)
+        if target.dtype != "int64" or target.rank != 2:
+            require.fail("AS303", f"class numbers int64[B, S] are needed, the target is {target}", argument=TARGET)
+        require.equal(x.shape[0], target.shape[0], f"output {x} and target {target} differ in size 0", argument=INPUT)
+        count = require.known(x.shape[2], "a loss over classes needs a known number of them", argument=INPUT)
+        if count < max(classes or 0, self.blank + 1):
+            have = f"`blank` is {self.blank}" if count <= self.blank else f"the data have {classes}"
+            require.fail("AS302", f"the output has {count} classes, and {have}", argument=INPUT)
+        return Fit()
+
+    def fit_field(self, require: Require, given: TensorType, argument: str) -> None:
+        if given.dtype != "int64" or given.rank != 1:
+            require.fail("AS303", f"lengths int64[B] are needed, got {given}", argument=argument)
 
 
 def binary(require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:

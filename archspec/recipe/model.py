@@ -112,17 +112,26 @@ class Loss(Part):
     "elements" of the target, of "samples" in the batch, the weights of the "classes" of the targets, or "nothing".
     `not_after`: ops whose results it is not meant for, and why: {"softmax": "it takes the softmax itself"}.
     `others`: arguments that name further model outputs, of the shape of the first; the target is given after
-    `target_place` of all the outputs.
+    `target_place` of all the outputs. `targetless`: there is none. `fields`: arguments that name further data fields,
+    or are left out.
     """
 
     mean_over: ClassVar[str] = "elements"
+    targetless: ClassVar[bool] = False
+    fields: ClassVar[tuple[str, ...]] = ()
     others: ClassVar[tuple[str, ...]] = ()
     target_place: ClassVar[int] = 1
     not_after: ClassVar[dict[str, str]] = {}
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
-        """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules)."""
+        """Check an output against a field of `classes` classes; raises Mismatch (see fit.py for the rules).
+
+        Where there is no target, the output stands for it.
+        """
         raise NotImplementedError
+
+    def fit_field(self, require: Require, given: TensorType, argument: str) -> None:
+        """Check the data field that an argument of `fields` names; raises Mismatch."""
 
 
 class Fit(NamedTuple):
@@ -140,7 +149,8 @@ class LossTerm(NamedTuple):
     `class_dim`: for losses over classes, the axis of the input that holds them: 1 as in PyTorch, or -1 where they are
     last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean
     (`target.flatten(0, -2)` where it holds probabilities).
-    None for losses without classes. `cast_target`: the target holds whole numbers and is cast to the input's dtype.
+    None for losses without classes. `target` is "" for losses that have none. `cast_target`: the target holds whole
+    numbers and is cast to the input's dtype.
     """
 
     loss: Loss

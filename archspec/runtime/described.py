@@ -97,7 +97,8 @@ def settings(given: Plan) -> dict[str, Any]:
     """What the report shows of the recipe."""
     recipe = given.recipe
     losses = [
-        f"{words(t.loss)} ({t.input} against {t.target})" + (f", weight {t.weight:g}" if t.weight != 1 else "")
+        f"{words(t.loss)} ({' against '.join(filter(None, (t.input, t.target)))})"
+        + (f", weight {t.weight:g}" if t.weight != 1 else "")
         for t in recipe.losses
     ]
     out: dict[str, Any] = {

@@ -12,8 +12,9 @@ from torch.distributed.tensor import DTensor
 from archspec.data import Batches, Fetcher, Split
 from archspec.recipe.model import Recipe
 from archspec.runtime.interrupt import Stop
-from archspec.runtime.losses import Objective, Outputs
+from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import Meter
+from archspec.runtime.outputs import Outputs
 from archspec.runtime.wrap import Prepared, sum_dtype
 
 

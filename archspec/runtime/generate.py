@@ -15,7 +15,7 @@ from archspec.ops.tensor import TensorType
 from archspec.recipe.bind import bare
 from archspec.recipe.files import DataError
 from archspec.recipe.model import LossTerm
-from archspec.runtime.losses import pick
+from archspec.runtime.outputs import pick
 from archspec.runtime.predict import Run, forward
 from archspec.runtime.run_folder import RunError
 

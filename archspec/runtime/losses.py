@@ -8,16 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archspec.recipe.losses import Ctc
 from archspec.recipe.model import LossTerm
+from archspec.runtime.ctc import ctc
+from archspec.runtime.outputs import Outputs, pick, whole
 from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts, put_together
-
-_HALF = (torch.bfloat16, torch.float16)
-Outputs = Tensor | Mapping[str, Tensor]
-
-
-def pick(outputs: Outputs, name: str) -> Tensor:
-    """The model's output of this name; a model with one output gives the tensor itself."""
-    return put_together(outputs if isinstance(outputs, Tensor) else outputs[name])
 
 
 class Objective:
@@ -58,6 +53,8 @@ def _evaluator(
     term: LossTerm, device: torch.device, *, sum_only: bool = False
 ) -> Callable[[Outputs, Mapping[str, Tensor]], Tensor]:
     """The term as a function. It is called every step: what can be decided is decided here."""
+    if isinstance(term.loss, Ctc):
+        return ctc(term, term.loss, sum_only=sum_only)
     module = _criterion(term, device, sum_only=sum_only)
     criterion = module.forward  # without hooks: there are none
     weighted = any(True for _ in module.buffers())
@@ -73,10 +70,11 @@ def _evaluator(
         return loss
 
     def several(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        given = [pick(outputs, each) for each in term.outputs]
-        given = [values.float() if values.dtype in _HALF else values for values in given]
-        target = batch[field].to(given[0].dtype) if term.cast_target else batch[field]
-        loss: Tensor = criterion(*given[:place], target, *given[place:]) * weight
+        given = [whole(pick(outputs, each)) for each in term.outputs]
+        if not term.loss.targetless:
+            target = batch[field].to(given[0].dtype) if term.cast_target else batch[field]
+            given.insert(place, target)
+        loss: Tensor = criterion(*given) * weight
         return loss
 
     if term.loss.others:
@@ -84,14 +82,10 @@ def _evaluator(
 
     def plain(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         values = outputs if isinstance(outputs, Tensor) else outputs[name]
-        if values.dtype in _HALF:
-            values = values.float()
-        return of_classes(values, batch[field])
+        return of_classes(whole(values), batch[field])
 
     def full(outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        values, target = outputs if isinstance(outputs, Tensor) else outputs[name], batch[field]
-        if values.dtype in _HALF:
-            values = values.float()
+        values, target = whole(outputs if isinstance(outputs, Tensor) else outputs[name]), batch[field]
         if weighted:
             module.to(values.dtype)
         if term.cast_target:
@@ -114,11 +108,11 @@ def _counter(term: LossTerm, device: torch.device) -> Callable[[Mapping[str, Ten
     class_dim = term.class_dim or 0
 
     def count(batch: Mapping[str, Tensor]) -> Tensor | int:
-        target = batch[field]
         if over == "nothing":
             return 1
         if over == "samples":
-            return len(target)
+            return len(next(iter(batch.values())))
+        target = batch[field]
         if over == "elements":
             return target.numel()
         if target.is_floating_point():  # probabilities: a mean over the places, whatever the weights

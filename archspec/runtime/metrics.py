@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own convention
 
 from archspec.recipe.model import MetricTerm
-from archspec.runtime.losses import Outputs, pick
+from archspec.runtime.outputs import Outputs, pick
 from archspec.runtime.wrap import sum_dtype
 
 METERS: dict[str, Callable[[MetricTerm, torch.device], Meter]] = {}

@@ -19,7 +19,7 @@ from archspec.recipe.model import DataFacts, LossTerm, Recipe
 from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
 from archspec.runtime.evaluate import filled, first
-from archspec.runtime.losses import Outputs, pick
+from archspec.runtime.outputs import Outputs, pick
 from archspec.runtime.run_folder import RunError
 from archspec.runtime.trained import load_trained
 from archspec.runtime.wrap import Prepared, pick_device, prepare

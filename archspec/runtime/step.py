@@ -13,8 +13,9 @@ from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
-from archspec.runtime.losses import Objective, Outputs, total
+from archspec.runtime.losses import Objective, total
 from archspec.runtime.nonfinite import NonFiniteError
+from archspec.runtime.outputs import Outputs
 from archspec.runtime.parallel.pipeline.run import Pipeline, micro_batch
 from archspec.runtime.state import TrainState
 from archspec.runtime.world import World

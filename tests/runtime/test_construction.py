@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from archspec.recipe.files import DataError
 from archspec.recipe.losses import LOSSES
 from archspec.recipe.model import LossTerm, ParamGroup
 from archspec.recipe.optimizers import OPTIMIZERS
@@ -148,6 +149,8 @@ def sample(name: str) -> tuple[Tensor, Tensor]:
         return x, (y - 0.5).sign()[:, 0]
     if name == "multilabel_margin":
         return x, torch.tensor([[0, 2, -1, 0]] * 6)
+    if name == "ctc":
+        return torch.randn(6, 9, 4, generator=generator).log_softmax(2), torch.tensor([[1, 2, 0], [3, 3, 1]] * 3)
     return x, y
 
 
@@ -157,10 +160,18 @@ def test_a_loss_without_arguments_is_torchs(name: str) -> None:
     x, y = sample(name)
     more = x.roll(1, 0).abs() + 0.1
     classes = 1 if name in CLASSES else None
-    given = {"gaussian_nll": (x, y, more), "cosine_embedding": (x, more, y), "margin_ranking": (x, more, y)}
+    given = {
+        "gaussian_nll": (x, y, more),
+        "cosine_embedding": (x, more, y),
+        "margin_ranking": (x, more, y),
+        "triplet_margin": (x, more, more),
+    }
+    if name == "ctc":
+        given["ctc"] = x.movedim(1, 0), y, torch.tensor([9] * 6), torch.tensor([2, 3] * 3)
     expected = getattr(nn, part.counterpart.rpartition(".")[2])()(*given.get(name, (x, y)))
     outputs = {"out": x, "more": more}
-    assert torch.equal(Objective((LossTerm(part, "out", "y", 1.0, classes),), CPU)(outputs, {"y": y}), expected)
+    loss = Objective((LossTerm(part, "out", "y", 1.0, classes),), CPU)(outputs, {"y": y})
+    torch.testing.assert_close(loss, expected, rtol=1e-6 if name == "ctc" else 0, atol=0)
     twice = (LossTerm(part, "out", "y", 1.0, classes), LossTerm(part, "out", "y", 0.5, classes))
     torch.testing.assert_close(Objective(twice, CPU)(outputs, {"y": y}), 1.5 * expected)
 
@@ -183,3 +194,26 @@ def test_whole_numbers_are_cast_and_half_precision_is_widened() -> None:
     expected = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0]))(x.float(), y.float())
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, expected)
+
+
+def test_a_triplet_is_told_apart() -> None:
+    a, p, n = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0)).unbind()
+    part = LOSSES.parts["triplet_margin"].parse({"positive": "p", "negative": "n", "margin": 2.0, "swap": True})
+    loss = Objective((LossTerm(part, "a", ""),), CPU)({"a": a, "p": p, "n": n}, {"any": a})
+    assert torch.equal(loss, nn.TripletMarginLoss(margin=2.0, swap=True)(a, p, n))
+
+
+def test_ctc_by_lengths() -> None:
+    x = torch.randn(4, 8, 5, generator=torch.Generator().manual_seed(0)).log_softmax(2)
+    y = torch.tensor([[4, 4, 1], [2, -1, -1], [0, 0, 3], [1, -1, -1]])
+    fields = {"y": y, "steps": torch.tensor([8, 6, 7, 3]), "symbols": torch.tensor([3, 1, 3, 0])}
+    part = LOSSES.parts["ctc"].parse({"blank": 2, "input_lengths": "steps", "target_lengths": "symbols"})
+    y[1, 0] = 3
+    expected = nn.CTCLoss(blank=2)(x.movedim(1, 0), y.clamp(min=0), fields["steps"], fields["symbols"])
+    objective = Objective((LossTerm(part, "o", "y"),), CPU)
+    torch.testing.assert_close(objective(x, fields), expected)
+    for field, value, words in (("steps", 9, "length 9, of 8"), ("symbols", -1, "length -1"), ("y", 5, "number 5")):
+        wrong = fields[field].clone()
+        wrong.view(-1)[0] = value
+        with pytest.raises(DataError, match=words):
+            objective(x, {**fields, field: wrong})

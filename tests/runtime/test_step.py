@@ -78,6 +78,8 @@ CASES: dict[str, tuple[LossTerm, torch.Tensor, torch.Tensor]] = {
         values(N, C),
         values(N, C, seed=5).sigmoid(),
     ),
+    "triplet_margin": (term("triplet_margin", {"positive": "other", "negative": "away"}), values(N, C), SIGNS),
+    "ctc": (term("ctc", {}), values(N, 2 * T, C).log_softmax(2), classes(N, T).sort(-1, descending=True).values),
     "bce": (term("bce", {}), values(N, C).sigmoid(), values(N, C, seed=5).sigmoid()),
 }
 
@@ -94,14 +96,16 @@ def test_parts_add_up_to_the_whole(name: str, size: int) -> None:
     objective = Objective((one,), CPU)
     whole = given.clone().requires_grad_()
     other = values(*given.shape, seed=9).abs() + 0.5
-    loss = objective({"out": whole, "other": other}, {"target": target})
+    away = values(*given.shape, seed=10)
+    loss = objective({"out": whole, "other": other, "away": away}, {"target": target})
     loss.backward()
     parts = given.clone().requires_grad_()
     counts = objective.counts({"target": target})
     total = 0.0
     for start in range(0, N, size):
         here = slice(start, start + size)
-        share = objective.part({"out": parts[here], "other": other[here]}, {"target": target[here]}, counts)
+        outputs = {"out": parts[here], "other": other[here], "away": away[here]}
+        share = objective.part(outputs, {"target": target[here]}, counts)
         share.backward()
         total += share.item()
     assert total == pytest.approx(loss.item(), rel=1e-5)
