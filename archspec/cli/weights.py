@@ -82,7 +82,7 @@ def text(checked: Report, report: TransferReport, styles: Styles, *, everything:
     summary = styles.red(report.summary()) if found else styles.green(report.summary())
     lines = [f"{printable(name)} → {checked.name or checked.spec.file}: {summary}"]
     lines += [f"{how}: {count:,} tensors" for how, count in report.converted.items()]
-    lines += [printable(note) for note in report.notes]
+    lines += [printable(note) for note in (*report.notes, *report.idle)]
     rows = [printable(row) for row in report.table(everything=everything)]
     lines += ["", *rows] if rows else []
     advice = report.advice()

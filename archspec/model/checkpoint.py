@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -37,13 +38,25 @@ def load_pickled(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except pickle.UnpicklingError as error:
         raise WeightsFileError(
-            f"{path} holds more than tensors and plain data, and loading it could run code: {_first_line(error)}",
+            f"{path} holds more than tensors and plain data, and loading it could run code{_asked_for(error)}",
             "where you trust it, save its state_dict() anew: torch.save(model.state_dict(), …), or as safetensors",
         ) from None
     except (MemoryError, RecursionError, torch.OutOfMemoryError):
         raise WeightsFileError(f"{path} asks for more memory than there is") from None
     except Exception as error:  # damaged files fail in many ways, deep in torch and pickle
-        raise WeightsFileError(f"{path} is not a whole file of torch.save: {_first_line(error)}") from None
+        words = (
+            "" if isinstance(error, LookupError) else f": {_first_line(error)}"
+        )  # one of pickle's operands is no help
+        raise WeightsFileError(f"{path} is not a whole file of torch.save{words}") from None
+
+
+def _asked_for(error: pickle.UnpicklingError) -> str:
+    """What of Python a file wants, in PyTorch's words; without its advice to load it all the same."""
+    name = re.search(r"GLOBAL ([\w.]{1,200})", str(error))
+    if name is not None:
+        return f": it names `{name[1]}`"
+    operand = re.search(r"Unsupported [^\n]+", str(error))
+    return f": {operand[0][:100]}" if operand is not None else ""
 
 
 def _check_zip(path: Path) -> None:

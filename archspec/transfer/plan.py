@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from archspec.parameters.pattern import fill
-from archspec.parameters.selection import MOST_MATCHES
+from archspec.parameters.selection import MOST_MATCHES, Rule
 from archspec.parameters.table import Entry, Table
 from archspec.transfer.header import Stored, WeightsFileError
 from archspec.transfer.report import Line, Status, TransferReport
@@ -74,6 +74,8 @@ class _Planner:
         self.lines: dict[str, Line] = {}  # of the model's names
         self.others: list[Line] = []  # of the file's names that no tensor here is made of
         self.recipes: dict[str, Recipe] = {}
+        self.lacking: dict[str, str] = {}  # of the model's names: the part that the file does not have
+        self.met: set[Rule] = set()  # rules on the file's names that one of them answers to
 
     def run(self, stored: list[Stored]) -> Plan:
         section = self.section
@@ -93,21 +95,27 @@ class _Planner:
         self.leftover(stored)
         lines = [self.lines[name] for name in self.table.entries]
         recipes = tuple(self.recipes[name] for name in self.table.entries if name in self.recipes)
-        report = TransferReport(lines, self.others, self.notes, self.section.strict, list(self.table.entries))
+        report = TransferReport(
+            lines, self.others, self.notes, self.section.strict, list(self.table.entries), self.idle()
+        )
         return Plan(recipes, report)
 
     def receive(self, stored: list[Stored]) -> None:
         names, notes = unwrapped([each.name for each in stored], self.table.entries)
         self.notes += notes
         for each, name in zip(stored, names, strict=True):
-            if any(rule.pattern.matches(each.name) for rule in self.section.ignore):
+            ignored = [rule for rule in self.section.ignore if rule.pattern.matches(each.name)]
+            if ignored:
+                self.met.update(ignored)
                 if not each.tied:
                     self.used.add(each.key)
                     self.others.append(Line(Status.IGNORED, each.name, file=each.shape, dtype=each.dtype))
                 continue
             for rule, template in self.section.rename:
                 renamed = rule.pattern.rename(name, template)
-                name = name if renamed is None else renamed
+                if renamed is not None:
+                    self.met.add(rule)
+                    name = renamed
             other = self.at_hand.get(name)
             if other is None or (other.tied and not each.tied):
                 self.at_hand[name] = each
@@ -116,12 +124,28 @@ class _Planner:
                 why = f"is called `{name}` here, as is `{other.name}`"
                 self.others.append(Line(Status.UNEXPECTED, each.name, file=each.shape, dtype=each.dtype, how=why))
 
+    def idle(self) -> list[str]:
+        """Rules on the file's names that none of them answers to."""
+        section = self.section
+        rules = {
+            "ignore": section.ignore,
+            "rename": [rule for rule, _ in section.rename],
+            "split": [join.whole for join in section.split],
+        }
+        return [
+            f"`{key}`: no tensor of the file is called `{rule.pattern.text}`"
+            for key, given in rules.items()
+            for rule in given
+            if rule not in self.met
+        ]
+
     def split(self) -> dict[str, Recipe]:
         out: dict[str, Recipe] = {}
         for name, each in self.at_hand.items():
             for join in self.section.split:
                 stars = join.whole.pattern.match(name)
                 if stars is not None and len(stars) == join.whole.pattern.wildcards:
+                    self.met.add(join.whole)
                     out.update(self.parts(each, join, stars))
                     break
         return out
@@ -165,6 +189,9 @@ class _Planner:
                 continue
             names = [fill(part, stars) for part in join.parts]
             parts = [self.at_hand[name] for name in names if name in self.at_hand]
+            if parts and len(parts) < len(names):
+                first = next(name for name in names if name not in self.at_hand)
+                self.lacking[entry.name] = f"of its parts, the file has no `{first}`"
             if len(parts) == len(names):
                 rank = len(parts[0].shape)
                 if all(len(part.shape) == rank for part in parts) and -rank <= join.dim < rank:
@@ -222,7 +249,8 @@ class _Planner:
         if entry.name in self.lines:
             return
         state = entry.state
-        line = Line(Status.MISSING, entry.name, model=state.shape, dtype=state.dtype)
+        how = self.lacking.get(entry.name, "")
+        line = Line(Status.MISSING, entry.name, model=state.shape, dtype=state.dtype, how=how)
         if entry.name in self.section.fresh:
             line = line._replace(status=Status.FRESH)
         elif any(name in self.recipes for name in self.table.names[entry.first]):

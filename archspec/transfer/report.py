@@ -64,14 +64,24 @@ class Line(NamedTuple):
 
 
 class TransferReport:
-    """`lines`: of the model's tensors, in its order. `others`: of the file's that none here is made of."""
+    """`lines`: of the model's tensors, in its order. `others`: of the file's that none here is made of.
+
+    `notes`: how the tensors were found. `idle`: rules that nothing in the file answers to, in words.
+    """
 
     def __init__(
-        self, lines: list[Line], others: list[Line], notes: list[str], strict: bool, names: Iterable[str] = ()
+        self,
+        lines: list[Line],
+        others: list[Line],
+        notes: list[str],
+        strict: bool,
+        names: Iterable[str] = (),
+        idle: Iterable[str] = (),
     ) -> None:
         self.lines = lines
         self.others = others
         self.notes = notes
+        self.idle = list(idle)
         self.strict = strict
         self._names = set(names)
 
@@ -144,7 +154,7 @@ class TransferReport:
             "strict": self.strict,
             "counts": self.counts,
             "converted": self.converted,
-            "notes": self.notes,
+            "notes": [*self.notes, *self.idle],
             "tensors": [line.to_json() for line in self.lines],
             "others": [line.to_json() for line in self.others],
         }

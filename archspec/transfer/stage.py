@@ -86,6 +86,7 @@ def _unfit(report: TransferReport, span: Span, diagnostics: Diagnostics) -> None
     notes = [_note(line) for line in found[:_MOST_NOTES]]
     if len(found) > _MOST_NOTES:
         notes.append(f"and {len(found) - _MOST_NOTES:,} more: `archspec weights` lists them all")
+    notes += report.idle[:_MOST_NOTES]
     diagnostics.error(
         "AS703", span, f"the weights do not fit the model: {report.summary()}", help=report.advice(), notes=notes
     )
@@ -96,7 +97,7 @@ def _note(line: Line) -> str:
         called = f", {line.how}," if line.how else ""
         return f"`{line.name}` {list(line.file or ())} is in the file{called} and has no place in the model"
     if line.status is Status.MISSING:
-        return f"`{line.name}` {list(line.model or ())} is not in the file"
+        return f"`{line.name}` {list(line.model or ())} is not in the file" + (f": {line.how}" if line.how else "")
     if line.status is Status.WRONG_SHAPE:
         return f"`{line.name}` is {list(line.model or ())} here, and {list(line.file or ())} in the file"
     return f"`{line.name}`: {line.status.value}, {line.words}"

@@ -157,6 +157,7 @@ def test_pickles_run_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(WeightsFileError, match="could run code") as caught:
             Reader([path])
         assert caught.value.help is not None and "state_dict()" in caught.value.help
+        assert f"it names `{os.name}.mkdir`" in str(caught.value), "and not PyTorch's advice to run it all the same"
     (tmp_path / "w.bin").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(WeightsFileError):
         Reader([tmp_path / "w.bin"])

@@ -131,6 +131,26 @@ def test_concat(tmp_path: Path) -> None:
     assert report.lines[0].how == "from `attn.q.weight`, `attn.k.weight`, `attn.v.weight`"
 
 
+def test_rules_that_nothing_answers_to_and_parts_that_are_not_there_are_told(tmp_path: Path) -> None:
+    theirs = {key: tensor for key, tensor in built(QKV).state_dict().items() if "attn.v" not in key}
+    save(tmp_path, {f"enc.{key}": tensor for key, tensor in theirs.items()})
+    rules = {
+        "file": "w.safetensors",
+        "ignore": ["heads.*"],
+        "rename": {"encoder.*": "*", "enc.*": "*"},
+        "split": {"*.fused.*": {"into": ["*.a.*", "*.b.*"]}},
+        "concat": {"attn.qkv.*": {"from": ["attn.q.*", "attn.k.*", "attn.v.*"]}},
+    }
+    checked = pipeline.check(write(tmp_path, rules, FUSED))
+    (error,) = checked.diagnostics
+    assert "`attn.qkv.weight` [36, 12] is not in the file: of its parts, the file has no `attn.v.weight`" in error.notes
+    assert error.notes[-3:] == (
+        "`ignore`: no tensor of the file is called `heads.*`",
+        "`rename`: no tensor of the file is called `encoder.*`",
+        "`split`: no tensor of the file is called `*.fused.*`",
+    )
+
+
 def test_a_linear_layer_as_a_convolution(tmp_path: Path) -> None:
     net = """
 archspec: 1
