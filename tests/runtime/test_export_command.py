@@ -66,6 +66,6 @@ def test_an_op_that_is_refused_is_named_at_its_line(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text('archspec: 1\ninputs: {x: "float32[B, 6]"}\nlayers: [{linear: 4}, {cov: {}}]\n')
     done = archspec("export", "net.yaml", "-o", "net.pt2", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--> net.yaml:3:23\n" in done.stderr and "`cov` alone is refused too" in done.stderr
+    assert "--> net.yaml:3:24\n" in done.stderr and "`cov` alone is refused too" in done.stderr
     assert "help: export as .ts" in done.stderr and "Traceback" not in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["net.yaml"]
