@@ -38,7 +38,7 @@ BINARY = {
 REFUSALS = (ArithmeticError, AssertionError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 # Refusals that lie in the numbers (or in a kernel that only the CPU misses): the meta device decides then.
 BY_NUMBER = (
-    "index out of range", "out of bounds", "out of DATA bounds", "is not in the valid range",
+    "index out of range", "out of range: tried", "out of bounds", "out of DATA bounds", "is not in the valid range",
     "Class values must be", "must be smaller than num_classes", "has to be 0", "ZeroDivisionError", "negative",
     "Expected more than 1 value per channel when training", "p_in >= 0", "elements of std >= 0",
     "singular", "or element < 0", "is not finite",
