@@ -57,6 +57,8 @@ class Generator:
         root = Growing(scope, next(iter(scope.values.values())), self.walker.env)
         self.root = root
         self.grow(root, rng.choice((1, 3, 6, 12, 25, 60)))
+        while not root.items and self.left > 0:
+            self.grow(root, 1)
         if not root.items:
             root.items.append("identity")
         self.spec["layers"] = root.items

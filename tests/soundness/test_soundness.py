@@ -12,11 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archspec.ops.registry import all_ops
-from tests.soundness.generate import generate
+from tests.soundness.generate import MOST, Generator, generate
 from tests.soundness.hunt import hunt
 from tests.soundness.judge import judge, text_of
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.yaml"))
+CONSTRUCTS = {
+    "params", "symbols", "blocks", "outputs", "sequence", "residual", "parallel", "scan", "carry", "repeat", "merge",
+    "route", "over", "use", "tie", "when",
+}  # fmt: skip
 PARTS, EACH = 40, 500  # of the long hunt: 20,000 specs
 ENOUGH = {"accepted": 0.5, "refused": 0.2}  # at least this part of them
 
@@ -61,13 +65,18 @@ def test_drawn_by_hypothesis(rng: Random) -> None:
     assert finding is None, f"{finding.kind}\n{text_of(spec)}\n{finding.detail}"
 
 
-def test_every_op_is_met() -> None:
+def test_every_op_and_construct_is_met() -> None:
     """A new op is in the specs as soon as it is declared."""
     met: set[str] = set()
     names = set(all_ops())
+    longest = 0
     for number in range(600):
-        if names <= met:
+        if names | CONSTRUCTS <= met and longest >= MOST:
             break
-        text = text_of(generate(Random(number)))
-        met |= {name for name in names - met if f"{name}:" in text or f"- {name}\n" in text}
+        generator = Generator(Random(number))
+        text = text_of(generator.make())
+        longest = max(longest, generator.trial.executor.nodes)
+        met |= {name for name in (names | CONSTRUCTS) - met if f"{name}:" in text or f"- {name}\n" in text}
+    assert met >= CONSTRUCTS, sorted(CONSTRUCTS - met)
+    assert longest >= MOST
     assert len(names - met) <= len(names) // 20, sorted(names - met)

@@ -23,7 +23,7 @@ class TypesExecutor:
     def __init__(self, constraints: Constraints) -> None:
         self.constraints = constraints
         self.states: dict[Path, tuple[State, ...]] = {}
-        self.nodes = 0
+        self.nodes = 0  # calls of ops so far
 
     def copy(self) -> TypesExecutor:
         """What is tried on it leaves this one as it is."""
