@@ -13,7 +13,7 @@ from archspec.partition.tensor import tensor_plan
 from archspec.reading.nodes import Mapping, Node
 from archspec.recipe.bind import Binding
 from archspec.recipe.model import LossTerm, Tuning
-from archspec.recipe.runtime import Parallel, Runtime
+from archspec.recipe.runtime import INTERLEAVED, Parallel, Runtime
 from archspec.recipe.tuning import Model
 from archspec.shapes.typed import Typed
 
@@ -98,6 +98,11 @@ def _stages(
         refuse(
             "pipeline", "the scale of `fp16` gradients is decided by all of them, and a stage has its own only", help
         )
+    if (settings.parallel.turns > 1) != (settings.parallel.schedule in INTERLEAVED):
+        turns, schedule = settings.parallel.turns, settings.parallel.schedule
+        refuse("schedule", f"`{schedule}` is not for {turns} {'stages' if turns > 1 else 'stage'} a process")
+    if settings.parallel.turns > 1 and settings.parallel.data == "fsdp":
+        refuse("data", "`fsdp` gathers a model as a whole, and a process has several stages of it", "say `data: ddp`")
     if isinstance(binding.batch, int):
         help = "make the first size of the inputs a symbol: `B`"
         refuse("pipeline", f"a pipeline takes a batch in parts, and the model's batch is {binding.batch}", help)
@@ -106,7 +111,7 @@ def _stages(
         refuse("pipeline", "a batch norm needs the whole batch, and a pipeline takes it in parts", help, norm)
     if diagnostics.added > before:
         return ()
-    found = pipeline_stages(typed, count, binding.values)
+    found = pipeline_stages(typed, count * settings.parallel.turns, binding.values)
     if isinstance(found, Uncut):
         diagnostics.error("AS507", at, found.why, secondary=[] if found.span is None else [Label(found.span, "here")])
         return ()

@@ -79,6 +79,10 @@ class Checkpoint(Part):
     )
 
 
+ONE_STAGE = ("1F1B", "GPipe")  # schedules of torch.distributed.pipelining, for a stage a process
+INTERLEAVED = ("Interleaved1F1B", "LoopedBFS")  # for several
+
+
 class Parallel(Part):
     """Several processes (started by torchrun) or devices for one model. The axes are multiplied with one another."""
 
@@ -110,15 +114,26 @@ class Parallel(Part):
     context = arg(PositiveInt, 1, "processes that share every sequence (PyTorch has it for GPUs; not there yet: 1)")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")
     schedule = arg(
-        Choice("1F1B", "GPipe"),
+        Choice(*ONE_STAGE, *INTERLEAVED),
         "1F1B",
-        "of a pipeline: `1F1B`: backward through a micro-batch as soon as it can be; `GPipe`: after all forward passes",
+        "of a pipeline: `1F1B`: backward through a micro-batch as soon as it can be; `GPipe`: after all forward "
+        "passes; `Interleaved1F1B`, `LoopedBFS`: of several stages a process, which wait less",
+    )
+    stages = arg(
+        Optional(PositiveInt),
+        None,
+        "of a pipeline: stages that each process has; null: 1, and 2 with a schedule for several",
     )
     microbatches = arg(
         Optional(PositiveInt),
         None,
         "of a pipeline: the parts that a batch goes through in; null: as `micro_batch_size` says, else four a stage",
     )
+
+    @property
+    def turns(self) -> int:
+        """Stages that each process of a pipeline has."""
+        return self.stages or (2 if self.schedule in INTERLEAVED else 1)
 
 
 class CheckpointActivations(Part):

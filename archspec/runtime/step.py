@@ -134,7 +134,7 @@ class Stepper:
             part = {name: tensor[start:stop] for name, tensor in batch.items()}
             return self._objective.part(outputs, part, counts) * (self._replicas if counted else 0)
 
-        size = micro_batch(self._largest, pipeline.cut.count, self._state.micro_batch_size, self._microbatches)
+        size = micro_batch(self._largest, pipeline.processes, self._state.micro_batch_size, self._microbatches)
         return pipeline.step([batch[name] for name in self._feeds], size, loss) / self._replicas
 
     def _unsynchronised(self, *, last: bool) -> AbstractContextManager[Any]:

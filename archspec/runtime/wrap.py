@@ -21,10 +21,10 @@ from archspec.runtime.activations import checkpoint_activations
 from archspec.runtime.compiled import compile_modules
 from archspec.runtime.memory_format import channels_last
 from archspec.runtime.parallel.fsdp import fsdp
-from archspec.runtime.parallel.pipeline.cut import Cut, cut
-from archspec.runtime.parallel.pipeline.run import Pipeline
+from archspec.runtime.parallel.pipeline.cut import Cut, cut, cut_several
+from archspec.runtime.parallel.pipeline.run import Part, Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
-from archspec.runtime.parallel.tensor import take_whole, tensor_parallel
+from archspec.runtime.parallel.tensor import tensor_parallel, whole_between_stages
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
 
@@ -93,11 +93,17 @@ def prepare(
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
     context = forward_context(precision, device)
-    stage: Cut | None = None
-    if stages and world.degree("pipeline") > 1:
+    chunks: list[tuple[nn.Module, Cut]] = []
+    if stages and (processes := world.degree("pipeline")) > 1:
         begins = [each.begins for each in stages]
-        stage = cut(module, begins, world.index("pipeline"), forward_context(precision, device))
-        take_whole(module, world)
+        numbers = range(world.index("pipeline"), len(begins), processes)
+        within = forward_context(precision, device)
+        if len(numbers) == 1:
+            chunks = [(module, cut(module, begins, numbers[0], within))]
+        else:
+            chunks = cut_several(module, begins, numbers, within)
+        for chunk, _ in chunks:
+            whole_between_stages(chunk, world)
     again, compile = runtime.checkpoint_activations, runtime.compile
     if again.mode != "none":
         blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))
@@ -107,13 +113,16 @@ def prepare(
     outer = module
     if parallel.data == "fsdp" or (parallel.data == "ddp" and world.degree("tensor") > 1):
         outer = fsdp(module, world, offload=parallel.offload)
-    elif parallel.data == "ddp":
+    elif parallel.data == "ddp" and len(chunks) < 2:
         outer = ddp(module, world, device)
     elif parallel.data == "data_parallel":
         outer = data_parallel(module)
     if compile.enabled and not compile.blocks:
-        compile_modules(compile, [outer], device)
-    pipeline = None if stage is None else Pipeline(stage, module, outer, world, device, parallel.schedule)
+        compile_modules(compile, [chunk for chunk, _ in chunks] if len(chunks) > 1 else [outer], device)
+    pipeline = None
+    if chunks:
+        parts = [Part(cut, chunk, outer if chunk is module else chunk) for chunk, cut in chunks]
+        pipeline = Pipeline(parts, module, world, device, parallel.schedule)
     return Prepared(outer, module, device, context, pipeline)
 
 

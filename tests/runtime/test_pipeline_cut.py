@@ -65,6 +65,8 @@ def test_the_stages_are_the_model(path: str, count: int, made: dict[str, Any]) -
     module, stages = stages_of(SPECS / path, count, sizes)
     with torch.no_grad():
         expected, ours = module(*inputs.values()), through(stages, inputs)
+    names = None if isinstance(expected, Tensor) else tuple(expected)
+    assert all(known.outputs == names for _, known in stages)
     if isinstance(expected, Tensor):
         expected, ours = {"": expected}, {"": ours}
     assert ours.keys() == expected.keys()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def main(spec: str, folder: str, choices: str) -> None:
             train(spec, params=settings, run=Path(folder) / name, quiet=True)
         except Exception as error:
             print(f"{name}: {type(error).__name__}: {error}", flush=True)
+            os._exit(1)  # the others wait for this one
         dist.barrier()
     dist.destroy_process_group()
 

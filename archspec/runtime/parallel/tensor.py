@@ -73,19 +73,19 @@ def _as_the_parameter(parameter: Tensor) -> None:
         parameter.grad = gradient.redistribute(placements=parameter.placements)
 
 
-def _whole(module: nn.Module, args: Any, output: Any) -> Any:
+def _whole(_: nn.Module, args: Any, output: Any) -> Any:
     """What the model gives is whole on every process, except what a loss takes in parts."""
     if isinstance(output, DTensor):
-        return output if module.training and in_parts(output) else output.full_tensor()
+        return output if torch.is_grad_enabled() and in_parts(output) else output.full_tensor()
     if isinstance(output, Mapping):
-        return {key: _whole(module, args, value) for key, value in output.items()}
+        return {key: _whole(_, args, value) for key, value in output.items()}
     if isinstance(output, (tuple, list)):
-        return type(output)(_whole(module, args, value) for value in output)
+        return type(output)(_whole(_, args, value) for value in output)
     return output
 
 
-def take_whole(module: nn.Module, world: World) -> None:
-    """What a stage of a pipeline is given is whole on every process, and so are the gradients that it gives back."""
+def whole_between_stages(module: nn.Module, world: World) -> None:
+    """What a stage of a pipeline is given and gives is whole on every process, and so are the gradients of it."""
     if world.mesh is None or world.degree("tensor") == 1:
         return
     mesh = world.mesh["tensor"]
@@ -96,6 +96,7 @@ def take_whole(module: nn.Module, world: World) -> None:
         )
 
     module.register_forward_pre_hook(taken)
+    module.register_forward_hook(_whole)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One stage of a module: its submodules, under the names that they have in the whole, and a forward of its own.
+"""Stages of a module: their submodules, under the names that they have in the whole, and a forward of its own.
 
 The whole is traced with its submodules as leaves (torch.fx), only those that are cut inside opened. What can be worked
 out from the model's inputs alone, such as positions and masks, every stage works out itself; what a later stage reads
@@ -8,7 +8,7 @@ of an earlier one is handed on from stage to stage.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -64,25 +64,66 @@ def cut(module: nn.Module, begins: Sequence[str], number: int, precision: Abstra
     What other stages have is taken out of it. Forward passes run in `precision`. Raises RuntimeError where the module
     does not call these in this order.
     """
+    ((module.forward, done),) = _cut(module, begins, [number], precision)
+    return done
+
+
+def cut_several(
+    module: nn.Module, begins: Sequence[str], numbers: Sequence[int], precision: AbstractContextManager[Any]
+) -> list[tuple[nn.Module, Cut]]:
+    """The same of several stages: a module of each, whose parameters are those of `module`."""
+    return [(_Chunk(module, forward, done), done) for forward, done in _cut(module, begins, numbers, precision)]
+
+
+class _Chunk(nn.Module):
+    """A stage among several of one module, which has the names, the mode and the state."""
+
+    def __init__(self, whole: nn.Module, forward: Callable[..., Any], known: Cut) -> None:
+        super().__init__()
+        self.forward = forward
+        self._own = [
+            parameter
+            for name, parameter in whole.named_parameters(remove_duplicate=False)
+            if known.number in known.state[name].stages
+        ]
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        yield from self._own
+
+
+def _cut(
+    module: nn.Module, begins: Sequence[str], numbers: Sequence[int], precision: AbstractContextManager[Any]
+) -> list[tuple[Callable[..., Any], Cut]]:
+    """A forward of each of these stages; what others have is taken out of the module."""
     training = module.training
-    parts = {mode: _Part(module.train(mode), begins, number) for mode in (True, False)}
-    part = parts[True]
-    state = _state(module, part.uses)
+    found: list[tuple[Callable[..., Any], Cut]] = []
+    kept: set[str] = set()
+    for number in numbers:
+        parts = {mode: _Part(module.train(mode), begins, number) for mode in (True, False)}
+        part = parts[True]
+        inputs = tuple(dict.fromkeys([*part.inputs, *parts[False].inputs]))
+        done = Cut(number, len(begins), part.given, inputs, part.outputs, _state(module, part.uses))
+        kept |= part.kept()
+        found.append((_in_mode(module, parts, done, precision), done))
+    _prune(module, kept)
+    module.train(training)
+    STAGES[module] = found[0][1]
+    return found
+
+
+def _in_mode(
+    module: nn.Module, parts: Mapping[bool, _Part], known: Cut, precision: AbstractContextManager[Any]
+) -> Callable[..., Any]:
     forwards = {mode: _forward(module, each.graph) for mode, each in parts.items()}
-    inputs = tuple(dict.fromkeys([*part.inputs, *parts[False].inputs]))
-    _prune(module, part.kept())
 
     def forward(*args: Any, **named: Any) -> Any:
         mode = module.training
-        used = {name: value for name, value in named.items() if name in parts[mode].inputs}
+        # The first stage is called with all of the model's inputs; names are for other stages of this process.
+        used = {name: value for name, value in named.items() if known.number and name in parts[mode].inputs}
         with precision:
             return forwards[mode](module, *args, **used)
 
-    module.forward = forward
-    module.train(training)
-    done = Cut(number, len(begins), part.given, inputs, part.outputs, state)
-    STAGES[module] = done
-    return done
+    return forward
 
 
 class _Tracer(fx.Tracer):
@@ -170,15 +211,15 @@ class _Part:
         for node in own:
             if node.op not in ("placeholder", "output"):
                 made[node] = graph.node_copy(node, made.__getitem__)
-        if self.number < self.last:
-            graph.output(tuple(made[node] for node in leaving))
-            return graph
         result = self.output.args[0]
         if isinstance(result, dict):
             self.outputs = tuple(result)
             result = tuple(result.values())
         else:
             result = (result,)
+        if self.number < self.last:
+            graph.output(tuple(made[node] for node in leaving))
+            return graph
         graph.output(fx.map_arg(result, made.__getitem__))
         return graph
 
