@@ -222,6 +222,7 @@ class Planner:
                 when = node.node.when.value if isinstance(node.node.when, Scalar) else None
                 node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}", when)
         _find_shared_containers(plan.nodes)
+        _keep_paths_apart(plan.nodes)
         for slot in range(len(instances[0].graph.outputs)):
             source = merge([aligned(t, t.graph.outputs[slot][1]) for t in instances], len(plan.nodes))
             assert source is not None
@@ -330,6 +331,19 @@ def _find_shared_containers(nodes: list[NodePlan]) -> None:
         if aligned.node.repeated and parent:
             others = (path for k, own in enumerate(paths) if k != number for path in own)
             aligned.alone = not any(path == parent or path.startswith(f"{parent}.") for path in others)
+
+
+def _keep_paths_apart(nodes: list[NodePlan]) -> None:
+    """A module that one instance has must not hold what another instance has in its place."""
+    if all(node.present is None for node in nodes):
+        return
+    owning = [node.node for node in nodes if not all(isinstance(c, OpCall) and c.cls.bare() for c in node.node.calls)]
+    taken = {path for node in owning for path in node.paths}
+    for path in taken:
+        while path:
+            path = path.rpartition(".")[0]
+            if path in taken:
+                raise NotUnifiableError
 
 
 def _homes(node: Node) -> list[str]:

@@ -9,7 +9,7 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import normalize_dims
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In, Method
-from archspec.ops.kinds import AnyInt, AnySize, BadValue, ListOf, NonNegativeInt, Optional, SizeKind
+from archspec.ops.kinds import AnyInt, AnySize, BadValue, ListOf, Optional, SizeKind
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
@@ -75,7 +75,7 @@ class RepeatInterleave(Op):
     """Each slice of a dimension several times in a row."""
 
     rule = "the shape of x, with S*repeats along `dim`; without one, all elements in one dimension"
-    repeats = arg(NonNegativeInt, doc="how many times")
+    repeats = arg(SizeKind(0), doc="how many times")
     dim = arg(Optional(AnyInt), None, "the dimension; left out: the flattened tensor")
     examples = (
         Example({"repeats": 4, "dim": 1}, "float32[B, 2, T, 8]", "float32[B, 8, T, 8]"),
