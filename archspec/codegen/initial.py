@@ -13,7 +13,7 @@ from archspec.codegen.unify import NotUnifiableError, unify
 from archspec.graph.ir import joined
 from archspec.ops.base import Op
 from archspec.ops.expr import Attr, Call, In, Method
-from archspec.ops.initial import PARAMETER_INITS, Init
+from archspec.ops.initial import MADE, PARAMETER_INITS, Init
 from archspec.shapes.typed import Typed, TypedNode
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def fillings(plan: ClassPlan, planner: Planner) -> list[Filling]:
 
 def _merged(given: list[Any]) -> Any:
     known = [each for each in given if each is not MISSING]
-    if len({init.name for init, _, _ in known}) > 1:
+    if len({(init.name, *(name for name, _ in init.then)) for init, _, _ in known}) > 1:
         raise NotUnifiableError
     table = PARAMETER_INITS[known[0][0].name]
     written = [key for key in table if any(init.args[key] != table[key][1] for init, _, _ in known)]
@@ -79,7 +79,7 @@ def _merged(given: list[Any]) -> Any:
 
 def _expression(given: tuple[Init, tuple[int, ...], str], written: list[str]) -> Any:
     init, shape, dtype = given
-    if init.name == "sinusoidal":  # not of torch.nn.init
+    if init.then or init.name in MADE:
         return Method(Attr(In(0), "data"), "copy_", init.expression(shape, dtype))
     if init.name == "constant":
         return Call("nn.init.constant_", In(0), init.args["val"])

@@ -59,21 +59,31 @@ PARAMETER_INITS: Table = {
     "sparse": {"sparsity": (Probability, None), "std": (NonNegativeFloat, 0.01)},
     "dirac": {"groups": (PositiveInt, 1)},
     "sinusoidal": {"max_period": (PositiveFloat, 10000.0)},
+    "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1), "dim": (AnyInt, ...)},
+    "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
+    "logspace": {"start": (Number, 0.0), "end": (Number, 1.0), "base": (PositiveFloat, 10.0)},
+    "values": {"values": (ListOf(ALiteral, 1), None)},
+}  # fmt: skip
+MADE = ("sinusoidal", "arange", "linspace", "logspace", "values")  # those that torch.nn.init does not have
+FUNCTIONS: Table = {  # what may follow: functions of each element, methods of a tensor
+    **{name: {} for name in (
+        "abs", "neg", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "reciprocal", "square", "sigmoid", "tanh",
+        "logit", "sin", "cos",
+    )},
+    "add": {"other": (Number, None)}, "sub": {"other": (Number, None)}, "mul": {"other": (Number, None)},
+    "div": {"other": (Number, None)}, "pow": {"exponent": (Number, None)},
+    "clamp": {"min": (Number, ...), "max": (Number, ...)},
 }  # fmt: skip
 _WINDOWS = ("hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window")
 _PERIODIC: dict[str, tuple[Kind[Any], Any]] = {"periodic": (Bool, True)}
 BUFFER_INITS: Table = {
     **PARAMETER_INITS,
     "full": {"fill_value": (ALiteral, None)},
-    "arange": {"start": (AnyInt, 0), "step": (AnyInt, 1)},
-    "linspace": {"start": (Number, 0.0), "end": (Number, 1.0)},
-    "logspace": {"start": (Number, 0.0), "end": (Number, 1.0), "base": (PositiveFloat, 10.0)},
     "grid": {"sizes": (ListOf(PositiveInt, 2), None), "steps": (ListOf(AnyInt, 2), None), "start": (AnyInt, 0)},
     "tril": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     "triu": {"diagonal": (AnyInt, 0), "fill_value": (ALiteral, 1)},
     **dict.fromkeys(_WINDOWS, _PERIODIC),
     "kaiser_window": {**_PERIODIC, "beta": (Number, 12.0)},
-    "values": {"values": (ListOf(ALiteral, 1), None)},
 }
 
 _FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal")
@@ -93,10 +103,11 @@ _DTYPES: dict[str, tuple[str, ...]] = {  # where it is not all of them
 
 
 class Init(NamedTuple):
-    """An initialiser with its arguments."""
+    """An initialiser with its arguments, and the functions that what it gives is put through."""
 
     name: str
     args: dict[str, Any]
+    then: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     def refuses(self, shape: tuple[int, ...], dtype: str) -> str | None:
         """Why a tensor of this shape and dtype cannot be initialised so; None if it can."""
@@ -106,6 +117,11 @@ class Init(NamedTuple):
             return f"`{self.name}` initialises {wanted} dimensions, and the shape has {len(shape)}"
         if dtype not in _DTYPES.get(self.name, DTYPES):
             return f"`{self.name}` does not give {dtype}"
+        if self.then and dtype not in FLOATING:
+            return f"`{self.then[0][0]}` is for floating dtypes, not {dtype}"
+        dim = self.args.get("dim", ...)
+        if dim is not ... and not -len(shape) <= dim < len(shape):
+            return f"`dim: {dim}` of {len(shape)} dimensions"
         bounds = [self.args["start"], self.args["end"]][: prod(shape)] if self.name in ("linspace", "logspace") else []
         for value in (self.args.get("val"), self.args.get("fill_value"), *self.args.get("values", ()), *bounds):
             if not holds(dtype, value):
@@ -130,6 +146,13 @@ class Init(NamedTuple):
 
     def expression(self, shape: tuple[int, ...], dtype: str) -> Any:
         """The tensor. `refuses` gave None."""
+        made = self._first(shape, dtype)
+        for name, args in self.then:
+            given = {key: value for key, value in args.items() if value is not ...}
+            made = Method(made, name, **given) if name == "clamp" else Method(made, name, *given.values())
+        return made
+
+    def _first(self, shape: tuple[int, ...], dtype: str) -> Any:
         as_dtype = {"dtype": Name(f"torch.{dtype}")}
         option = {} if dtype == "float32" else as_dtype
         sizes = shape or ((),)
@@ -153,9 +176,11 @@ class Init(NamedTuple):
             base = {"base": self.args["base"]} if self.args["base"] != 10 else {}
             return _shaped(Call("torch.logspace", *given, count, **base, **option), count, shape)
         if self.name == "arange":
-            start, step, count = self.args["start"], self.args["step"], prod(shape)
+            dim = self.args["dim"]
+            start, step, count = self.args["start"], self.args["step"], prod(shape) if dim is ... else shape[dim]
             bounds = (start, start + step * count, step) if step != 1 else (start, start + count) if start else (count,)
-            return _shaped(Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype)), count, shape)
+            row = Call("torch.arange", *bounds, **({} if dtype == "int64" else as_dtype))
+            return _shaped(row, count, shape) if dim is ... else _along(row, dim % len(shape), shape)
         if self.name == "grid":
             grid = _shaped(_grid(**self.args), prod(shape), shape)
             return grid if dtype == "int64" else Method(grid, "to", as_dtype["dtype"])
@@ -174,6 +199,14 @@ class Init(NamedTuple):
 
 def _shaped(flat: Any, count: int, shape: tuple[int, ...]) -> Any:
     return flat if len(shape) == 1 and count == shape[0] else Method(flat, "reshape", *(shape or ((),)))
+
+
+def _along(row: Any, dim: int, shape: tuple[int, ...]) -> Any:
+    """The row along a dimension, the same wherever one is in the others."""
+    times = [1 if axis == dim else size for axis, size in enumerate(shape)]
+    behind = len(shape) - 1 - dim
+    row = Method(row, "reshape", -1, *[1] * behind) if behind else row
+    return Method(row, "repeat", *times) if any(size != 1 for size in times) or len(shape) > behind + 1 else row
 
 
 def _grid(sizes: tuple[int, ...], steps: tuple[int, ...], start: int) -> Any:
@@ -216,7 +249,8 @@ def _full(shape: tuple[int, ...], value: Any, dtype: str) -> Call:
 
 
 class InitKind(Kind[Init]):
-    """An initialiser of a table: its name, or a mapping of the name to its arguments (or to the first one alone).
+    """An initialiser of a table: its name, or a mapping of the name to its arguments (or to the first one alone); or a
+    list of one and of functions that it is put through.
 
     The default of an argument is None where it is required, and `...` where PyTorch decides.
     """
@@ -230,21 +264,38 @@ class InitKind(Kind[Init]):
     def parse(self, value: Any) -> Init:
         if isinstance(value, Init):
             return value
+        if not isinstance(value, (list, tuple)):
+            return Init(*self._one(value, self.table, self.noun))
+        if not value:
+            raise BadValue("expected an initialiser and functions behind it, got an empty list")
+        made = []
+        for number, each in enumerate(value):
+            try:
+                made.append(self._one(each, FUNCTIONS if number else self.table, "function" if number else self.noun))
+            except BadValue as bad:
+                raise BadValue(bad.message, (number, *bad.path), bad.help) from None
+        return Init(*made[0], then=tuple(made[1:]))
+
+    def _one(self, value: Any, known: Table, noun: str) -> tuple[str, dict[str, Any]]:
         if isinstance(value, str):
             name: Any = value
             given: Any = None
         elif isinstance(value, dict) and len(value) == 1:
             ((name, given),) = value.items()
+        elif known is FUNCTIONS:
+            raise BadValue(f"expected a function, got {show(value)}", (), "write one, as `log` or `{mul: 2}`")
         else:
             raise self.refuse(value, "write one, as `zeros` or `{normal: {std: 0.02}}`")
-        if name not in self.table:
+        if name not in known:
             from archspec.diagnostics.suggest import did_you_mean
 
-            raise BadValue(f"there is no {self.noun} {show(name)}", (), did_you_mean(str(name), self.table))
-        return Init(name, self._arguments(name, given))
+            help = did_you_mean(str(name), known)
+            if help is None and known is FUNCTIONS:
+                help = f"functions: {', '.join(known)}"
+            raise BadValue(f"there is no {noun} {show(name)}", (), help)
+        return name, self._arguments(name, given, known[name])
 
-    def _arguments(self, name: str, given: Any) -> dict[str, Any]:
-        table = self.table[name]
+    def _arguments(self, name: str, given: Any, table: dict[str, tuple[Kind[Any], Any]]) -> dict[str, Any]:
         if given is None:
             given = {}
         if not isinstance(given, dict):
@@ -290,4 +341,5 @@ class InitKind(Kind[Init]):
                 "required": [name],
                 "additionalProperties": False,
             })  # fmt: skip
-        return {"anyOf": options}
+        chain = {"type": "array", "minItems": 1, "items": {"type": ["string", "object"]}}
+        return {"anyOf": [*options, {**chain, "description": "An initialiser, and functions behind it: [zeros, exp]."}]}

@@ -242,6 +242,46 @@ def test_what_is_wrong_is_said_at_its_place(init: Any, items: dict[str, Any], co
     assert words in found[0].message
 
 
+def test_initialisers_are_composed() -> None:
+    softplus = "[{uniform: {a: $(log(0.001)), b: $(log(0.1))}}, exp, {clamp: {min: 1e-4}}, expm1, log]"
+    text = f"""
+archspec: 1
+name: composed
+inputs: {{x: "float32[B, 8]"}}
+layers:
+  - {{name: A_log, parameter: {{shape: [3, 5], init: [{{arange: {{start: 1, dim: -1}}}}, log]}}}}
+  - {{name: rows, parameter: {{shape: [2, 3, 4], init: {{arange: {{step: 2, dim: 1}}}}}}}}
+  - {{name: D, parameter: {{shape: 3, init: [{{values: [1, 2.5, -3]}}, {{mul: 2}}, abs]}}}}
+  - {{name: dt, from: x, linear: 8, init: {{bias: {softplus}, weight: [{{normal: {{std: 1}}}}, {{div: 4}}]}}}}
+"""
+    torch.manual_seed(0)
+    made = archspec.compile(text)
+    state = made.state_dict()
+    assert torch.equal(state["A_log"], torch.arange(1, 6).float().repeat(3, 1).log())
+    assert torch.equal(state["rows"], torch.tensor([0.0, 2.0, 4.0])[:, None].expand(2, 3, 4))
+    assert torch.equal(state["D"], torch.tensor([2.0, 5.0, 6.0]))
+    assert made.A_log.is_contiguous() and made.rows.is_contiguous()
+    steps = nn.functional.softplus(state["dt.bias"])
+    assert (steps > 0.0009).all() and (steps < 0.11).all() and steps.unique().numel() == 8
+    assert 0.15 < state["dt.weight"].std() < 0.35
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        ([], "an empty list"),
+        (["log"], "there is no initialiser 'log'"),
+        (["zeros", "lgo"], "there is no function 'lgo'"),
+        (["zeros", 3], "expected a function, got 3"),
+        (["zeros", {"mul": {}}], "`mul` needs `other`"),
+        ([{"arange": {"dim": 2}}, "log"], "`dim: 2` of 1 dimensions"),
+    ],
+)
+def test_what_is_no_composition_is_said(init: Any, words: str) -> None:
+    found = archspec.check(spec(None, NET.replace("{depth: 3, flag: true}", "{depth: 3}"), head={"bias": init}))
+    assert any(words in d.message for d in found.diagnostics), [d.message for d in found.diagnostics]
+
+
 def test_use_and_unnamed_structures_take_none() -> None:
     for item in ("{use: head, init: {weight: zeros}}", "{residual: [{name: r, linear: 8}], init: {weight: zeros}}"):
         found = archspec.check(
