@@ -19,8 +19,10 @@ def layout(text: str, indent: int) -> list[str]:
     pairs = _brackets(text)
     fitting = [pair for pair in pairs if indent + pair[0] < WIDTH]
     found = fitting[-1] if fitting else pairs[-1] if pairs else None  # the last whose beginning is still in the line
+    statement = _STATEMENT.match(text)
+    if statement is not None and found is not None and not fitting:  # no bracket of the value begins in the line
+        return [f"{pad}{statement[0]}(", *layout(text[statement.end() :], indent + 4), f"{pad})"]
     if found is None:
-        statement = _STATEMENT.match(text)
         if statement is None or indent + 4 + len(text) - statement.end() > WIDTH:
             return [pad + text]
         return [f"{pad}{statement[0]}(", f"{pad}    {text[statement.end() :]}", f"{pad})"]
@@ -34,9 +36,13 @@ def layout(text: str, indent: int) -> list[str]:
         lines.append(" " * inner + body)
     else:
         elements = loop or _split(body)
+        bare = loop is not None or (len(elements) == 1 and text.endswith(":"))
         for element in elements:
-            lines += layout(element if loop else element + ",", inner)
-    return [*lines, pad + tail]
+            lines += layout(element if bare else element + ",", inner)
+    if indent + len(tail) <= WIDTH:
+        return [*lines, pad + tail]
+    first, *others = layout("_" + tail[1:], indent)  # what follows the bracket, as if a name stood for all before
+    return [*lines, pad + tail[0] + first[indent + 1 :], *others]
 
 
 _STATEMENT = re.compile(r"(?:[\w., ]+ = |return )(?=\S)")
