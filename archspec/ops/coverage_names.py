@@ -120,7 +120,6 @@ NOT_OPS: dict[str, dict[str, str]] = {
             " unfold_copy unsqueeze_copy values_copy view_copy view_as_*_copy slice_inverse",
         _NO_GRADIENT: "heaviside igamma igammac histogram histogramdd",
         "the fraction and exponent of the machine's numbers": "frexp ldexp nextafter",
-        "a list of `diff` along several dimensions": "gradient",
         "steps of a decomposition that `solve`, `det` and `inv` do within":
             "lu lu_solve lu_unpack geqrf orgqr ormqr triangular_solve symeig",
         "found by a search at random, or a step of one": "lobpcg pca_lowrank svd_lowrank",

@@ -1,4 +1,4 @@
-"""Running sums, sorting, the largest few."""
+"""Along a dimension: running sums, differences, sorting, the largest few."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import category, floating_result
+from archspec.ops.broadcast import category, floating_result, normalize_dims
 from archspec.ops.calls import given
-from archspec.ops.expr import Call, In, Method, Name
-from archspec.ops.kinds import AnyDType, AnyInt, Bool, NonNegativeInt, Number, Optional
+from archspec.ops.expr import Call, In, Index, Method, Name
+from archspec.ops.kinds import AnyDType, AnyInt, Bool, Int, ListOf, NonNegativeInt, Number, OneOf, Optional
 from archspec.ops.reduction import ordered, whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -196,6 +196,47 @@ class Diff(Op):
 
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "diff", **given(self, "n", "dim"))
+
+
+@op("gradient", "torch.gradient")
+class Gradient(Op):
+    """The derivative along each dimension, by central differences: of images and fields, in the size of the input."""
+
+    rule = "the shape of x, once for each of `dim`"
+    result = ("*derivative",)
+    dim = arg(Optional(ListOf(AnyInt, lone=True)), None, "the dimensions; left out: all, in their order")
+    spacing = arg(
+        Optional(OneOf(Number, ListOf(Number))), None, "distance between samples, or a list of one for each dimension"
+    )
+    edge_order = arg(Int(1, 2), 1, "how many samples beside an edge its derivative is made of, without itself")
+    examples = (
+        Example({"dim": [-2, -1]}, "float32[B, C, 16, 16]", ("float32[B, C, 16, 16]",) * 2),
+        Example({"dim": 1, "spacing": 0.5, "edge_order": 2}, "float64[B, 8]", "float64[B, 8]"),
+        Example({"spacing": [0.1, 0.2]}, "float32[H, W]", ("float32[H, W]",) * 2),
+    )
+
+    def infer(self, require: Require, x: TensorType) -> TensorType | tuple[TensorType, ...]:
+        if x.dtype in ("bool", "uint8"):
+            require.fail("AS303", f"`gradient` does not take {x.dtype}", inputs=(0,))
+        require.rank(x, least=1, what="the input of `gradient`", inputs=(0,))
+        axes = range(x.rank) if self.dim is None else normalize_dims(require, x, self.dim)
+        if not axes:
+            require.fail("AS205", "`gradient` along no dimension has no result", argument="dim")
+        if isinstance(self.spacing, tuple) and len(self.spacing) != len(axes):
+            require.fail(
+                "AS205",
+                f"`gradient` along {len(axes)} dimensions, and {len(self.spacing)} spacings",
+                argument="spacing",
+            )
+        for axis in axes:
+            least = self.edge_order + 1
+            require.at_least(x.shape[axis], least, "`gradient` of too few samples", inputs=(0,), axis=(axis,))
+        found = x.with_dtype(floating_result(x.dtype))
+        return found if len(axes) == 1 else (found,) * len(axes)
+
+    def forward(self, x: TensorType) -> Any:
+        made = Call(self.counterpart, In(0), **given(self, "spacing", "dim", "edge_order"))
+        return Index(made, (0,)) if len(self.dim or x.shape) == 1 else made
 
 
 @op("trapezoid", "torch.trapezoid")

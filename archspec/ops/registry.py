@@ -52,8 +52,8 @@ FAMILIES = {
     "reduction": "mean sum prod max min amax amin argmax argmin std var norm logsumexp any all",
     "statistics": "median nanmedian quantile nanquantile mode kthvalue nanmean nansum count_nonzero aminmax std_mean"
     " var_mean cov corrcoef histc",
-    "ordering": "cumsum cumprod topk sort argsort cummax cummin logcumsumexp diff trapezoid cumulative_trapezoid"
-    " bucketize searchsorted",
+    "ordering": "cumsum cumprod topk sort argsort cummax cummin logcumsumexp diff gradient trapezoid"
+    " cumulative_trapezoid bucketize searchsorted",
     "arranging": "roll flip repeat_interleave tile tril triu diagonal rot90 diag_embed",
     "complex": "real imag conj angle complex polar view_as_complex view_as_real",
     "fourier": "fft ifft rfft irfft hfft ihfft fft2 ifft2 rfft2 irfft2 fftn ifftn rfftn irfftn hfft2"
