@@ -18,7 +18,7 @@ from archspec.recipe.augment import DATA_KEYS, read_augments
 from archspec.recipe.averaging import AVERAGES
 from archspec.recipe.bind import Binding, bind_inputs, check_requirements, check_vocabulary, choose_feeds
 from archspec.recipe.files import DataError
-from archspec.recipe.losses import LOSSES
+from archspec.recipe.losses import BALANCED, LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import (
     Average,
@@ -96,7 +96,7 @@ def check_recipe(
         message = f"the model's batch is {binding.batch}, and `batch_size` is {batch_size}"
         help = "make the first size of the inputs a symbol: `B`"
         diagnostics.error("AS502", section.spans["batch_size"], message, help=help)
-    fit = _Fitting(binding, facts, feeds, data.part.targets, outputs, diagnostics)
+    fit = _Fitting(binding, facts, feeds, data.part, outputs, diagnostics)
     losses = tuple(term for written in section.losses if (term := fit.loss(written)) is not None)
     if not losses or len(losses) != len(section.losses):
         return None
@@ -276,7 +276,7 @@ class _Fitting:
         binding: Binding,
         facts: DataFacts,
         feeds: MappingType[str, str],
-        targets: tuple[str, ...],
+        kind: DataKind,
         outputs: MappingType[str, TensorType],
         diagnostics: Diagnostics,
     ) -> None:
@@ -287,6 +287,8 @@ class _Fitting:
         names = [f.name for f in facts.fields]
         self.fields = names
         free = [name for name in names if name not in feeds.values()]
+        targets = kind.targets
+        self.countable = kind.countable
         self.target = targets[0] if len(targets) == 1 else free[0] if len(free) == 1 else None
 
     def _name(
@@ -359,7 +361,20 @@ class _Fitting:
         if fit.warning and self.facts.classes is not None:
             message = f"`{written.part.name}` of output `{output}` against `{name}`: {fit.warning}"
             self.diagnostics.warning("AS503", written.at("input"), message)
-        return LossTerm(written.part, output, name, written.extra.get("weight", 1.0), fit.class_dim, fit.cast_target)
+        count = None if fit.class_dim is None else x.shape[fit.class_dim]
+        if getattr(written.part, "weight", None) == BALANCED and not self.countable:
+            message = "the classes of these data are not counted before training: `balanced` is not for them"
+            self.diagnostics.error("AS503", written.at("weight"), message, help="write a weight for each class")
+            return None
+        return LossTerm(
+            written.part,
+            output,
+            name,
+            written.extra.get("weight", 1.0),
+            fit.class_dim,
+            fit.cast_target,
+            count if isinstance(count, int) else None,
+        )
 
     def _alike(self, x: TensorType, other: TensorType, argument: str) -> None:
         """Raises Mismatch unless a further output is of the first one's shape."""

@@ -15,6 +15,7 @@ from archspec.ops.kinds import (
     NonNegativeFloat,
     NonNegativeInt,
     Number,
+    OneOf,
     Optional,
     PositiveFloat,
     Probability,
@@ -35,7 +36,12 @@ ClassDim = Optional(
 INPUT_DOC = "the model output it reads; left out: the only one"
 TARGET_DOC = "the data field it is held against; left out: the label"
 CLASS_DIM = "axis of the classes in the input: 1 as in PyTorch, or -1; left out: the one that goes with the target"
-ClassWeights = Optional(ListOf(NonNegativeFloat, 1))
+LabelWeights = Optional(ListOf(NonNegativeFloat, 1))
+BALANCED = "balanced"
+ClassWeights = Optional(OneOf(Choice(BALANCED), ListOf(NonNegativeFloat, 1)))
+CLASS_WEIGHTS = (
+    "a weight for each class; `balanced`: the training samples over the number of classes and the samples of the class"
+)
 OUR_OWN = ("input", "target", "class_dim")
 
 
@@ -63,12 +69,12 @@ class _Classes(_Loss):
     """Scores over classes. The mean is over the targets that count, each by the weight of its class."""
 
     mean_over = "classes"
-    weight: tuple[float, ...] | None
+    weight: tuple[float, ...] | str | None
     class_dim: int | None
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         fit, count = over_classes(require, x, target, classes, self.class_dim)
-        if self.weight is not None and len(self.weight) != count:
+        if isinstance(self.weight, tuple) and len(self.weight) != count:
             require.fail("AS302", f"`weight` has {len(self.weight)} numbers for {count} classes", argument="weight")
         return fit
 
@@ -88,13 +94,16 @@ class CrossEntropy(_Classes):
         "softmax": "it takes the softmax itself",
         "softmax2d": "it takes the softmax itself",
     }
-    weight = arg(ClassWeights, None, "a weight for each class")
+    weight = arg(ClassWeights, None, CLASS_WEIGHTS)
     ignore_index = arg(AnyInt, -100, "targets of this number do not count")
     label_smoothing = arg(Probability, 0.0, "share of the target spread over all classes")
     class_dim = arg(ClassDim, None, CLASS_DIM)
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         if target.is_floating and target.rank == x.rank:
+            if self.weight == BALANCED:
+                message = f"`balanced` weights are for class numbers, and the target is {target}"
+                require.fail("AS303", message, argument="weight")
             if x.rank < 2:
                 require.fail("AS301", f"the output must have a size for the classes, got {x}", argument=INPUT)
             if x.rank > 2 and self.class_dim is None:
@@ -111,7 +120,7 @@ class Nll(_Classes):
     not_after: ClassVar[dict[str, str]] = {
         "softmax": "it wants logarithms of probabilities, as `log_softmax` gives them"
     }
-    weight = arg(ClassWeights, None, "a weight for each class")
+    weight = arg(ClassWeights, None, CLASS_WEIGHTS)
     ignore_index = arg(AnyInt, -100, "targets of this number do not count")
     class_dim = arg(ClassDim, None, CLASS_DIM)
 
@@ -224,7 +233,7 @@ class MultiMargin(_Classes):
     mean_over = "samples"
     p = arg(Int(1, 2, title="1 or 2"), 1, "exponent of the hinge")
     margin = arg(Number, 1.0, "by how much the true class's score should lead")
-    weight = arg(ClassWeights, None, "a weight for each class")
+    weight = arg(ClassWeights, None, CLASS_WEIGHTS)
     class_dim = None
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
@@ -238,7 +247,7 @@ class MultiLabelSoftMargin(_Loss):
 
     mean_over = "samples"
     not_after: ClassVar[dict[str, str]] = {"sigmoid": "it takes the sigmoid itself"}
-    weight = arg(ClassWeights, None, "a weight for each label")
+    weight = arg(LabelWeights, None, "a weight for each label")
 
     def fit(self, require: Require, x: TensorType, target: TensorType, classes: int | None) -> Fit:
         require.rank(x, 2, what="the model's output", argument=INPUT)

@@ -91,10 +91,12 @@ class DataSource:
 class DataKind(Part):
     """Base of the data kinds (see sources.py). `targets` names the fields that no input gets by default.
 
-    `files`: arguments that are paths. `kept`: those of them of which a run keeps a copy, and what it is called there.
+    `countable`: all its targets can be looked at before training begins. `files`: arguments that are paths. `kept`:
+    those of them of which a run keeps a copy, and what it is called there.
     """
 
     targets: ClassVar[tuple[str, ...]] = ()
+    countable: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("path", "validation")
     kept: ClassVar[dict[str, str]] = {}
     holdout: float
@@ -150,7 +152,7 @@ class LossTerm(NamedTuple):
     last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean
     (`target.flatten(0, -2)` where it holds probabilities).
     None for losses without classes. `target` is "" for losses that have none. `cast_target`: the target holds whole
-    numbers and is cast to the input's dtype.
+    numbers and is cast to the input's dtype. `classes`: how many the input has scores for.
     """
 
     loss: Loss
@@ -159,6 +161,7 @@ class LossTerm(NamedTuple):
     weight: float = 1.0
     class_dim: int | None = None
     cast_target: bool = False
+    classes: int | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:

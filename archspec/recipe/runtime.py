@@ -70,7 +70,7 @@ class Checkpoint(Part):
     """When the whole state of a run is written, so that a run that was killed goes on bit for bit where it was."""
 
     name = "checkpoint"
-    seconds = arg(PositiveFloat, 300.0, "time from one to the next; longer where they would take over 3 % of it")
+    seconds = arg(PositiveFloat, 300.0, "time from one to the next; longer where they would take over 2 % of it")
     steps = arg(Optional(PositiveInt), None, "also after so many optimisation steps")
     keep = arg(
         Nested(Keep, lone=True, title="a positive integer, or `{last: 2, best: 3, by: accuracy}`"),

@@ -17,6 +17,7 @@ class Series(DataKind):
     """Windows of a time series: `features` float32[B, lags, columns], and the rows after them, `target`
     float32[B, horizon] (of several columns float32[B, horizon, columns]). The end of the series is held out."""
 
+    countable = False
     targets = ("target",)
     path = arg(Path_, doc="a csv, npz or parquet file of columns, its rows in order of time")
     target = arg(ListOf(Str, 1, lone=True, title="a column name"), doc="the column to forecast, or several")

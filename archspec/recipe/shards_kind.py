@@ -43,6 +43,7 @@ class Shards(Guardable):
     A folder that `save_to_disk` of Hugging Face datasets wrote is read too: `path: my_data/train`.
     """
 
+    countable = False
     path = arg(Path_, doc="a file, a folder of shards, or a pattern: `train/*.parquet`")
     fields = arg(
         Optional(ColumnsByName()),

@@ -19,6 +19,7 @@ EndOfText = Refined(Str, lambda text: None if text else "it may not be empty", t
 class Text(DataKind):
     """A text to continue: `tokens` int64[B, context] and `target`, the same one token later. The end is held out."""
 
+    countable = False
     targets = ("target",)
     files: ClassVar[tuple[str, ...]] = ("path", "validation", "tokenizer")
     kept: ClassVar[dict[str, str]] = {"tokenizer": FILE}

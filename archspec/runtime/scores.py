@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.data import open_data
+from archspec.runtime.class_weights import balanced
 from archspec.runtime.evaluate import evaluate
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
@@ -20,7 +21,7 @@ def scores(run: Run, split: str = "holdout") -> dict[str, Any]:
     """
     data = open_data(run.recipe)
     part = getattr(data.train, "plain", data.train) if split == "train" else data.holdout
-    objective = Objective(run.recipe.losses, run.prepared.device)
+    objective = Objective(balanced(run.recipe.losses, data), run.prepared.device)
     meters = build_meters(run.recipe.metrics, run.prepared.device)
     found = evaluate(run.prepared, objective, meters, part, run.recipe)
     assert found is not None  # nothing asks it to stop

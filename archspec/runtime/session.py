@@ -25,6 +25,7 @@ from archspec.reading.text import decode
 from archspec.recipe.files import DataError
 from archspec.recipe.model import Recipe
 from archspec.runtime.checkpoints.store import Checkpoint
+from archspec.runtime.class_weights import balanced
 from archspec.runtime.compiled import compiler_failed
 from archspec.runtime.copies import keep_copies, same_copies
 from archspec.runtime.described import continued, describe, name_of, now
@@ -85,7 +86,9 @@ def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | 
     if report.recipe is None:
         raise ValueError(f"{report.spec.file} has no `train:` section")
     chosen = pick_device(local_device(device or report.recipe.runtime.device))
-    return Plan(report, overrides or {}, report.recipe, open_data(report.recipe), chosen, pipeline.emitted(report))
+    data = open_data(report.recipe)
+    report.recipe.losses = balanced(report.recipe.losses, data)
+    return Plan(report, overrides or {}, report.recipe, data, chosen, pipeline.emitted(report))
 
 
 def train(

@@ -281,8 +281,8 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         """Have the whole state of this moment written."""
-        state = self.state
-        state.seconds = time.perf_counter() - self._started
+        state, since = self.state, time.perf_counter()
+        state.seconds = since - self._started
         self.keeper.flush()
         tree = {
             "train": state.tree(self.prepared.device, self.world),
@@ -293,7 +293,7 @@ class Trainer:
         if shards is None and not self.world.main:
             return
         attach = {BEST: self.keeper.best_path} if self.keeper.has_best else {}
-        self.saver.save(state.step, tree, attach, self._best_steps(), shards)
+        self.saver.save(state.step, tree, attach, self._best_steps(), shards, since)
 
     def _read_back(self) -> None:
         """Fetch the pending losses in one go. Raises TrainingError naming the first that is not finite."""

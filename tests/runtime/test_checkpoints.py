@@ -149,7 +149,7 @@ def test_files_beside_the_state(tmp_path: Path) -> None:
         verified(done.path)
 
 
-def test_checkpoints_by_the_clock_take_3_percent_of_it_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_by_the_clock_take_2_percent_of_it_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(wall=0.0, processor=0.0)
     stand_in = SimpleNamespace(perf_counter=lambda: clock.wall, thread_time=lambda: clock.processor)
     monkeypatch.setattr(saver, "time", stand_in)
@@ -176,7 +176,7 @@ def test_checkpoints_by_the_clock_take_3_percent_of_it_at_most(tmp_path: Path, m
     assert not written.due(2) and written.due(7)  # by the clock never while one is being written
     writing.set()
     written.wait()
-    clock.wall = 11.0 + 99.0  # the training waited for 1 s, and the thread's processor time was 2 s
+    clock.wall = 11.0 + 149.0  # the training waited for 1 s, and the thread's processor time was 2 s
     assert not written.due(2)
     clock.wall += 1.5
     assert written.due(2)

@@ -17,7 +17,7 @@ from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.checkpoints.store import begin, finish, prune
 from archspec.runtime.world import World, cpu_group
 
-SHARE = 0.03  # of the time, at most, that goes into checkpoints that come by the clock
+SHARE = 0.02  # of the time, at most, that goes into checkpoints that come by the clock
 
 
 class Saver:
@@ -56,13 +56,14 @@ class Saver:
         attach: Mapping[str, Path] | None = None,
         spare: Collection[int] = (),
         shards: dict[str, Tensor] | None = None,
+        since: float | None = None,
     ) -> None:
         """Copy the state and have it written, with links to the files of `attach` as they are now.
 
         `spare`: steps whose checkpoints stay, beside the newest. `shards`: tensors of which each process has a part:
-        every process must ask, and has written its own when this returns.
+        every process must ask, and has written its own when this returns. `since`: when the training began to wait.
         """
-        start = time.perf_counter()
+        start = time.perf_counter() if since is None else since
         self.wait()
         stage: Path | None = None
         try:
