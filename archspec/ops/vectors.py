@@ -8,7 +8,7 @@ from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast, result_type
 from archspec.ops.calls import given
-from archspec.ops.expr import Call, In
+from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import AnyInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -82,4 +82,4 @@ class Kron(Op):
         return TensorType(result_type(x, y), sizes)
 
     def forward(self, x: TensorType, y: TensorType) -> Any:
-        return Call("torch.kron", In(0), In(1))
+        return Call("torch.kron", *(Method(In(i), "contiguous") for i in range(2)))  # it views what it is given

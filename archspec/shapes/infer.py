@@ -177,7 +177,12 @@ class Inference:
         if UNKNOWN in done.outputs:
             return
         for turn, callee in enumerate(done.calls):
-            first, at, _ = self._maker(typed, done.node.paths[turn], {})
+            try:
+                first, at, _ = self._maker(typed, done.node.paths[turn], {})
+            except LookupError:  # what it is in is in error
+                return
+            if at >= len(first.calls):
+                return
             if not same_module(first.calls[at], first.call_inputs[at], callee, done.call_inputs[turn]):
                 report.shared(self.diagnostics, CallSite(typed, number, turn, call), first, at)
                 done.outputs = (UNKNOWN,) * len(done.outputs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.dims import Dim
 from archspec.ops.tensor import TensorType
 from tests.soundness.lists import Growing, Readable
-from tests.soundness.walker import Scope
+from tests.soundness.scopes import Scope
 
 if TYPE_CHECKING:
     from tests.soundness.generate import Generator

@@ -17,9 +17,10 @@ from tests.soundness.lists import Growing, Trial
 from tests.soundness.op_items import OpItems
 from tests.soundness.routes import Routes
 from tests.soundness.scans import Scans
+from tests.soundness.scopes import ABSENT, Scope
 from tests.soundness.structures import MERGES, Structures
 from tests.soundness.types_run import TypesExecutor
-from tests.soundness.walker import ABSENT, Scope, Walker
+from tests.soundness.walker import Walker
 
 MOST = 60  # items of a spec
 USUAL = ("float32[B, 6]", "float32[B, T, 8]", "float32[B, 4, H, W]", "int64[B, T]", "float32[B, 3, T]")

@@ -7,8 +7,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 from archspec.ops.tensor import TensorType
+from tests.soundness.scopes import ABSENT, Refused, Scope
 from tests.soundness.types_run import TypesExecutor
-from tests.soundness.walker import ABSENT, Refused, Scope, Walker
+from tests.soundness.walker import Walker
 
 
 class Readable(NamedTuple):

@@ -10,7 +10,8 @@ from archspec.ops.base import Op, State
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import TensorType
-from tests.soundness.walker import Path, Refused, Step_, Turn_
+from tests.soundness.scopes import Path, Refused
+from tests.soundness.walker import Step_, Turn_
 
 LARGEST = 20_000  # elements of a value where every symbol is `USUAL`
 USUAL = 6

@@ -12,17 +12,13 @@ from typing import Any, Protocol
 from archspec.ops.base import Op
 from archspec.ops.registry import find
 from tests.soundness import words
+from tests.soundness.scopes import ABSENT, Path, Refused, Scope, Step, Turn
 
 COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
-Path = tuple[Any, ...]  # of an item in the unrolled model
 Args = dict[str, Any]
 Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
 Turn_ = Callable[[int, Any, list[Any]], Any]  # (number, rows, slices) → rows
-
-
-class Refused(Exception):  # noqa: N818 - says what is the case
-    """The spec cannot be run: an op refuses its inputs, or a rule of the language is broken."""
 
 
 class Executor(Protocol):
@@ -39,57 +35,6 @@ class Executor(Protocol):
 
     def route(self, x: Any, chosen: Any, weights: Any, over: list[Any], count: int, turn: Turn_) -> Any:
         """The sum of what the turns give for the rows that chose them. `weights` may be None."""
-
-
-class Absent:
-    """No value: what would make it is left out and reads nothing."""
-
-
-ABSENT = Absent()
-
-
-class Scope:
-    """The names of a list so far. `steps`: what `use` may call again. `path`: of the list in the unrolled model."""
-
-    def __init__(self, env: Mapping[str, Any], path: Path, parent: Scope | None = None) -> None:
-        self.env = env
-        self.path = path
-        self.parent = parent
-        self.values: dict[str, Any] = {}
-        self.steps: dict[str, Step] = {}
-
-    def value(self, name: str) -> Any:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
-            scope = scope.parent
-        raise Refused(f"there is no `{name}`")
-
-    def step(self, name: str) -> Step:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.steps:
-                return scope.steps[name]
-            scope = scope.parent
-        raise Refused(f"there is no `{name}`")
-
-
-class Turn:
-    """One call of an item: where its modules are, and what its expressions read."""
-
-    def __init__(self, path: Path, env: Mapping[str, Any]) -> None:
-        self.path = path
-        self.env = env
-
-
-class Step:
-    """An item that has run. `scope`: the list it stands in, whose names it reads again when it is used again."""
-
-    def __init__(self, item: dict[str, Any], scope: Scope, turns: list[Turn]) -> None:
-        self.item = item
-        self.scope = scope
-        self.turns = turns
 
 
 class Walker:
