@@ -272,8 +272,10 @@ class Forward:
             self._comment(number, aligned)
             self.free(number)
             return
-        if targets != texts[:carry]:
-            self.lines.append((f"{', '.join(targets)} = {', '.join(texts[:carry])}", ""))
+        moved = [pair for pair in zip(targets, texts, strict=False) if pair[0] != pair[1]]
+        if moved:
+            into, moving = map(", ".join, zip(*moved, strict=True))
+            self.lines.append((f"{into} = {moving}", ""))
         layer = self.variables.fresh("layer")
         self.lines.append((f"for {layer} in {self.attributes.every(number)}:", ""))
         text = self.text(number, called, [*targets, *texts[carry:]], layer)
