@@ -40,7 +40,7 @@ from archspec.recipe.schedules import SCHEDULES, Constant
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
 from archspec.recipe.sources import DATA
 from archspec.recipe.stopping import EarlyStopping
-from archspec.recipe.together import check_fused, check_policy, check_together
+from archspec.recipe.together import check_fused, check_together
 from archspec.recipe.tuning import OPTIMIZER_KEYS, Model, read_tuning
 
 
@@ -108,7 +108,6 @@ def check_recipe(
     assert tuning is not None
     check_together(section.optimizer, section.average, settings, diagnostics)
     check_fused(section.optimizer, settings, runtime, diagnostics)
-    check_policy(section.values["on_nonfinite"], section.spans.get("on_nonfinite"), settings, diagnostics)
     for name, span, key in section.monitors(runtime):
         check_monitor(name, metrics, span, diagnostics, key)
     shared = check_parallel(settings, runtime, losses, tuning, binding, model, diagnostics)

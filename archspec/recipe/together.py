@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archspec.diagnostics.model import Diagnostics, Span
+from archspec.diagnostics.model import Diagnostics
 from archspec.reading.nodes import Mapping, Node
 from archspec.recipe.model import Average, Optimizer
 from archspec.recipe.optimizers import FUSED
@@ -45,13 +45,6 @@ def check_fused(
     if runtime.fused and name not in FUSED and isinstance(section, Mapping):
         help = f"leave it out; {', '.join(f'`{each}`' for each in FUSED)} have one"
         diagnostics.error("AS205", section.entries["fused"].span, f"`{name}` has no fused kernel", help=help)
-
-
-def check_policy(policy: str, span: Span | None, runtime: Runtime, diagnostics: Diagnostics) -> None:
-    """AS205 for a policy about losses that are not finite which several processes cannot follow together."""
-    if policy != "stop" and span is not None and _several(runtime):
-        message = f"`{policy}` is for one process: several would have to decide it together, which is not there yet"
-        diagnostics.error("AS205", span, message, help="say `on_nonfinite: stop`, and go on from a checkpoint")
 
 
 def _several(runtime: Runtime) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
@@ -46,7 +47,7 @@ class Stepper:
         self._microbatches = recipe.runtime.parallel.microbatches
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
         # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
-        # alone must not stop: they see the loss of all after the step.)
+        # alone must not stop: they see the loss of all after the step, or look together.)
         self._careful = recipe.on_nonfinite != "stop"  # then it is worth the waiting, and gradients are looked at too
         self._look = (prepared.device.type == "cpu" or self._careful) and world.size == 1
         self._parameters = [p for p in prepared.bare.parameters() if p.requires_grad]
@@ -77,7 +78,7 @@ class Stepper:
         if self._state.scaler.is_enabled():
             self._state.scaler.unscale_(self._state.optimizer)
         elif self._careful:
-            self._look_at_gradients()
+            self._look_at_gradients(loss)
         if self._clip_value is not None:
             nn.utils.clip_grad_value_(self._parameters, self._clip_value)
         if self._clip is not None:
@@ -85,13 +86,21 @@ class Stepper:
             (nn.utils.clip_grad_norm_ if pipeline is None else pipeline.clip)(self._parameters, self._clip)
         return loss
 
-    def _look_at_gradients(self) -> None:
-        """Raises NonFiniteError, which names the first parameter whose gradient is not finite."""
-        if math.isfinite(nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None]).item()):
+    def _look_at_gradients(self, loss: Tensor) -> None:
+        """Raises NonFiniteError, which names the first parameter whose gradient is not finite: on all processes where
+        it, or the loss, is not on one of them.
+        """
+        own = {name: _local(p.grad) for name, p in self._prepared.bare.named_parameters() if p.grad is not None}
+        fine = math.isfinite(nn.utils.get_total_norm(list(own.values())).item())
+        if self._world.size > 1:
+            wrong = not fine or not math.isfinite(loss.item())
+            # (The device is that which the processes talk on.)
+            if self._world.sum_all(torch.tensor(float(wrong), device=self._prepared.device)).item() == 0:
+                return
+        elif fine:
             return
-        for name, parameter in self._prepared.bare.named_parameters():
-            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
-                raise NonFiniteError(math.nan, f"the gradient of `{name}`")
+        found = next((name for name, gradient in own.items() if not bool(torch.isfinite(gradient).all())), None)
+        raise NonFiniteError(math.nan, "a gradient" if found is None else f"the gradient of `{found}`")
 
     def smaller(self, samples: int) -> int | None:
         """Half of what goes through the network at once; None where that is one sample already."""
@@ -157,3 +166,8 @@ class Stepper:
         if self._state.scaler.is_enabled():
             loss = self._state.scaler.scale(loss)
         loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _local(gradient: Tensor) -> Tensor:
+    """What this process has of it."""
+    return gradient.to_local() if isinstance(gradient, DTensor) else gradient

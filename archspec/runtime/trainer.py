@@ -218,7 +218,14 @@ class Trainer:
         Raises RolledBackError where the run has gone back to a checkpoint.
         """
         if self.world.size > 1:  # the others have begun to exchange gradients: a step cannot be tried again
-            return self.stepper(batch, counted=counted)
+            self.guard.keep()
+            try:
+                share = self.stepper(batch, counted=counted)
+            except NonFiniteError as bad:  # on all of them
+                self._pass_over(bad, batch)
+                return None
+            self.guard.in_a_row = 0
+            return share
         while True:
             before = random_state(self.prepared.device)
             self.guard.keep()
@@ -256,7 +263,9 @@ class Trainer:
             return
         self._read_back()
         self.saver.wait()
+        self.world.barrier()  # the main process has written what is newest
         found, _ = newest(self.folder.path)
+        self.world.barrier()  # and all have found it
         if found is None:
             raise TrainingError(f"{problem} (and there is no checkpoint to go back to)") from None
         self.keeper.discard(has_best=(found.path / BEST).is_file())
@@ -270,7 +279,8 @@ class Trainer:
         self, value: float, step: int, batch: Mapping[str, Tensor] | None = None, what: str = "the loss"
     ) -> TrainingError:
         where = ""
-        if batch is not None:
+        # (A forward pass of parts is one of all processes, and what they find differs.)
+        if batch is not None and not in_shards(self.prepared.bare):
             inputs = {name: batch[field] for name, field in self.recipe.feeds.items() if name in self.recipe.inputs}
             where = origin(self.prepared, inputs)
         found = f"; {where}" if where else ""

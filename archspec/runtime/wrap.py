@@ -102,8 +102,8 @@ def prepare(
             chunks = [(module, cut(module, begins, numbers[0], within))]
         else:
             chunks = cut_several(module, begins, numbers, within)
-        for chunk, _ in chunks:
-            whole_between_stages(chunk, world)
+        for chunk, known in chunks:
+            whole_between_stages(chunk, world, last=known.last)
     again, compile = runtime.checkpoint_activations, runtime.compile
     if again.mode != "none":
         blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import torch
 from runtime_standin import digits, net, recipe
 from torch.nn import functional as F  # noqa: N812
 
-from archspec import pipeline
 from archspec.data import Batches, Data
 from archspec.recipe.runtime import Checkpoint, Runtime
 from archspec.runtime.checkpoints.store import newest
@@ -120,22 +118,3 @@ def test_it_ends_where_nothing_is_finite_any_more(tmp_path: Path) -> None:
             train(tmp_path / policy, policy, data, epochs=3)
     with pytest.raises(TrainingError, match="the loss is nan at step 1"):
         train(tmp_path / "stop", "stop", data)
-
-
-def test_policies_are_for_one_process() -> None:
-    spec = {
-        "archspec": 1,
-        "inputs": {"image": "float32[B, 1, 8, 8]"},
-        "layers": ["flatten", {"linear": 10}],
-        "train": {
-            "data": "digits",
-            "loss": "cross_entropy",
-            "optimizer": "sgd",
-            "epochs": 1,
-            "batch_size": 8,
-            "on_nonfinite": "skip",
-        },
-    }
-    assert pipeline.check(json.dumps(spec) + "\n").ok
-    report = pipeline.check(json.dumps({**spec, "runtime": {"parallel": "ddp"}}) + "\n")
-    assert [d.code for d in report.diagnostics if d.is_error] == ["AS205"]

@@ -18,7 +18,7 @@ from torch.distributed.tensor.experimental import implicit_replication
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archspec.partition.sequence import Sequences
-from archspec.runtime.parallel.logits import in_parts
+from archspec.runtime.parallel.logits import in_parts, put_together
 from archspec.runtime.parallel.sequence import sequence_parallel, summed
 from archspec.runtime.world import World
 
@@ -75,16 +75,25 @@ def _as_the_parameter(parameter: Tensor) -> None:
 
 def _whole(_: nn.Module, args: Any, output: Any) -> Any:
     """What the model gives is whole on every process, except what a loss takes in parts."""
-    if isinstance(output, DTensor):
-        return output if torch.is_grad_enabled() and in_parts(output) else output.full_tensor()
+    return _put_together(output, all=not torch.is_grad_enabled())
+
+
+def _between(_: nn.Module, args: Any, output: Any) -> Any:
+    """What a stage gives to another is whole."""
+    return _put_together(output, all=True)
+
+
+def _put_together(output: Any, *, all: bool) -> Any:
+    if isinstance(output, Tensor):
+        return put_together(output) if all or not in_parts(output) else output
     if isinstance(output, Mapping):
-        return {key: _whole(_, args, value) for key, value in output.items()}
+        return {key: _put_together(value, all=all) for key, value in output.items()}
     if isinstance(output, (tuple, list)):
-        return type(output)(_whole(_, args, value) for value in output)
+        return type(output)(_put_together(value, all=all) for value in output)
     return output
 
 
-def whole_between_stages(module: nn.Module, world: World) -> None:
+def whole_between_stages(module: nn.Module, world: World, *, last: bool) -> None:
     """What a stage of a pipeline is given and gives is whole on every process, and so are the gradients of it."""
     if world.mesh is None or world.degree("tensor") == 1:
         return
@@ -96,7 +105,7 @@ def whole_between_stages(module: nn.Module, world: World) -> None:
         )
 
     module.register_forward_pre_hook(taken)
-    module.register_forward_hook(_whole)
+    module.register_forward_hook(_whole if last else _between)
 
 
 @contextmanager
