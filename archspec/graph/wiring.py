@@ -174,12 +174,19 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
     if len(nodes) > MOST_INPUTS:
         ctx.error("AS210", source.span, f"`from` names {len(nodes):,} values; at most {MOST_INPUTS}")
         return None
-    may_lack = [k < len(declared) and declared[k].endswith("?") for k in range(len(nodes))]
+    several = next((k for k, name in enumerate(declared) if name.startswith("*")), len(nodes))
+    may_lack = [k >= several or declared[k].endswith("?") for k in range(len(nodes))]
     read = [read_name(ctx, scope, node, optional=lacks) for node, lacks in zip(nodes, may_lack, strict=True)]
     if None in read:
         return None
     values = [None if lacks and value == NOTHING else value for value, lacks in zip(read, may_lack, strict=True)]
     spans: list[Span | None] = [node.span for node in nodes]
+    if None in values[several:] and not ctx.leaving_out:  # of several values, those that are there
+        kept = [k for k, value in enumerate(values) if k < several or value is not None]
+        if len(kept) == several:
+            ctx.error("AS206", source.span, f"`{item.key}` reads several values, and none of them is there")
+            return None
+        values, spans = [values[k] for k in kept], [spans[k] for k in kept]
     padding = max(len(declared) - len(nodes), 0)
     return Inputs((*values, *(None,) * padding), (*spans, *(None,) * padding))
 
