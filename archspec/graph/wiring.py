@@ -175,16 +175,18 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
         ctx.error("AS210", source.span, f"`from` names {len(nodes):,} values; at most {MOST_INPUTS}")
         return None
     several = next((k for k, name in enumerate(declared) if name.startswith("*")), len(nodes))
-    may_lack = [k >= several or declared[k].endswith("?") for k in range(len(nodes))]
+    may_lack = [not ctx.leaving_out if k >= several else declared[k].endswith("?") for k in range(len(nodes))]
     read = [read_name(ctx, scope, node, optional=lacks) for node, lacks in zip(nodes, may_lack, strict=True)]
     if None in read:
         return None
     values = [None if lacks and value == NOTHING else value for value, lacks in zip(read, may_lack, strict=True)]
     spans: list[Span | None] = [node.span for node in nodes]
-    if None in values[several:] and not ctx.leaving_out:  # of several values, those that are there
+    if None in values[several:]:  # of several values, those that are there
         kept = [k for k, value in enumerate(values) if k < several or value is not None]
-        if len(kept) == several:
-            ctx.error("AS206", source.span, f"`{item.key}` reads several values, and none of them is there")
+        if len(kept) < several + 2:
+            for node, value in zip(nodes, values, strict=True):
+                if value is None:
+                    read_name(ctx, scope, node)
             return None
         values, spans = [values[k] for k in kept], [spans[k] for k in kept]
     padding = max(len(declared) - len(nodes), 0)
