@@ -12,6 +12,8 @@ from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import rows
 from archspec.codegen.tree import MISSING, Var
 from archspec.codegen.written import Expression, evaluated, expression, python
+from archspec.ops.expr import Name
+from archspec.ops.tensor import DTYPES
 from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
@@ -154,7 +156,8 @@ class Parameters:
                 own = self._names.new(identifier(name.lower() if size else name))
                 if size:
                     self._sizes.add(own)
-                self._add(name, own, values)
+                dtypes = all(isinstance(v, str) and v in DTYPES for v in values)
+                self._add(name, own, tuple(Name(f"torch.{v}") for v in values) if dtypes else values)
             else:
                 self.constants[name] = self.plan.instances[0].params[name]
 

@@ -337,10 +337,13 @@ def _build(
         scope.names[given.name] = Binding(Value(-1, number), given.span)
     for each in declared:
         if each.name in absent:
-            nothing = Absent(each.span, f"`{block.name}` is not given it", "there is none")
+            help = f"`when: ${each.name}` leaves out an item that needs it"
+            nothing = Absent(each.span, f"`{block.name}` is not given it", "there is none", help)
             scope.names[each.name] = Binding(nothing, each.span)
+    before, ctx.tensors = ctx.tensors, frozenset(each.name for each in declared)
     last = walk(ctx, scope, Value(-1, 0))
     outputs = read_outputs(ctx, scope, block.node.get("outputs"), last, block.span)
+    ctx.tensors = before
     ctx.leave()
     if outputs is None:
         return None

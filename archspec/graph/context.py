@@ -63,6 +63,7 @@ class Context:
         "open_sizes",
         "resolved",
         "root",
+        "tensors",
         "undecided",
         "unused",
         "work",
@@ -86,6 +87,7 @@ class Context:
         self.decided: list[Graph] = []  # blocks whose structure their sizes have decided
         self.unused: Unused = {}  # what nothing uses, in all others
         self.open_sizes: frozenset[str] = _NOTHING  # sizes of it that are known only when the model runs
+        self.tensors: frozenset[str] = _NOTHING  # names of the inputs of what is being built
         self.leaving_out = False  # reading the inputs of an item that is left out
         self.inspecting = False  # looking through what is not part of the model: see inspect.py
         self.work = 0
@@ -125,9 +127,9 @@ class Context:
         if type(node) is Scalar and not (isinstance(node.value, str) and "$" in node.value):
             return node.value
         if not any(self.waits(env[name]) for name in self.mentions(node) if name in env):
-            return evaluate(node, env, self.diagnostics)
+            return evaluate(node, env, self.diagnostics, self.tensors)
         found = Diagnostics()
-        value = evaluate(node, env, found)
+        value = evaluate(node, env, found, self.tensors)
         for each in found:
             if each.code == "AS208":
                 self.undecided = True

@@ -54,6 +54,7 @@ def _elaborate(root: Mapping, overrides: dict[str, Any], diagnostics: Diagnostic
     scope = Scope(builder, layers, (), ctx.env)
     for number, given in enumerate(inputs):
         scope.names[given.name] = Binding(Value(-1, number), given.span)
+    ctx.tensors = frozenset(given.name for given in inputs)
     last = walk(ctx, scope, Value(-1, 0))
     named, spans = read_outputs(ctx, scope, root.get("outputs"), last, root.span) or ([], [])
     begins = read_init(ctx, root.get("init"), ctx.env)

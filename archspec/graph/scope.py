@@ -18,6 +18,7 @@ class Absent(NamedTuple):
     span: Span
     why: str = "its `when` is false and it reads nothing"
     how: str = "that was left out"
+    help: str | None = None
 
 
 class Binding(NamedTuple):

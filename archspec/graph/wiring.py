@@ -70,6 +70,7 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from", *, opt
             node.span,
             f"`{name}` has no value here: {value.why}",
             secondary=[Label(value.span, "left out")],
+            help=value.help,
         )
         return None
     assert value is not None

@@ -197,10 +197,13 @@ def position(node: Scalar, offset: int, length: int = 1) -> Span:
     return span._replace(col=start, end_col=max(end, start))
 
 
-def evaluate(node: Node, env: MappingType[str, Any], diagnostics: Diagnostics) -> Any:
+def evaluate(
+    node: Node, env: MappingType[str, Any], diagnostics: Diagnostics, tensors: frozenset[str] = frozenset()
+) -> Any:
     """Plain data of a node with every template replaced by its value; FAILED where one failed, which is reported.
 
-    A name whose value in `env` is FAILED makes the result FAILED without a second report. Errors: AS208, AS209.
+    A name whose value in `env` is FAILED makes the result FAILED without a second report. `tensors`: names that stand
+    for what the model reads, and not for parameters. Errors: AS208, AS209.
     """
     if isinstance(node, Scalar):
         text = node.value
@@ -211,13 +214,15 @@ def evaluate(node: Node, env: MappingType[str, Any], diagnostics: Diagnostics) -
         except FailedNameError:
             return FAILED
         except ExpressionError as error:
+            if isinstance(error, UnknownNameError) and error.name in tensors:
+                error.of_tensor()
             report(error, node, diagnostics)
             return FAILED
     if isinstance(node, Sequence):
-        items = [evaluate(item, env, diagnostics) for item in node.items]
+        items = [evaluate(item, env, diagnostics, tensors) for item in node.items]
         return FAILED if any(item is FAILED for item in items) else items
     if isinstance(node, Mapping):
-        entries = {key: evaluate(value, env, diagnostics) for key, value in node.entries.items()}
+        entries = {key: evaluate(value, env, diagnostics, tensors) for key, value in node.entries.items()}
         return FAILED if any(value is FAILED for value in entries.values()) else entries
     raise TypeError(type(node).__name__)
 

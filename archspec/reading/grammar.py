@@ -62,6 +62,12 @@ class UnknownNameError(ExpressionError):
         if len(best) == 1:
             self.meant = best[0], plain(best[0]) == plain(name)
 
+    def of_tensor(self) -> None:
+        """The name is that of an input."""
+        name, self.meant = self.name, None
+        self.message = f"`{name}` is an input, and no parameter that `$` could read"
+        self.help = f"`from: {name}` reads it; of an input `{name}?`, `${name}` tells whether it is given"
+
 
 class FailedNameError(ExpressionError):
     """A name whose own value failed (FAILED in the environment): already reported, so not again."""
