@@ -12,7 +12,7 @@ from archspec.graph.items import Item
 from archspec.graph.meant import meant_value
 from archspec.graph.parametrize import read_parametrizations
 from archspec.ops.base import Op
-from archspec.ops.kinds import BadValue
+from archspec.ops.kinds import BadValue, show
 from archspec.ops.known import op_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence, entry_span
 
@@ -157,7 +157,10 @@ def _unknown(ctx: Context, cls: type[Op], key: str, node: Mapping) -> None:
 def _missing(ctx: Context, item: Item, cls: type[Op], missing: list[str]) -> None:
     first = next(iter(cls.args))
     words = " and ".join(f"`{name}`" for name in missing)
-    if missing == [first]:
+    if isinstance(item.value, Sequence) and 1 < len(item.value.items) <= len(cls.args):
+        each = ", ".join(f"{name}: {show(value)}" for name, value in zip(cls.args, item.value.data(), strict=False))
+        help = f"a list is the first argument; write `{cls.name}: {{{each}}}`"
+    elif missing == [first]:
         help = f"`{cls.name}: {{{first}: ...}}`, or `{cls.name}: ...` for this one alone"
     else:
         help = f"`{cls.name}: {{{', '.join(f'{name}: ...' for name in missing)}}}`"

@@ -49,7 +49,7 @@ class Rearrange(Op):
                 raise BadValue(
                     f"the sizes of {' and '.join(f'`{n}`' for n in unknown)} in `{pattern}` cannot both be worked out",
                     ("pattern",),
-                    f"give all but one: `axes_lengths: {{{unknown[0]}: 2}}`",
+                    f"give all but one: `axes_lengths: {{{unknown[0]}: 2}}`, or a size as `$B`",
                 )
 
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
