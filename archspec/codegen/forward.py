@@ -24,6 +24,7 @@ _INLINE = 52  # characters of a nested expression beyond which it gets a line of
 _DEPTH = 3
 _LINE = 72  # characters of an expression beyond which a call and what is done with its result part
 _ARGUMENT = 40  # characters of a computed keyword argument beyond which it gets a line of its own
+_AGAIN = 2  # more calls than this of one module, one after another, are a loop
 _FREE_BEFORE = 3  # statements that must still follow for a `del` to be worth its line
 
 
@@ -234,7 +235,12 @@ class Forward:
         target = self.variables.target((number, 0), tuple(others))
         left = [self._left(number, aligned, target, turn) for turn in range(len(aligned.first.calls))]
         made: list[str] = []
-        if aligned.unrolled or single:
+        if len(single) > _AGAIN and len({*single}) == 1 and not aligned.unrolled and {*left} == {target}:
+            if start != target:  # one module, called again and again
+                self.lines.append((f"{target} = {start}", ""))
+            text = self.text(number, aligned.forward or called, [target, *others], single[0])
+            made = [f"for _ in range({len(single)}):", f"    {target} = {text}"]
+        elif aligned.unrolled or single:
             exprs = aligned.unrolled or [aligned.forward or called] * len(single)
             if aligned.present is not None and start != target:
                 self.lines.append((f"{target} = {start}", ""))

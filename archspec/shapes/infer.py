@@ -181,7 +181,7 @@ class Inference:
                 first, at, _ = self._maker(typed, done.node.paths[turn], {})
             except LookupError:  # what it is in is in error
                 return
-            if at >= len(first.calls):
+            if at >= len(first.calls) or UNKNOWN in first.outputs:
                 return
             if not same_module(first.calls[at], first.call_inputs[at], callee, done.call_inputs[turn]):
                 report.shared(self.diagnostics, CallSite(typed, number, turn, call), first, at)
