@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import FAILED, Context
-from archspec.graph.names import WORDS, key_of, loop_names
+from archspec.graph.names import WORDS, loop_names
 from archspec.ops.kinds import show
 from archspec.ops.registry import all_ops, find
 from archspec.reading.nodes import Mapping, Node, Scalar
@@ -21,8 +22,9 @@ def with_op(ctx: Context, node: Node, env: dict[str, Any]) -> Node | None:
 
     null is `identity`, which takes any arguments here, as `nn.Identity` does.
     """
-    key = key_of(node)
-    if key is None or not key.startswith("$"):
+    keys: Iterable[Any] = node.entries if isinstance(node, Mapping) else (getattr(node, "value", None),)
+    key = next((each for each in keys if type(each) is str and each[:1] == "$"), None)
+    if key is None:
         return node
     span = node.keys[key] if isinstance(node, Mapping) else node.span
     repeat = node.get("repeat") if isinstance(node, Mapping) else None
