@@ -135,7 +135,7 @@ class Attributes:
             state.persistent
             for c, i in zip(aligned.first.calls, aligned.first.call_inputs, strict=True)
             if kind == "buffer"
-            for state in c.state(*i)  # type: ignore[union-attr]
+            for state in c.state(*i)
         )
         before: list[str] = []
         text = ""

@@ -75,7 +75,7 @@ def _names(entry: Entry, path: str) -> list[str]:
     """Names of the state of a module at a path."""
     if entry.inner is not None:
         return [name for name, _ in states(entry.inner, f"{path}." if path else "")]
-    return [joined(path, s.name) if s.name else path for s in entry.callee.state(*entry.inputs)]  # type: ignore[union-attr]
+    return [joined(path, s.name) if s.name else path for s in entry.callee.state(*entry.inputs)]
 
 
 def grouped(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> dict[str, list[str]]:

@@ -118,7 +118,7 @@ layers:
         "an expression cannot be computed",
         """
 `$(…)` holds numbers, texts, lists, names, arithmetic, comparisons, `and or not`, `x if c else y`, indexing,
-attributes of a record, and the functions `min max abs len ceil floor round sqrt exp log sum range`. It is evaluated
+attributes of a record, and the functions `min max abs len ceil floor round sqrt exp log sum range zip`. It is evaluated
 on its syntax tree, bounded in size; nothing else can be called.
 
 Specs come from strangers, so an expression can compute sizes and choices and do nothing else: no attribute leads out
