@@ -131,7 +131,10 @@ class Inference:
             return
         current = done.inputs
         outputs: tuple[Any, ...] = ()
-        inside = node.shared is not None and node.paths[0] not in typed.nodes[node.shared].node.paths
+        maker = node
+        while maker.shared is not None:
+            maker = typed.nodes[maker.shared].node
+        inside = node.paths[0] not in maker.paths  # `use` of a module further in
         turn = 0
         while turn < len(node.calls):
             callee = node.calls[turn]
