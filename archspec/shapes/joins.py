@@ -55,7 +55,7 @@ def infer_join(inference: Inference, join: Join, done: TypedNode, bindings: dict
             return
         if rows is not None and not (
             _any_number_of_rows(inference, rows, asked, results[-1][0], here)
-            and _no_rows(inference, callee, turns, bindings, here)
+            and _no_rows(inference, callee, turns, results[-1][0], bindings, here)
         ):
             return
     try:
@@ -143,9 +143,14 @@ def _any_number_of_rows(inference: Inference, rows: Dim, asked: int, given: Tens
 
 
 def _no_rows(
-    inference: Inference, callee: OpCall | Graph, turns: tuple[Any, ...], bindings: dict[str, Any], site: CallSite
+    inference: Inference,
+    callee: OpCall | Graph,
+    turns: tuple[Any, ...],
+    some: TensorType,
+    bindings: dict[str, Any],
+    site: CallSite,
 ) -> bool:
-    """Does a turn go with no rows at all? A symbol is at least 1, and nothing chooses a turn at times."""
+    """Does a turn that gives `some` do with no rows at all? A symbol is 1 or more; a turn may be chosen by none."""
     empty = inference.empty
     none = (turns[0].with_shape((0, turns[0].shape[-1])), *turns[1:])
     before, known = empty.said, set(empty.diagnostics)
@@ -154,9 +159,9 @@ def _no_rows(
         given = UNKNOWN if found is None else found[1][0]
     else:
         given = empty.graph(callee, none, site, bindings).outputs[0]
-    if empty.said == before and given.shape[0] == 0:
-        return True
     if empty.said == before:
+        if given.shape == (0, *some.shape[1:]):
+            return True
         report.routed(inference.diagnostics, site, f"a turn that no row chooses reads none, and gives {given}")
     for each in empty.diagnostics:  # what was met before is reported already
         if each not in known:
