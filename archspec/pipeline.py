@@ -178,6 +178,8 @@ def check(
         except work.WorkSpentError:
             if not found.has_errors and report.elaboration is not None:  # an op whose question it was is told of
                 too_long(found, report.elaboration.graph)
+            elif not found.has_errors:
+                found.error("AS215", Span(spec.file, 1, 1, 1, 2), "what the spec asks for takes too long to work out")
     report.diagnostics = without_ignored(
         merged(found.sorted()), report.sources, spec.file, selection, report_unused=not params
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from archspec.diagnostics.lines import words_of
 from archspec.diagnostics.model import Diagnostic
 
 VERSION = 1
@@ -103,8 +104,7 @@ class Baseline:
         return json.dumps({_KEY: VERSION, "warnings": entries}, indent=1, ensure_ascii=False) + "\n"
 
     def _known(self, d: Diagnostic, sources: Mapping[str, str]) -> Known:
-        lines = sources.get(d.span.file, "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        line = lines[d.span.line - 1] if 1 <= d.span.line <= len(lines) else ""
+        line = words_of(sources.get(d.span.file, ""), d.span.line)
         return Known(self._name(d.span.file), d.code, " ".join(line.split()))
 
     def _name(self, file: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Edit, Fix, Span
@@ -28,8 +29,9 @@ class Text:
     def __init__(self, text: str) -> None:
         self.text = text
         start = 1 if text.startswith("\ufeff") else 0
-        self.starts = [start, *(found.end() for found in _BREAK.finditer(text))]
-        self.ends = [*(found.start() for found in _BREAK.finditer(text)), len(text)]
+        breaks = [found.span() for found in _BREAK.finditer(text)]
+        self.starts = [start, *(end for _, end in breaks)]
+        self.ends = [*(begin for begin, _ in breaks), len(text)]
 
     def at(self, line: int, col: int) -> int:
         """The index of a place; one behind the last line is the end. Raises ValueError where there is none."""
@@ -137,6 +139,12 @@ class Text:
         return max(bisect_right(self.starts, index) - 1, 0)
 
 
+@lru_cache(4)
+def indexed(text: str) -> Text:
+    """The lines of a text, found once for all edits of it."""
+    return Text(text)
+
+
 def _ends_line(after: str) -> bool:
     rest = after.lstrip(_BLANK)
     return not rest or (rest.startswith("#") and rest != after)
@@ -145,13 +153,11 @@ def _ends_line(after: str) -> bool:
 def exact(fix: Fix, sources: Mapping[str, str]) -> dict[str, list[Change]] | None:
     """The changes of a fix by file; None where one of them cannot be made."""
     out: dict[str, list[Change]] = {}
-    texts: dict[str, Text] = {}
     for edit in fix.edits:
         file = edit.span.file
         if file not in sources:
             return None
-        text = texts.setdefault(file, Text(sources[file]))
-        change = text.change(edit)
+        change = indexed(sources[file]).change(edit)
         if change is None:
             return None
         out.setdefault(file, []).append(change)
@@ -163,28 +169,35 @@ def together(fixes: Iterable[Fix], sources: Mapping[str, str]) -> tuple[dict[str
 
     Equal fixes count once: a fault in a block is found wherever the block is used.
     """
-    chosen: dict[str, list[Change]] = {}
+    chosen: dict[str, list[Change]] = {}  # in order
     taken: list[Fix] = []
     for fix in dict.fromkeys(fixes):
         changes = exact(fix, sources)
         if changes is None or any(_overlaps(each, chosen.get(f, ())) for f, own in changes.items() for each in own):
             continue
         for file, own in changes.items():
-            chosen.setdefault(file, []).extend(own)
+            for each in own:
+                insort(chosen.setdefault(file, []), each)
         taken.append(fix)
     return chosen, taken
 
 
-def _overlaps(change: Change, others: Iterable[Change]) -> bool:
-    """Do two changes touch? Neighbours do: the comma between two removed entries belongs to both."""
-    return any(change.start <= other.end and other.start <= change.end for other in others)
+def _overlaps(change: Change, others: Sequence[Change]) -> bool:
+    """Does a change touch one of others, which are in order and do not overlap? Neighbours touch: the comma between two
+    removed entries belongs to both."""
+    at = bisect_left(others, change)
+    near = others[max(at - 1, 0) : at + 2]
+    return any(change.start <= other.end and other.start <= change.end for other in near)
 
 
 def applied(text: str, changes: Iterable[Change]) -> str:
     """The text with the changes made; they do not overlap."""
-    for change in sorted(changes, reverse=True):
-        text = text[: change.start] + change.text + text[change.end :]
-    return text
+    parts: list[str] = []
+    at = 0
+    for change in sorted(changes):
+        parts += text[at : change.start], change.text
+        at = change.end
+    return "".join([*parts, text[at:]])
 
 
 def concrete(fix: Fix, sources: Mapping[str, str]) -> list[tuple[Span, str]] | None:
@@ -194,7 +207,7 @@ def concrete(fix: Fix, sources: Mapping[str, str]) -> list[tuple[Span, str]] | N
         return None
     out = []
     for file, own in changes.items():
-        text = Text(sources[file])
+        text = indexed(sources[file])
         for change in own:
             start, end = _place(text, change.start), _place(text, change.end)
             out.append((Span(file, *start, *end), change.text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from archspec.diagnostics.lines import lines_of
 from archspec.diagnostics.model import Diagnostic, Label, Span
 
 TAB = "    "
@@ -104,7 +105,6 @@ class _Renderer:
         self.sources = sources
         self.color = color
         self.width = max(width, 40)
-        self.lines: dict[str, list[str]] = {}
 
     def paint(self, kind: str, text: str) -> str:
         return f"{_COLORS[kind]}{text}{_RESET}" if self.color and text else text
@@ -132,13 +132,7 @@ class _Renderer:
         return "\n".join(out)
 
     def source(self, file: str) -> list[str]:
-        if file not in self.lines:
-            text = self.sources.get(file)
-            # The breaks that positions count: str.splitlines knows more of them.
-            self.lines[file] = (
-                [] if not text else text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            )
-        return self.lines[file]
+        return lines_of(self.sources.get(file) or "")
 
     def last_line(self, span: Span) -> int:
         return min(max(span.line, span.end_line), max(len(self.source(span.file)), 1))

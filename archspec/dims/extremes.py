@@ -7,24 +7,30 @@ from functools import lru_cache
 from math import lcm
 
 from archspec.dims.size import Atom, Dim, Extreme, Floor, Size, Symbol, Term, from_terms, terms_of
+from archspec.dims.work import charge
 
 Interval = tuple["int | None", "int | None"]  # None: no bound
 _ANY: Interval = (None, None)
 _POSITIVE: Interval = (1, None)
+_COST = 20  # of comparing two arguments, in steps
 
 
 def extreme(greatest: bool, args: Iterable[Size]) -> Size:
     """max or min: nested ones flattened, arguments that never win left out, a common part taken out."""
     flat: list[Size] = []
+    kept: list[Size] = []
     for arg in args:
         lone = arg.terms[0] if isinstance(arg, Dim) and len(arg.terms) == 1 else ((), 0)
         inner = lone[0][0] if len(lone[0]) == 1 and lone[1] == 1 else None
         if isinstance(inner, Extreme) and inner.greatest == greatest:
-            flat += inner.args
+            if kept:
+                flat += inner.args
+            else:
+                kept = list(inner.args)  # of which none wins over another
         else:
             flat.append(arg)
-    kept: list[Size] = []
     for arg in flat:
+        charge(_COST * 2 * len(kept))
         if any(_wins(other, arg, greatest) for other in kept):
             continue
         kept = [other for other in kept if not _wins(arg, other, greatest)]

@@ -15,6 +15,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
     from archspec.graph.blocks import BlockDef
+    from archspec.graph.forward import Named
     from archspec.graph.kept import Around, Built, Frame
     from archspec.graph.unused import Unused
 
@@ -60,6 +61,7 @@ class Context:
         "literals",
         "memo",
         "misnamed_blocks",
+        "named",
         "open_sizes",
         "resolved",
         "root",
@@ -81,6 +83,7 @@ class Context:
         self.chosen: dict[
             tuple[int, str], Node
         ] = {}  # items with the op that a parameter names, by `id` of the written
+        self.named: dict[int, Named] = {}  # the names of a list, by its `id`: see forward.py
         self.literals: dict[int, OpCall] = {}  # calls of ops whose arguments are the same wherever the item is built
         self.calls: list[BlockCall] = []  # the blocks being built, each for its first call
         self.undecided = False  # something waits for the sizes of the block being built: see later.py

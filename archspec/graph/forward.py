@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import closest, did_you_mean, rename
@@ -23,18 +23,18 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
         return
     here: Scope | None = scope
     while here is not None:
-        for item in here.items.items:
-            where = _inside(item, name)
-            if where is not None:
-                around = name_of(item) or key_of(item)
-                ctx.error(
-                    "AS206",
-                    span,
-                    f"`{name}` is inside `{around}`, and is not seen from here",
-                    secondary=[Label(where, "it is this one")],
-                    help=f"read `{around}`, or move `{name}` out of it",
-                )
-                return
+        found = _named(ctx, here.items).inside.get(name)
+        if found is not None:
+            item, where = found
+            around = name_of(item) or key_of(item)
+            ctx.error(
+                "AS206",
+                span,
+                f"`{name}` is inside `{around}`, and is not seen from here",
+                secondary=[Label(where, "it is this one")],
+                help=f"read `{around}`, or move `{name}` out of it",
+            )
+            return
         here = here.parent
     options = scope.visible()
     if likely_misnamed(scope, name):
@@ -59,8 +59,8 @@ def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: b
     """
     here: Scope | None = scope
     while here is not None:
-        for at, known, where in _names(here.items):
-            if known == name and at >= here.current:
+        for at, where in _named(ctx, here.items).own.get(name, ()):
+            if at >= here.current:
                 if reads and _cycle(ctx, here, name, span, at):
                     return True
                 help = f"move `{name}` before this item"
@@ -68,6 +68,27 @@ def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: b
                 return True
         here = here.parent
     return False
+
+
+class Named(NamedTuple):
+    """`own`: the names of a list, with the numbers of their items and their places. `inside`: names of the lists within
+    it, with the item of this list around the first of that name, and its place."""
+
+    own: dict[str, list[tuple[int, Span]]]
+    inside: dict[str, tuple[Node, Span]]
+
+
+def _named(ctx: Context, items: Sequence) -> Named:
+    """Looked through once, however many names are not found."""
+    found = ctx.named.get(id(items))
+    if found is None:
+        found = ctx.named[id(items)] = Named({}, {})
+        for at, name, span in _names(items):
+            found.own.setdefault(name, []).append((at, span))
+        for item in items.items:
+            for name, span in _inside(item):
+                found.inside.setdefault(name, (item, span))
+    return found
 
 
 def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
@@ -166,13 +187,9 @@ def _reading_span(items: Sequence, index: int) -> Span | None:
     return item.span
 
 
-def _inside(item: Node, name: str) -> Span | None:
+def _inside(item: Node) -> Iterator[tuple[str, Span]]:
     for _, inner, _ in inner_lists(item):
-        for _, known, where in _names(inner):
-            if known == name:
-                return where
+        for _, name, where in _names(inner):
+            yield name, where
         for nested in inner.items:
-            found = _inside(nested, name)
-            if found is not None:
-                return found
-    return None
+            yield from _inside(nested)

@@ -18,6 +18,7 @@ COMMON = (
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
+MAX_PATH = 256  # characters of a name
 
 _COMMON = frozenset(COMMON)
 _STRUCTURES = frozenset(STRUCTURES)
@@ -56,6 +57,8 @@ def wrong_identifier(name: str) -> str | None:
 @lru_cache(maxsize=4096)
 def wrong_path(path: str) -> str | None:
     """Why a name cannot be a module path, or None. Parts are indices or words, maybe with hyphens: `encoder.0.attn`."""
+    if len(path) > MAX_PATH:
+        return f"it is longer than {MAX_PATH} characters"
     for part in path.split("."):
         if not part:
             return "a part between dots is empty" if path else "it is empty"

@@ -8,10 +8,13 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, OpCall
 
+Modules = dict[str, "OpCall | Graph | None"]  # of one graph, by their paths; None: what is not known
+
 
 def check_ties(ctx: Context, root: Graph) -> None:
     """Every tie of the root and of each block, once."""
     seen: set[int] = set()
+    known: dict[int, Modules] = {}
     todo = [root]
     while todo:
         graph = todo.pop()
@@ -20,31 +23,44 @@ def check_ties(ctx: Context, root: Graph) -> None:
         seen.add(id(graph))
         for node in graph.nodes if graph.has_ties else ():
             for target, span in [(node.tie[own], node.tie_spans[own]) for own in node.tie]:
-                found = find_module(graph, target)
+                found = _find(graph, target, known)
                 if isinstance(found, str):
                     ctx.error("AS206", span, f"there is no parameter `{target}`", help=found)
         todo += graph.inner
 
 
-def find_module(graph: Graph, path: str) -> OpCall | str | None:
+def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | str | None:
     """The op that owns the parameter at `path`; None if what is on the way is not known; else what to try instead."""
     if graph.later is not None:
         return None
-    for where, call in _modules(graph):
-        if path.startswith(f"{where}."):
-            if call is None:
-                return None
-            if isinstance(call, Graph):
-                return find_module(call, path[len(where) + 1 :])
+    if id(graph) not in known:
+        modules: Modules = {}
+        for where, call in _modules(graph):
+            modules.setdefault(where, call)
+        known[id(graph)] = modules
+    modules = known[id(graph)]
+    for where in _prefixes(path):
+        if where not in modules:
+            continue
+        call = modules[where]
+        if isinstance(call, Graph):
+            return _find(call, path[len(where) + 1 :], known)
+        return call
+    if path in modules:
+        call = modules[path]
+        if call is None or (isinstance(call, OpCall) and call.cls.attribute == "parameter"):
             return call
-        if path == where and call is None:
-            return None
-        if path == where and isinstance(call, OpCall) and call.cls.attribute == "parameter":
-            return call
-    known = [where for where, _ in _modules(graph)]
     head = path.rpartition(".")[0]
-    listed = f"the modules here are {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"
-    return did_you_mean(head, known) or (listed if known else "there are no modules here")
+    listed = f"the modules here are {', '.join([*modules][:8])}{', …' if len(modules) > 8 else ''}"
+    return did_you_mean(head, modules) or (listed if modules else "there are no modules here")
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    """The paths that lead to a path: `a` and `a.b` of `a.b.c`."""
+    end = path.find(".")
+    while end >= 0:
+        yield path[:end]
+        end = path.find(".", end + 1)
 
 
 def _modules(graph: Graph) -> Iterator[tuple[str, OpCall | Graph | None]]:

@@ -33,9 +33,6 @@ class Ignore:
         self.lines = lines
         self.used: set[str] = set()
 
-    def covers(self, d: Diagnostic) -> bool:
-        return d.code in self.codes and (self.lines is None or d.span.line in self.lines)
-
 
 def without_ignored(
     found: Iterable[Diagnostic], sources: Mapping[str, str], own: str, selection: Selection, *, report_unused: bool
@@ -56,9 +53,11 @@ def without_ignored(
     }
     if not any(ignores.values()):
         return listed
+    covering = _by_place(ignores)
     kept: list[Diagnostic] = []
     for d in listed:
-        comments = [each for each in ignores.get(d.span.file, ()) if each.covers(d)]
+        places = ((d.span.file, d.code, line) for line in (None, d.span.line))
+        comments = [each for place in places for each in covering.get(place, ())]
         for comment in comments:
             comment.used.add(d.code)
         if not comments:
@@ -70,6 +69,17 @@ def without_ignored(
     if report_unused and selection.wants(UNUSED) and not any(d.is_error for d in kept):
         kept += _unused(ignores.get(own, []), selection)
     return kept
+
+
+def _by_place(ignores: Mapping[str, list[Ignore]]) -> dict[tuple[str, str, int | None], list[Ignore]]:
+    """The comments for a code in a line of a file; in all of them, for None."""
+    out: dict[tuple[str, str, int | None], list[Ignore]] = {}
+    for file, comments in ignores.items():
+        for each in comments:
+            for code in each.codes:
+                for line in (None,) if each.lines is None else each.lines:
+                    out.setdefault((file, code, line), []).append(each)
+    return out
 
 
 def read_ignores(text: str, file: str) -> list[Ignore]:

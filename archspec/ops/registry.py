@@ -79,6 +79,7 @@ FAMILIES = {
 _FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names.split()}
 
 _ops: dict[str, type[Op]] = {}
+_in_order: dict[str, type[Op]] = {}  # all of them, once they are asked for
 
 
 def op(name: str, counterpart: str = "") -> Callable[[O], O]:
@@ -112,7 +113,8 @@ def names() -> list[str]:
 
 def all_ops() -> dict[str, type[Op]]:
     """Every op by name, in the order of `FAMILIES`."""
-    if len(_ops) < len(_FAMILY_OF):
+    if not _in_order:
         for family in FAMILIES:
             import_module(f"archspec.ops.{family}")
-    return {name: _ops[name] for name in _FAMILY_OF}
+        _in_order.update((name, _ops[name]) for name in _FAMILY_OF)
+    return _in_order

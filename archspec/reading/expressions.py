@@ -15,6 +15,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import write_instead
+from archspec.dims.work import WorkSpentError
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.grammar import (
     CONSTANTS,
@@ -218,6 +219,10 @@ def evaluate(
                 error.of_tensor()
             report(error, node, diagnostics)
             return FAILED
+        except WorkSpentError:
+            help = "build long lists once, as a parameter"
+            diagnostics.error("AS215", node.span, "the expressions of this spec build too many lists", help=help)
+            raise
     if isinstance(node, Sequence):
         items = [evaluate(item, env, diagnostics, tensors) for item in node.items]
         return FAILED if any(item is FAILED for item in items) else items

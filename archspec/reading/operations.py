@@ -13,10 +13,12 @@ from typing import Any
 
 from archspec.dims import Dim, Real, maximum, minimum
 from archspec.dims.real import MAX_PARTS
+from archspec.dims.work import charge
 from archspec.reading.grammar import MAX_INT
 
 MAX_ITEMS = 10_000  # characters of a text, elements of a list (with those of the lists inside)
 MAX_POWER_BITS = 64
+_CHEAP = 4  # elements of a list that cost as much as a step of a decision about sizes
 
 
 class RefusedError(Exception):
@@ -82,8 +84,11 @@ def bounded(value: Any) -> Any:
     elif isinstance(value, Real):
         if value.parts > MAX_PARTS:
             raise RefusedError(f"a number of more than {MAX_PARTS} parts")
-    elif isinstance(value, list) and weigh(value) > MAX_ITEMS + 1:
-        raise RefusedError(f"a list of more than {MAX_ITEMS:,} elements")
+    elif isinstance(value, list):
+        weight = weigh(value)
+        if weight > MAX_ITEMS + 1:
+            raise RefusedError(f"a list of more than {MAX_ITEMS:,} elements")
+        charge(weight // _CHEAP)
     return value
 
 
@@ -324,8 +329,13 @@ def _sum(args: list[Any]) -> Any:
     _count("sum", args, 1, 1)
     if not isinstance(args[0], list):
         raise RefusedError(f"`sum` wants a list, not {describe(args[0])}")
+    items: list[Any] = args[0]
+    charge(len(items) // _CHEAP)
+    if all(type(item) is int for item in items):
+        return bounded(sum(items))
+    charge(len(items))
     total: Any = 0
-    for item in args[0]:
+    for item in items:
         _numbers("sum", total, item)
         total = _sum_of(total, item)
     return total
@@ -350,6 +360,7 @@ def _range(args: list[Any]) -> list[int]:
     found = range(*args)
     if len(found) > MAX_ITEMS:
         raise RefusedError(f"a list of more than {MAX_ITEMS:,} elements")
+    charge(len(found) // _CHEAP)
     return list(found)
 
 

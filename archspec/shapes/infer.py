@@ -11,7 +11,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, Real, TooComplex, symbol
-from archspec.dims.work import WorkSpentError
+from archspec.dims.work import WorkSpentError, charge
 from archspec.graph.ir import Graph, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
@@ -32,6 +32,7 @@ from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 Bindings = dict[str, Any]
 Demands = tuple[Demand, ...]
+_AGAIN = 40  # steps that typing a node costs which was typed for other inputs before
 MAX_TYPES = 64  # for which the graph of one block is remembered
 
 
@@ -43,6 +44,7 @@ class Inference:
         self.diagnostics = diagnostics
         self.require = Require(constraints)
         self._done: dict[tuple[int, tuple[Any, ...], frozenset[Any]], tuple[Typed, Demands, bool]] = {}
+        self._met: set[int] = set()  # graphs that were typed, for whatever inputs
         self._unclean = 0
         self._sizes_of: dict[int, frozenset[str]] = {}
         self._ops: dict[tuple[int, tuple[Any, ...]], tuple[Op, tuple[TensorType, ...], Demands]] = {}
@@ -73,6 +75,7 @@ class Inference:
         if outlived is not None:
             self._done[key] = (*outlived, True)
             return outlived[0]
+        self._typed_again(graph)
         asked, said = len(self.require.demands), self.said
         typed = self._graph(graph, inputs, call, bound)
         demands = tuple(dict.fromkeys(self.require.demands[asked:]))
@@ -81,6 +84,17 @@ class Inference:
         if graph.known is not None and clean and len(graph.known) < MAX_TYPES:
             graph.known[key[1:]] = typed, demands
         return typed
+
+    def _typed_again(self, graph: Graph) -> None:
+        """Count what it costs to type a graph for further inputs. Raises WorkSpentError (reported)."""
+        if id(graph) in self._met:
+            try:
+                charge(_AGAIN * len(graph.nodes))
+            except WorkSpentError:
+                what, help = f"`{graph.name}` is called with too many different types", "make it a block of fewer items"
+                self.diagnostics.error("AS215", graph.span, what, help=help)
+                raise
+        self._met.add(id(graph))
 
     @property
     def said(self) -> tuple[int, int]:

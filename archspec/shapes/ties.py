@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
@@ -9,6 +11,28 @@ from archspec.ops.base import State
 from archspec.ops.tensor import TensorType
 from archspec.shapes.state import state_of, states
 from archspec.shapes.typed import Typed, TypedNode
+
+
+class _Known:
+    """The parameters of a graph by their names, and its ties."""
+
+    def __init__(self, states: dict[str, State], ties: dict[str, str]) -> None:
+        self.states = states
+        self.ties = ties
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.ties)}
+
+    @cached_property
+    def inside(self) -> dict[str, list[str]]:
+        """The names of the parameters in a module, and in those within it."""
+        out: dict[str, list[str]] = {}
+        for name in self.states:
+            parts = name.split(".")
+            for end in range(1, len(parts)):
+                out.setdefault(".".join(parts[:end]), []).append(name)
+        return out
 
 
 def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:
@@ -21,11 +45,11 @@ def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:
     }
     if not ties:
         return
-    all_states = {name: state for name, state in states(typed) if state.parameter}
+    known = _Known({name: state for name, state in states(typed) if state.parameter}, ties)
     for done in typed.nodes:
         for own, target in done.node.tie.items():
             for turn in range(len(done.calls)):
-                _check(diagnostics, done, turn, own, target, ties, all_states)
+                _check(diagnostics, done, turn, own, target, known)
 
 
 def _check(
@@ -34,8 +58,7 @@ def _check(
     turn: int,
     own: str,
     target: str,
-    ties: dict[str, str],
-    known: dict[str, State],
+    known: _Known,
 ) -> None:
     node = done.node
     span: Span = node.tie_spans[own]
@@ -44,15 +67,15 @@ def _check(
     if own not in mine:
         help = did_you_mean(own, mine) or (f"its parameters are {_listed(mine)}" if mine else "it has no parameters")
         diagnostics.error("AS206", span, f"`{node.label}` has no parameter `{own}` to tie", help=help)
-    elif target not in known:
+    elif target not in known.states:
         head = target.rpartition(".")[0]
-        near = [other for other in known if other.startswith(f"{head}.")]
+        near = known.inside.get(head, [])
         listed = f"the parameters of `{head}` are {_listed(near)}" if near else f"`{head}` has no parameters"
         help = did_you_mean(target, near) or listed
         diagnostics.error("AS206", span, f"there is no parameter `{target}`", help=help)
-    elif target in ties:
-        other, order = ties[target], list(ties)
-        if other == name and order.index(name) < order.index(target):
+    elif target in known.ties:
+        other = known.ties[target]
+        if other == name and known.order[name] < known.order[target]:
             return  # told at the second of the two
         message = f"`{name}` is tied to `{target}`, which is itself tied to `{other}`"
         if target == name:
@@ -60,9 +83,9 @@ def _check(
         else:
             help = "leave one of the two out" if other == name else f"tie both to `{other}`"
         diagnostics.error("AS205", span, message, help=help)
-    elif (mine[own].shape, mine[own].dtype) != (known[target].shape, known[target].dtype):
-        message = f"`{name}` is {_type(mine[own])}, and `{target}`, to which it is tied, {_type(known[target])}"
-        code = "AS302" if mine[own].shape != known[target].shape else "AS303"
+    elif (mine[own].shape, mine[own].dtype) != ((there := known.states[target]).shape, there.dtype):
+        message = f"`{name}` is {_type(mine[own])}, and `{target}`, to which it is tied, {_type(there)}"
+        code = "AS302" if mine[own].shape != there.shape else "AS303"
         diagnostics.error(code, span, message)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.edits import concrete
 from archspec.diagnostics.formats.paths import path
+from archspec.diagnostics.lines import words_of
 from archspec.diagnostics.model import Diagnostic, Span
 from archspec.diagnostics.outcome import Outcome
 
@@ -30,7 +31,7 @@ def findings(outcome: Outcome, root: str) -> list[Finding]:
     out = []
     for diagnostic in outcome.diagnostics:
         span = in_file(diagnostic.span, outcome.file)
-        line = _line(outcome, diagnostic.span)
+        line = words_of(outcome.sources.get(diagnostic.span.file, ""), diagnostic.span.line)
         words = "\0".join((path(span.file, root), diagnostic.code, diagnostic.message, line))
         again = seen[words] = seen.get(words, -1) + 1
         digest = hashlib.sha256(f"{words}\0{again}".encode("utf-8", "surrogateescape")).hexdigest()
@@ -55,9 +56,3 @@ def all_findings(outcomes: Iterable[Outcome], root: str) -> list[Finding]:
 def in_file(span: Span, spec: str) -> Span:
     """The span; the first line of the spec for what was given on the command line (`--set`), which is no file."""
     return Span(spec, 1, 1, 1, 1) if span.file.startswith("--") and span.file != spec else span
-
-
-def _line(outcome: Outcome, span: Span) -> str:
-    """The text of the line at fault, without what surrounds it."""
-    lines = outcome.sources.get(span.file, "").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines[span.line - 1].strip() if span.line <= len(lines) else ""

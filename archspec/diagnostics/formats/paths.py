@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,12 +13,16 @@ STDIN = "<stdin>"
 
 def path(file: str, root: str) -> str:
     """The file from `root`, a real path, with `/` between folders; an absolute path where it is not in there."""
-    if file == STDIN:
-        return file
-    absolute = Path(os.path.abspath(file))  # noqa: PTH100 - Path.absolute keeps `..`
-    for folder in (absolute.parent, Path(os.path.realpath(absolute.parent))):
+    return file if file == STDIN else _path(file, root, os.getcwd())  # noqa: PTH109 - a text is enough
+
+
+@lru_cache(256)
+def _path(file: str, root: str, folder: str) -> str:
+    """`folder`: which a relative path starts from."""
+    absolute = Path(os.path.abspath(os.path.join(folder, file)))  # noqa: PTH100, PTH118 - Path.absolute keeps `..`
+    for parent in (absolute.parent, Path(os.path.realpath(absolute.parent))):
         with suppress(ValueError):
-            return (folder.relative_to(root) / absolute.name).as_posix()
+            return (parent.relative_to(root) / absolute.name).as_posix()
     return absolute.as_posix()
 
 
