@@ -167,6 +167,7 @@ layers:
         "an expansion is too large",
         """
 A repeat has at most 10,000 turns and a model at most 1,000,000 layers, blocks and repeats written out, nested 60 deep.
+What expressions build of lists, and how often a block is called with other types, is bounded for a whole spec too.
 
 A count is quickly written and long to build: `repeat: 1000000` would fill the memory of whoever opens the file. The
 bounds are far above any published network.
