@@ -17,6 +17,9 @@ from archspec.recipe.runtime import INTERLEAVED, Parallel, Runtime
 from archspec.recipe.tuning import Model
 from archspec.shapes.typed import Typed
 
+# What says how an axis is gone about, and which.
+OF = {"sequence": "tensor", "schedule": "pipeline", "stages": "pipeline", "microbatches": "pipeline"}
+
 
 class Shares(NamedTuple):
     """How the model is shared out: as in Recipe."""
@@ -144,6 +147,14 @@ def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> Non
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"
         diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`, or ddp")
+    if isinstance(given, Mapping):
+        for key, axis in OF.items():
+            if key in given.entries and axis not in given.entries:
+                message = f"`{key}` is of `{axis}`, which is not asked for"
+                diagnostics.error("AS507", _at(given, key), message, help=f"say `{axis}: 2`, or leave it out")
+    if parallel.offload and parallel.data != "fsdp":
+        message = f"`offload` is for `data: fsdp`, and `data` is {parallel.data}"
+        diagnostics.error("AS507", _at(given, "offload"), message, help="say `data: fsdp`, or leave it out")
     if parallel.replicate > 1 and parallel.data != "fsdp":
         message = f"`replicate` is for `data: fsdp`, and `data` is {parallel.data}"
         diagnostics.error("AS507", _at(given, "replicate"), message, help="say `data: fsdp`, or leave it out")

@@ -35,6 +35,11 @@ train:
         ("{parallel: {context: 2}}", "is not there yet"),
         ("{parallel: {tensor: 5}}", "cannot be shared out evenly by 5"),
         ("{parallel: {data: data_parallel, tensor: 2}}", "is one process"),
+        ("{parallel: {data: ddp, offload: true}}", "`offload` is for `data: fsdp`"),
+        ("{parallel: {schedule: GPipe}}", "`schedule` is of `pipeline`, which is not asked for"),
+        ("{parallel: {data: ddp, sequence: false}}", "`sequence` is of `tensor`, which is not asked for"),
+        ("{compile: true, parallel: {tensor: 2}}", "does not compile products that processes share"),
+        ("{parallel: {pipeline: 2, stages: 2}}", "`1F1B` is not for 2 stages a process"),
         ("{parallel: {data: ddp, replicate: 2}}", "`replicate` is for `data: fsdp`"),
     ],
 )

@@ -21,6 +21,7 @@ def interleaved(processes: int, schedule: str = "Interleaved1F1B", **more: Any) 
     return {"runtime.parallel": {"pipeline": processes, "schedule": schedule, **more}}
 
 
+@pytest.mark.slow
 def test_two_processes_of_several_stages(tmp_path: Path, alone: Path) -> None:
     choices = {
         "plain": interleaved(2),

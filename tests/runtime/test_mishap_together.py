@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from trained_together import compare, run
 
 from archspec.runtime.run_folder import read_metrics
@@ -33,6 +34,7 @@ runtime: {checkpoint: {seconds: 300, steps: 3}}
 """
 
 
+@pytest.mark.slow
 def test_all_leave_out_the_batch_of_one(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for name, size in (("train", 60), ("held_out", 20)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_process import archspec, torchrun
+from runtime_process import torchrun
 from trained_together import ALONE, compare, run, written
 
 
@@ -49,9 +49,3 @@ def test_four_processes_share_products(tmp_path: Path, alone: Path) -> None:
     for name in choices:
         dtype = name[:7]
         compare(tmp_path / name, alone / dtype, 1e-9 if dtype == "float64" else 1e-5)
-
-
-def test_what_is_in_parts_is_compiled_by_nobody(tmp_path: Path, alone: Path) -> None:
-    settings = ("--set", "runtime.parallel={tensor: 2}", "--set", "runtime.compile=true")
-    done = archspec("check", alone / "spec.yaml", *settings, cwd=tmp_path)
-    assert done.returncode == 1 and "AS507" in done.stdout + done.stderr
