@@ -104,9 +104,11 @@ def _refused(spec: dict[str, Any], report: pipeline.Report, rng: Random, values:
     failed = 0
     for sizes in tried(rng, values, 4):
         try:
-            found = torch_run.run(spec, inputs_at(spec, sizes), sizes).outputs
+            found, _, large = torch_run.run(spec, inputs_at(spec, sizes), sizes)
         except Undecided:
             return Outcome("undecided")
+        if large and not isinstance(found, str):
+            continue
         if stretched and not isinstance(found, str):
             promised = {name: {"min": n, "max": n} for name, n in sizes.items()}
             if archspec.check(text_of({**spec, "symbols": promised})).ok:
@@ -156,7 +158,9 @@ def _accepted(spec: dict[str, Any], report: pipeline.Report, rng: Random, values
         ran += 1
     for sizes in outside[:5] if _RANK_BY_SIZE.isdisjoint(_words(spec)) else ():
         try:
-            found = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts).outputs
+            found, own, _ = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts)
+            if own and not inside:
+                break  # how many results there are to be is not known: no small size meets the requirements
             if not isinstance(found, str):
                 found = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts, training=True).outputs
         except Undecided:

@@ -294,10 +294,14 @@ def flat(value: Any, unpack: tuple[Any, ...] | None) -> list[torch.Tensor]:
 
 
 class Ran(NamedTuple):
-    """Types of the outputs, or the words of a refusal; how many results each op has that may have any number."""
+    """Types of the outputs, or the words of a refusal; how many results each op has that may have any number.
+
+    `large`: too many elements for the CPU, and without numbers PyTorch looks less closely at dtypes.
+    """
 
     outputs: list[TensorType] | str
     counts: dict[Path, int]
+    large: bool = False
 
 
 def run(
@@ -311,12 +315,13 @@ def run(
 
     `counts`: those of another run. A model has as many values for every size: another number is a refusal.
     """
+    large = False
     for device in ("cpu", "meta"):
         executor = TorchExecutor(device, training)
         try:
-            return _run(spec, types, sizes, counts or {}, executor)
+            return _run(spec, types, sizes, counts or {}, executor)._replace(large=large)
         except TooLarge:
-            pass
+            large = True
         except Refused as refused:
             if device == "meta" or not by_number(str(refused)):
                 return Ran(str(refused), {})
