@@ -45,6 +45,7 @@ def _rule(entry: Entry, found: Iterable[Finding]) -> dict[str, Any]:
         "id": entry.code,
         "shortDescription": {"text": entry.title},
         "fullDescription": {"text": _paragraphs(entry.meaning)},
+        "helpUri": f"{_HOME}/errors/{entry.code}",
         "help": {"text": f"{_paragraphs(entry.repair)}\n\n`archspec explain {entry.code}` shows an example."},
         "defaultConfiguration": {"level": level},
     }
