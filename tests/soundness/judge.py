@@ -104,10 +104,10 @@ def _refused(spec: dict[str, Any], report: pipeline.Report, rng: Random, values:
     failed = 0
     for sizes in tried(rng, values, 4):
         try:
-            found, _, large = torch_run.run(spec, inputs_at(spec, sizes), sizes)
+            found, _, numberless = torch_run.run(spec, inputs_at(spec, sizes), sizes)
         except Undecided:
             return Outcome("undecided")
-        if large and not isinstance(found, str):
+        if numberless and not isinstance(found, str):
             continue
         if stretched and not isinstance(found, str):
             promised = {name: {"min": n, "max": n} for name, n in sizes.items()}

@@ -21,7 +21,7 @@ from archspec.ops import expr
 from archspec.ops.base import Op
 from archspec.ops.broadcast import category
 from archspec.ops.kinds import BadValue
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import DTYPES, TensorType
 from tests.ops.known_differences import CRASHES, STRICTER
 from tests.soundness.scopes import Path, Refused
 from tests.soundness.walker import Step_, Turn_, Walker
@@ -142,6 +142,8 @@ class TorchExecutor:
         except REFUSALS as error:
             raise Refused(f"{cls.name}: {type(error).__name__}: {error}") from error
         out = flat(result, op.unpack)
+        if any(type_of(x).dtype not in DTYPES for x in out):
+            self.lenient = f"{cls.name} gives a dtype that specs do not have"
         if any(x.numel() == 0 for x in out):
             self.lenient = f"{cls.name} gives nothing"
         if cls.result[0].startswith("*"):
@@ -296,12 +298,12 @@ def flat(value: Any, unpack: tuple[Any, ...] | None) -> list[torch.Tensor]:
 class Ran(NamedTuple):
     """Types of the outputs, or the words of a refusal; how many results each op has that may have any number.
 
-    `large`: too many elements for the CPU, and without numbers PyTorch looks less closely at dtypes.
+    `numberless`: on the meta device, where PyTorch looks less closely at dtypes.
     """
 
     outputs: list[TensorType] | str
     counts: dict[Path, int]
-    large: bool = False
+    numberless: bool = False
 
 
 def run(
@@ -315,13 +317,12 @@ def run(
 
     `counts`: those of another run. A model has as many values for every size: another number is a refusal.
     """
-    large = False
     for device in ("cpu", "meta"):
         executor = TorchExecutor(device, training)
         try:
-            return _run(spec, types, sizes, counts or {}, executor)._replace(large=large)
+            return _run(spec, types, sizes, counts or {}, executor)._replace(numberless=device == "meta")
         except TooLarge:
-            large = True
+            pass
         except Refused as refused:
             if device == "meta" or not by_number(str(refused)):
                 return Ran(str(refused), {})
