@@ -123,8 +123,9 @@ _Types = tuple[TensorType | None, ...]
 
 def _calls(typed: Typed) -> Iterator[tuple[Op, _Types, tuple[TensorType, ...], TypedNode]]:
     for done in typed.nodes:
-        for callee, types, results in zip(done.calls, done.call_inputs, done.results, strict=True):
+        for turn, (callee, types) in enumerate(zip(done.calls, done.call_inputs, strict=True)):
             if isinstance(callee, Op) and any(t is not None for t in types):
+                results = done.results[turn] if turn < len(done.results) else done.outputs  # joined turns have none
                 yield callee, types, results, done
     for inner, _ in typed.inner:
         yield from _calls(inner)
