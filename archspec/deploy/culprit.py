@@ -51,7 +51,8 @@ def blamed(
         label = "a `scan` is a loop of as many steps as there are, and their number must be fixed"
         return RefusedError(str(refused), refused.help, Place(done.node.span, label))
     until = time.monotonic() + _SECONDS
-    for found in _alone(report.typed, report):
+    named = str(refused)  # what it names is tried first
+    for found in sorted(_alone(report.typed, report), key=lambda found: found.op.name not in named):
         if time.monotonic() > until:
             break
         mine = {name: size for name, size in fixed.items() if name in symbols(found.report)}
