@@ -47,13 +47,11 @@ def blamed(
     `suffix`: of the file that was asked for. `attempts`: to export a model, by the suffix of the form.
     """
     assert report.typed is not None
-    for done in _scans(report.typed, fixed):
-        label = "a `scan` is a loop of as many steps as there are, and their number must be fixed"
-        return RefusedError(str(refused), refused.help, Place(done.node.span, label))
     until = time.monotonic() + _SECONDS
     named = str(refused)  # what it names is tried first
+    scan = next(_scans(report.typed, fixed), None)
     for found in sorted(_alone(report.typed, report), key=lambda found: found.op.name not in named):
-        if time.monotonic() > until:
+        if time.monotonic() > until or (scan is not None and found.op.name not in named):
             break
         mine = {name: size for name, size in fixed.items() if name in symbols(found.report)}
         try:
@@ -63,6 +61,9 @@ def blamed(
             return RefusedError(str(again), _help(found, mine, suffix, attempts), place)
         except ExportError:  # there are no sizes for it alone
             continue
+    if scan is not None:
+        label = "a `scan` is a loop of as many steps as there are, and their number must be fixed"
+        return RefusedError(str(refused), refused.help, Place(scan.node.span, label))
     return refused
 
 

@@ -30,6 +30,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("lstm_forecast", "program"): _STEPS,
     ("mamba_tiny", "program"): _STEPS,
     ("qwen3_next_tiny", "onnx"): "No ONNX function found for .*linalg_solve_triangular",
+    ("qwen3_next_tiny", "program"): _STEPS,
     ("recurrent_gemma_tiny", "program"): _STEPS,
     ("rwkv_tiny", "program"): _STEPS,
     ("mamba_tiny", "torchscript"): _STEPS,
