@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ def blamed(
     """
     assert report.typed is not None
     until = time.monotonic() + _SECONDS
-    named = str(refused)  # what it names is tried first
+    named = set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)*", str(refused).replace("linalg_", "")))  # these are tried first
     scan = next(_scans(report.typed, fixed), None)
     for found in sorted(_alone(report.typed, report), key=lambda found: found.op.name not in named):
         if time.monotonic() > until or (scan is not None and found.op.name not in named):
