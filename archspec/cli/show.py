@@ -137,7 +137,7 @@ def deepest_that_fits(rows: list[Row]) -> int:
 def _cells(row: Row, sizes: dict[str, int]) -> tuple[str, str, str, str, str]:
     path = "  " * row.depth + row.path + (f" ×{row.times}" if row.times > 1 else "")
     outputs = ", ".join(shape(type_, sizes) for type_ in row.outputs)
-    kind = f"{row.kind} (shared)" if row.shared else row.kind
+    kind = f"{row.kind} (shared)" if row.shared else row.kind if row.called else f"{row.kind} (not called)"
     parameters = number(row.parameters) if row.parameters else ""
     return path, kind, outputs, parameters, flops(row.flops, sizes) if row.flops != 0 else ""
 

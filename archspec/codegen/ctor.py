@@ -48,7 +48,7 @@ def is_chain(typed: Typed) -> bool:
         node = done.node
         if list(node.inputs) != [(number - 1, 0)] or node.shared is not None or node.tie or len(done.outputs) != 1:
             return False
-        if node.scan is not None or node.join is not None:
+        if node.scan is not None or node.join is not None or not node.forward:
             return False
         if not all(_chainable(c, i) for c, i in zip(done.calls, done.call_inputs, strict=True)):
             return False

@@ -56,6 +56,8 @@ class Forward:
     def steps(self) -> None:
         """A statement for each node."""
         for number, aligned in enumerate(self.plan.nodes):
+            if not aligned.node.forward:
+                continue
             if aligned.node.join is not None:
                 (joins.merge if aligned.merge is not None else joins.route)(self, number, aligned)
             elif aligned.body is not None:

@@ -232,7 +232,10 @@ class Planner:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
         places = {tuple(_homes(d.node) if aligned.alone else d.node.paths) for d in present}
-        if len({(d.node.repeated, d.node.shared, d.node.carry) for d in present}) > 1 or len(places) > 1:
+        if (
+            len({(d.node.repeated, d.node.shared, d.node.carry, d.node.forward) for d in present}) > 1
+            or len(places) > 1
+        ):
             raise NotUnifiableError
         if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
             raise NotUnifiableError

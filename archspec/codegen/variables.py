@@ -83,7 +83,7 @@ class Variables:
 
     def _count(self) -> None:
         for number, aligned in enumerate(self.plan.nodes):
-            for source in aligned.sources:
+            for source in aligned.sources if aligned.node.forward else ():
                 if source is not None:
                     self.uses[source] += 1
                     self.last[source] = number
@@ -96,6 +96,7 @@ class Variables:
         read = {
             source
             for aligned in self.plan.nodes
+            if aligned.node.forward
             for source, span in zip(aligned.sources, aligned.node.input_spans, strict=False)
             if span is not None
         }

@@ -182,6 +182,8 @@ def _own(a: Entry, b: Entry) -> Iterator[Change]:
     if a.shared != b.shared:
         words = {False: "its own", True: "those of another"}
         yield Change("modules", words[a.shared], words[b.shared])
+    if a.done.node.forward != b.done.node.forward:
+        yield Change("forward", show(a.done.node.forward), show(b.done.node.forward))
     if a.done.node.tie != b.done.node.tie:
         yield Change("tie", show(dict(a.done.node.tie)), show(dict(b.done.node.tie)))
 

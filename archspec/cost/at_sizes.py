@@ -28,6 +28,8 @@ class FlopsAt:
 
     def of_node(self, done: TypedNode) -> int:
         """Of all turns of a node."""
+        if not done.node.forward:
+            return 0
         if not done.rows:
             joining = merging(done)
             joined = self._of_call(done, *joining) if joining is not None else 0
@@ -40,6 +42,8 @@ class FlopsAt:
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> int:
         """Of one turn of a node; where rows are routed, of an even share of them."""
+        if not done.node.forward:
+            return 0
         return self.of_node(done) // len(done.calls) if done.rows else self._of_call(done, callee, inputs, outputs)
 
     def _of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> int:

@@ -25,16 +25,20 @@ class Row(NamedTuple):
     flops: Size | None
     times: int = 1
     shared: bool = False
+    called: bool = True  # by forward
 
 
-def rows(typed: Typed, costs: Costs, prefix: str = "", depth: int = 0) -> list[Row]:
-    """Rows of a typed graph, outermost first. Equal neighbouring turns of a repeat are one row."""
+def rows(typed: Typed, costs: Costs, prefix: str = "", depth: int = 0, called: bool = True) -> list[Row]:
+    """Rows of a typed graph, outermost first. Equal neighbouring turns of a repeat are one row.
+
+    `called`: false in what forward does not call.
+    """
     out: list[Row] = []
     for done in typed.nodes:
         for turns in _runs(done):
-            out += _node(done, turns, costs, prefix, depth)
+            out += _node(done, turns, costs, prefix, depth, called and done.node.forward)
         joining = merging(done)
-        if joining is not None and (flops := op_cost(*joining).flops) != 0:
+        if called and done.node.forward and joining is not None and (flops := op_cost(*joining).flops) != 0:
             out.append(Row(depth, prefix + done.node.label, joining[0].name, joining[2], 0, flops))
     return out
 
@@ -50,7 +54,7 @@ def _runs(done: TypedNode) -> list[list[int]]:
     return runs
 
 
-def _node(done: TypedNode, turns: list[int], costs: Costs, prefix: str, depth: int) -> list[Row]:
+def _node(done: TypedNode, turns: list[int], costs: Costs, prefix: str, depth: int, called: bool) -> list[Row]:
     node = done.node
     calls = list(each_call(done))
     total = Cost()
@@ -64,9 +68,10 @@ def _node(done: TypedNode, turns: list[int], costs: Costs, prefix: str, depth: i
     if node.scan is not None:
         kind = f"scan of {done.steps}"
     parameters = 0 if shared else total.parameters
-    out = [Row(depth, prefix + name, kind, outputs, parameters, total.flops, len(turns), shared)]
+    flops = total.flops if called else 0
+    out = [Row(depth, prefix + name, kind, outputs, parameters, flops, len(turns), shared, called)]
     if isinstance(callee, Typed):
-        out += rows(callee, costs, f"{prefix}{first}." if first else prefix, depth + 1)
+        out += rows(callee, costs, f"{prefix}{first}." if first else prefix, depth + 1, called)
     return out
 
 

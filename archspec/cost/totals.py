@@ -87,11 +87,15 @@ class Costs:
             total = total._replace(flops=routed(total.flops, done, len(done.calls)))
         if (joining := merging(done)) is not None:
             total = total.plus(op_cost(*joining))
+        if not done.node.forward:
+            return total._replace(flops=0)
         return total.without_state() if done.node.shared is not None else total
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
         """Of one turn, tied parameters left out."""
         cost = self._of_call(done, callee, inputs, outputs)
+        if not done.node.forward:
+            return cost._replace(flops=0)
         return cost._replace(flops=routed(cost.flops, done, 1)) if done.rows else cost
 
     def _of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:

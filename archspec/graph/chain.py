@@ -18,7 +18,7 @@ from archspec.graph.items import Item, read_item
 from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, snake_case, spliceable
-from archspec.graph.repeats import Turn, turns_of
+from archspec.graph.repeats import Turn, read_flag, turns_of
 from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Absent, Binding, Scope
@@ -98,6 +98,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         ctx.error("AS201", parametrize.span, f"`parametrize` is for an op, and `{item.key}` is none", help=help)
     turns = turns_of(ctx, item, scope, name)
     buffer = read_buffer(ctx, item)
+    forward = _in_forward(ctx, item, scope)
     joining: Joining | None = None
     inputs: Inputs | None = None
     fed: list[tuple[Value | None, ...]] | None = None
@@ -124,7 +125,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         made = _calls(ctx, scope, item, turns, start, joining.given(item) if joining else [], absent)
     else:
         inspect_item(ctx, scope, item, walk)
-    if inputs is None or turns is None or name is FAILED or outputs is None or tie is None:
+    if inputs is None or turns is None or name is FAILED or outputs is None or tie is None or forward is None:
         return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
@@ -167,13 +168,27 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         init=_begins(ctx, item, turns),
         join=join,
         buffer=buffer,
+        forward=forward,
     )
     number = scope.builder.add(node)
     if fed is not None:
         scope.builder.feed(number, fed)
     attach_ties(scope.builder, number, {**made.ties, **tie})
+    if not forward:
+        return pass_by(ctx, scope, item, name, outputs, start, item.get("forward"))
     bind(ctx, scope, item, name, outputs, number, turns, start, quiet=not unique)
     return Value(number)
+
+
+def _in_forward(ctx: Context, item: Item, scope: Scope) -> bool | None:
+    """Does forward run the item? None if what it says is wrong (reported)."""
+    node = item.get("forward")
+    forward = read_flag(ctx, node, scope.env, "forward")
+    if node is not None and item.op is not None and item.op.bare():
+        help = "`when` leaves out an item altogether"
+        ctx.error("AS201", node.span, f"`{item.key}` keeps nothing that is there without forward", help=help)
+        return None
+    return forward
 
 
 def _absent(item: Item, declared: tuple[str, ...], inputs: Inputs | None) -> frozenset[str]:
@@ -269,6 +284,10 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     if begins is not None:
         help = "write `init` on the items inside, or give it a name"
         ctx.error("AS201", begins.span, f"an unnamed `{item.key}` has no parameters of its own", help=help)
+    forward = item.get("forward")
+    if forward is not None:
+        help = "write `forward` on the items inside, or give it a name"
+        ctx.error("AS201", forward.span, f"an unnamed `{item.key}` keeps nothing of its own", help=help)
     start = None
     if inputs is None:
         start = unknown_value(ctx, scope, item.node, item.position)

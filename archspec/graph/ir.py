@@ -97,6 +97,7 @@ class Node:
     `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
     `init`: for each call, how its parameters begin; None where nothing is said.
     `join`: of a repeat whose turns do not follow one another.
+    `forward`: false where its modules are made and kept, and forward does not call them; then nothing reads it.
     `buffer`: its one call is run once, when the module is made, and what it gives is kept.
     `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
@@ -123,6 +124,7 @@ class Node:
     init: list[tuple[InitRule, ...]] | None = None
     join: Join | None = None
     buffer: Buffer | None = None
+    forward: bool = True
 
     @property
     def container(self) -> str:

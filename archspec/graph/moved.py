@@ -122,6 +122,7 @@ class Mover:
             None if old.init is None else [self._rules(each) for each in old.init],
             old.join,
             old.buffer,
+            old.forward,
         )
 
     def _rules(self, old: Iterable[InitRule]) -> tuple[InitRule, ...]:

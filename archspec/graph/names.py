@@ -12,8 +12,8 @@ from archspec.graph.reserved import RESERVED
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = (
-    "name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "init", "parametrize", "register_buffer",
-    "doc",
+    "name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "tie", "init", "parametrize",
+    "register_buffer", "doc",
 )  # fmt: skip
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds

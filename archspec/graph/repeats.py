@@ -29,14 +29,14 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
     repeat, when, written = item.get("repeat"), item.get("when"), item.get("name")
     base = name if isinstance(name, str) else scope.builder.plan.auto.get(item.position, item.key)
     if repeat is None:
-        holds = _when(ctx, when, scope.env)
+        holds = read_flag(ctx, when, scope.env)
         return None if holds is None else [Turn(0, scope.env, base)] if holds else []
     envs = _envs(ctx, repeat, scope.env)
     if envs is None:
         return None
     own = written is not None and name is None  # each turn has a name of its own
     differs = when is not None and bool(ctx.mentions(when) & item.loop_names)
-    holds = True if differs else _when(ctx, when, scope.env)
+    holds = True if differs else read_flag(ctx, when, scope.env)
     if holds is None:
         return None
     read = (item.value, *(node for key, node in item.common.items() if key != "repeat"))
@@ -44,7 +44,7 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
         envs = envs[:1] * len(envs)  # the turns are all alike
     out: list[Turn] = []
     for number, env in enumerate(envs if holds else ()):
-        here = _when(ctx, when, env) if differs else True
+        here = read_flag(ctx, when, env) if differs else True
         path: Any = f"{base}.{number}"
         if own:
             assert written is not None
@@ -57,10 +57,11 @@ def turns_of(ctx: Context, item: Item, scope: Scope, name: Any) -> list[Turn] | 
     return out
 
 
-def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
-    if when is None:
+def read_flag(ctx: Context, node: Node | None, env: dict[str, Any], word: str = "when") -> bool | None:
+    """Is what `word` says of an item true, as it is where nothing is said? None if wrong (reported)."""
+    if node is None:
         return True
-    value = ctx.evaluate(when, env)
+    value = ctx.evaluate(node, env)
     if value is FAILED:
         return None
     if isinstance(value, bool):
@@ -69,19 +70,19 @@ def _when(ctx: Context, when: Node | None, env: dict[str, Any]) -> bool | None:
         ctx.undecided = True
         return None
     help = fix = None
-    written = isinstance(value, str) and isinstance(when, Scalar) and when.value == value
+    written = isinstance(value, str) and isinstance(node, Scalar) and node.value == value
     if isinstance(value, str) and value in env:
         help = f"the value of a parameter is written `${value}`"
-        fix = write_instead(value, f"${value}", when.span, safe=True) if written else None
+        fix = write_instead(value, f"${value}", node.span, safe=True) if written else None
     elif value in ("yes", "no", "on", "off"):
         help = "YAML 1.2 writes booleans `true` and `false`"
         meant = "true" if value in ("yes", "on") else "false"
-        fix = write_instead(value, meant, when.span, safe=True) if written else None
+        fix = write_instead(value, meant, node.span, safe=True) if written else None
     elif isinstance(value, str) and any(sign in value for sign in "=<>") and "$" not in value:
         help = f"an expression is written `$({value})`"
         if written and not set(value) & set(",[]{}#:\"'"):
-            fix = write_instead(value, f"$({value})", when.span, safe=True)
-    ctx.error("AS205", when.span, f"`when` takes true or false, got {show(value)}", help=help, value_of=when, fix=fix)
+            fix = write_instead(value, f"$({value})", node.span, safe=True)
+    ctx.error("AS205", node.span, f"`{word}` takes true or false, got {show(value)}", help=help, value_of=node, fix=fix)
     return None
 
 

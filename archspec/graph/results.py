@@ -90,17 +90,27 @@ def bind(
 
 
 def pass_by(
-    ctx: Context, scope: Scope, item: Item, name: str | None, outputs: list[tuple[str, Span]], start: Value | None
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    name: str | None,
+    outputs: list[tuple[str, Span]],
+    start: Value | None,
+    forward: YamlNode | None = None,
 ) -> Chain:
-    """An item left out: its value is its first input."""
+    """An item left out: its value is its first input. `forward`: what leaves it out, if `when` does not."""
     when = item.get("when") or item.get("repeat")
     where = when.span if when is not None else item.key_span
-    value: Chain = Absent(where) if start is None else start
+    nothing = Absent(where)
+    if forward is not None:
+        where = forward.span
+        nothing = Absent(where, "its `forward` is false and it reads nothing", "that forward leaves out")
+    value: Chain = nothing if start is None else start
     if name:
         scope.bind(ctx, name, Binding(value, label_span(item), left_out=True))
     for k, (text, span) in enumerate(outputs):
         if text not in ("_", name):
-            scope.bind(ctx, text, Binding(value if k == 0 else Absent(where), span, left_out=True))
+            scope.bind(ctx, text, Binding(value if k == 0 else nothing, span, left_out=True))
     return value
 
 

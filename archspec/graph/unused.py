@@ -11,10 +11,12 @@ from archspec.graph import hidden
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
 from archspec.graph.inside import way_inside
-from archspec.graph.ir import Graph, GraphInput, Value
+from archspec.graph.ir import Graph, GraphInput, OpCall, Value
 from archspec.graph.kept import UNUSED
 from archspec.graph.names import Position
 from archspec.reading.nodes import Mapping, Sequence, entry_span
+
+_KEPT = "; `forward: false`, if it is there for its state"
 
 Unused = dict[tuple[Any, Position], tuple[Span, str, str] | None]  # by template and item; None: it is used
 
@@ -112,7 +114,7 @@ def _report(ctx: Context, unused: Iterable[tuple[Span, str, str] | None]) -> Non
                     "AS402",
                     span,
                     f"the value `{label}` is used nowhere",
-                    help="leave the item out, or name its value in `outputs`",
+                    help="leave the item out, or name its value in `outputs`" + (_KEPT if what == "module" else ""),
                 )
 
 
@@ -162,17 +164,19 @@ def _unused_in(ctx: Context, graphs: list[Graph]) -> Unused:
 def _unused_of(ctx: Context, graph: Graph) -> dict[Position, tuple[Span, str, str] | None]:
     out: dict[Position, tuple[Span, str, str] | None] = {}
     read = {_key(value) for _, value in graph.outputs}
-    read.update(_key(value) for node in graph.nodes for value in node.inputs if value is not None)
+    for node in graph.nodes:  # an input may be there for its type alone; a value is computed
+        read.update(_key(v) for v in node.inputs if v is not None and (node.forward or v.node < 0))
     again = {node.shared for node in graph.nodes if node.shared is not None}
     tied = [target for node in graph.nodes for target in node.tie.values()] if graph.has_ties else []
     for number, node in enumerate(graph.nodes):
-        used = number in read or number in again
+        used = number in read or number in again or not node.forward
         if not used and tied:
             used = any(t == path or t.startswith(f"{path}.") for t in tied for path in node.paths)
         if used:
             out[node.item] = None
         else:
-            out.setdefault(node.item, (node.key_span, node.label, "value"))
+            bare = node.shared is not None or all(isinstance(c, OpCall) and c.cls.bare() for c in node.calls)
+            out.setdefault(node.item, (node.key_span, node.label, "value" if bare else "module"))
     for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
         used = -1 - number in read or _gives_a_size(ctx, graph, given)
         out["input", given.name] = None if used else (given.span, given.name, "input")

@@ -63,7 +63,7 @@ class Scope:
         done = self.typed.nodes[number]
         node = done.node
         special = node.repeated or node.scan is not None or node.join is not None or node.buffer is not None
-        if special or node.shared is not None or len(done.calls) != 1 or number in self.held:
+        if special or not node.forward or node.shared is not None or len(done.calls) != 1 or number in self.held:
             return None
         op = done.calls[0]
         return op if isinstance(op, Op) else None

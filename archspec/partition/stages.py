@@ -55,7 +55,7 @@ def pipeline_stages(typed: Typed, count: int, sizes: Mapping[str, int]) -> tuple
             what = "a loop over the steps of a sequence" if done.node.scan is not None else "rows that are routed"
             return Uncut(f"{what} cannot be cut, and is more than a stage's share", done.node.span)
         state = [] if done.node.shared is not None else _parameters(done, callee)
-        module = isinstance(callee, Typed) or (callee.attribute == "module" and bool(state))
+        module = done.node.forward and (isinstance(callee, Typed) or (callee.attribute == "module" and bool(state)))
         if module and done.node.shared is None and (pieces[-1].begins or pieces[-1].flops or pieces[-1].parameters):
             pieces.append(_Piece(path))
         pieces[-1].flops += cost

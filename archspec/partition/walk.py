@@ -64,6 +64,8 @@ class Walk:
         """What becomes of each output of a graph whose inputs are these."""
         found: dict[Value, Place | None] = {Value(-1, number): place for number, place in enumerate(inputs)}
         for number, done in enumerate(typed.nodes):
+            if not done.node.forward:
+                continue
             given = [None if value is None else found.get(value) for value in done.node.inputs]
             outputs = self.node(done, given, prefix)
             for output, place in enumerate(outputs):

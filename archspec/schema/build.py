@@ -277,6 +277,10 @@ _COMMON: dict[str, Schema] = {
         "description": "false: the item is left out, and its value is its input.",
         "anyOf": [{"type": "boolean"}, _EXPRESSION],
     },
+    "forward": {
+        "description": "false: forward leaves the item out, as `when` does, and what it keeps is in the state_dict.",
+        "anyOf": [{"type": "boolean"}, _EXPRESSION],
+    },
     "tie": {
         "description": "This item's parameter is another: `{weight: wte.weight}`.",
         "type": "object",

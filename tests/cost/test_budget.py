@@ -296,3 +296,22 @@ def test_flops_of_joined_turns() -> None:
     )
     assert str(free.flops) == f"{3 * 2 * 4 * 4 * 4}*B"
     assert sum((row.flops or 0 for row in free.rows), start=0) == free.flops
+
+
+def test_what_forward_does_not_call_costs_parameters_and_no_flops() -> None:
+    text = """
+inputs: {x: "float32[B, 8]"}
+blocks:
+  Head: {layers: [{name: fc, linear: 4}, tanh]}
+layers:
+  - {name: kept, forward: false, Head: {}}
+  - {name: turns, forward: false, repeat: 3, linear: 8}
+  - {name: joined, forward: false, repeat: 2, merge: add, linear: 8}
+  - {name: out, linear: 2}
+"""
+    report = pipeline.check(text)
+    assert report.ok and not report.diagnostics
+    assert report.typed is not None and isinstance(report.flops, Dim)
+    assert report.parameters == (8 * 4 + 4) + 5 * (8 * 8 + 8) + (8 * 2 + 2)
+    assert report.flops.evaluate({"B": 3}) == 3 * 2 * 8 * 2
+    assert FlopsAt({"B": 3}).of(report.typed) == 3 * 2 * 8 * 2

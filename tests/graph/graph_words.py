@@ -45,6 +45,7 @@ def _lines(graph: Graph, letters: dict[int, str], found: list[Graph]) -> list[st
             line += (f" joined by {node.join.merge.cls.name}" if node.join.merge else " routed") + slices
         if node.shared is not None:
             line += f" uses {graph.nodes[node.shared].paths[0]}"
+        line += " not in forward" * (not node.forward)
         if node.tie:
             line += "".join(f" tie {own} = {target}" for own, target in node.tie.items())
         out.append(line)

@@ -151,3 +151,11 @@ def test_the_commands(tmp_path: Path) -> None:
     assert {k: tuple(v.shape) for k, v in written.items()} == {
         k: tuple(v.shape) for k, v in found.module.state_dict().items()
     }
+
+
+def test_what_forward_does_not_call_stands_for_nothing() -> None:
+    norm = "layer_norm: {elementwise_affine: false}"
+    layers = f"  - {{name: kept, forward: false, {norm}}}\n  - {{name: out, {norm}, from: x}}\n"
+    module, found = better(spec(layers))
+    x = torch.randn(2, 4, 8, 8)
+    assert torch.equal(found.module(x), module(x))

@@ -64,3 +64,14 @@ layers:
 def test_too_few_pieces(count: int, words: str) -> None:
     found = stages('inputs: {x: "float32[B, 8]"}\nlayers: [{linear: 8}, relu, {linear: 8}, relu]', count)
     assert words in found.why if isinstance(found, Uncut) else not words
+
+
+def test_no_stage_begins_with_what_forward_does_not_call() -> None:
+    layers = """
+  - {name: a, linear: 7}
+  - {name: kept, forward: false, linear: 7}
+  - {name: b, linear: 7}
+"""
+    found = stages(f'inputs: {{x: "float32[B, 7]"}}\nlayers:{layers}', 2)
+    assert isinstance(found, tuple)
+    assert [(stage.begins, stage.flops, stage.parameters) for stage in found] == [("", 98, 112), ("b", 98, 56)]
