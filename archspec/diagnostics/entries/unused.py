@@ -38,8 +38,8 @@ Nothing reads the value and it is no output, so the layers that compute it chang
 Weights that get no gradient are stored, loaded and counted, and never learn; distributed training in PyTorch even
 waits for their gradients and fails.
 """,
-        "Read it with `from`, name it in `outputs`, or leave the item out. What is there to be stored alone, as weights "
-        "that are published with a model and not called, has `forward: false`:",
+        "Read it with `from`, name it in `outputs`, or leave the item out. What is there to be stored alone, as "
+        "weights that are published with a model and not called, has `forward: false`:",
         """
 inputs: {x: "float32[B, 4]"}
 layers:
