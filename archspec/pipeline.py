@@ -240,6 +240,8 @@ def _stages(
         return
     if found.has_errors:
         root = as_meant(root)
+        if "extends" in root:  # it was misspelt, which is reported: of what it starts from nothing is known
+            return
     elaboration = report.elaboration = elaborate(root, params, found)
     if elaboration is None:
         return

@@ -63,7 +63,8 @@ def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     inputs = read_inputs(ctx, scope, item, item.op.inputs, before)
     call = op_call(ctx, item, scope.env)
     if call is None or inputs is None or name is FAILED:
-        return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
+        called = [name] if isinstance(name, str) else []
+        return unknown_value(ctx, scope, item.node, item.position, called=called, misnamed=name is FAILED)
     span = item.key_span if written is None else written.span
     path = name if name is not None else scope.builder.plan.auto.get(item.position, item.key)
     unique = scope.builder.claim(ctx, path, span, bare=item.op.bare())
@@ -97,12 +98,13 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         help = "write it on the op inside whose parameter it is"
         ctx.error("AS201", parametrize.span, f"`parametrize` is for an op, and `{item.key}` is none", help=help)
     turns = turns_of(ctx, item, scope, name)
+    called = [name] if isinstance(name, str) else [turn.path for turn in turns or () if item.get("name") is not None]
     buffer = read_buffer(ctx, item)
     forward = _in_forward(ctx, item, scope)
     joining: Joining | None = None
     inputs: Inputs | None = None
     fed: list[tuple[Value | None, ...]] | None = None
-    ctx.leaving_out = turns == []
+    ctx.leaving_out = not turns  # or it is not known whether: its `when` is in error
     if item.get("merge") is None and item.get("route") is None:
         inputs, fed = read_fed(ctx, scope, item, declared, before, turns)
     else:
@@ -126,7 +128,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     else:
         inspect_item(ctx, scope, item, walk)
     if inputs is None or turns is None or name is FAILED or outputs is None or tie is None or forward is None:
-        return unknown_value(ctx, scope, item.node, item.position, misnamed=name is FAILED)
+        return unknown_value(ctx, scope, item.node, item.position, called=called, misnamed=name is FAILED)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
     if (
@@ -135,7 +137,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         or not alone(ctx, buffer, made.captured)
         or not outputs_fit(ctx, item, made.calls[0], outputs)
     ):
-        return unknown_value(ctx, scope, item.node, item.position)
+        return unknown_value(ctx, scope, item.node, item.position, called=called)
     join: Join | None = None
     if joining is not None:
         inputs, join = joining.placed(inputs, declared)
@@ -147,7 +149,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     bare = item.op is not None and item.op.bare()
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
     if carry is None:
-        return unknown_value(ctx, scope, item.node, item.position)
+        return unknown_value(ctx, scope, item.node, item.position, called=called)
     unique = all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
     node = Node(
         made.calls,
@@ -272,7 +274,7 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     """An unnamed structure in a list of names: its items are the list's own."""
     outputs = output_names(ctx, scope, item)
     turns = turns_of(ctx, item, scope, "")
-    ctx.leaving_out = turns == []
+    ctx.leaving_out = not turns  # or it is not known whether: its `when` is in error
     inputs = read_inputs(ctx, scope, item, ("x",), before)
     ctx.leaving_out = False
     tie = item.get("tie")

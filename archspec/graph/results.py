@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from archspec.diagnostics.model import Span
@@ -114,25 +115,39 @@ def pass_by(
     return value
 
 
-def unknown_value(ctx: Context, scope: Scope, node: YamlNode, position: Position, *, misnamed: bool = False) -> Value:
-    """A node in error: it has no calls, and whatever is read of it is unknown."""
+def unknown_value(
+    ctx: Context,
+    scope: Scope,
+    node: YamlNode,
+    position: Position,
+    *,
+    called: Sequence[str] = (),
+    misnamed: bool = False,
+) -> Value:
+    """A node in error: it has no calls, and whatever is read of it is unknown.
+
+    `called`: what its name comes to, a turn of a repeat at a time, where that is known.
+    """
     name = name_of(node)
     if name is not None and "$" in name:
-        name = None
+        name = called[0] if called else None
     path = name or scope.builder.plan.auto.get(position) or "?"
     names: dict[str, Span] = {}
     if isinstance(node, Mapping):
         if name:
-            names[name] = node.entries["name"].span
+            names = dict.fromkeys((name, *called), node.entries["name"].span)
         outputs = node.entries.get("outputs")
         for inner in getattr(outputs, "items", ()):
             text = text_of(inner)
             if text and text != "_":
                 names.setdefault(text, inner.span)
     number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
+    if ctx.frames:  # nothing may have been said of it here, and with the cause gone it is not in error
+        ctx.frames[-1].uses = None
+    chosen = isinstance(node, Mapping) and "when" in node.entries  # it may be the one that is left out
     for text, span in names.items():
         if text not in scope.names:
-            scope.names[text] = Binding(Value(number), span, number, unknown=True, misnamed=misnamed)
+            scope.names[text] = Binding(Value(number), span, number, unknown=True, misnamed=misnamed, left_out=chosen)
     return Value(number)
 
 

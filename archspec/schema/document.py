@@ -97,6 +97,8 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
     kind = error.validator
     if (kind in ("pattern", "minimum") and path[-1:] != ("blocks",)) or (path[:1] == ("symbols",) and len(path) == 3):
         return  # the graph stage's
+    if node.data() is None and path and isinstance(root, Mapping) and _misspells_extends(root):
+        return  # a null takes away what the spec that is started from has
     if kind == "additionalProperties" and isinstance(node, Mapping):
         known = list(schema.get("properties", {}))
         for key in node.entries:
@@ -125,6 +127,11 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
         diagnostics.error("AS205", root.span, f"a spec is {schema['title']}, not {_shown(root)}")
     else:
         _bad_value(node, path, schema, diagnostics)
+
+
+def _misspells_extends(root: Mapping) -> bool:
+    known = skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"]
+    return "extends" in meant_keys(root.entries, known).values()
 
 
 _EMPTY: dict[str | int, str] = {

@@ -61,6 +61,23 @@ def edits(text: str, random: Random, count: int) -> Iterator[str]:
         yield now
 
 
+def test_what_one_mistake_hides_is_told_without_it() -> None:
+    """With `include` misspelt nothing is said of the blocks that are not there; without the line each is told of."""
+    text = """archspec: 1
+includes: [parts.yaml]
+inputs: {x: "float32[B, 8]"}
+blocks:
+  Outer:
+    layers:
+      - {name: inner, Missing: {}}
+layers:
+  - {name: outer, Outer: {}}
+"""
+    for begins, code, line in ((text, "AS201", 2), (text.replace("includes: [parts.yaml]\n", ""), "AS202", 6)):
+        report = pipeline.check(pipeline.Spec(begins, "net.yaml", ROOT))
+        assert [(d.code, d.span.line) for d in report.diagnostics if d.is_error] == [(code, line)]
+
+
 @pytest.mark.parametrize("count", [3, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", BLOCKS, ids=lambda p: p.stem)
 def test_as_it_is_edited(path: Path, count: int) -> None:

@@ -15,7 +15,6 @@ from archspec.diagnostics.model import Span
 from archspec.diagnostics.outcome import Outcome
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_HOME = "https://archspec.dev"
 _STEERING = re.compile(r"(\{)(?=\d+\})|(\])(?=\()")  # a placeholder, `{0}`; a link, `[text](target)`
 
 
@@ -27,7 +26,6 @@ def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool =
         "name": "archspec",
         "version": version,
         "semanticVersion": version,
-        "informationUri": _HOME,
         "rules": [_rule(entries[code], found) for code in codes],
     }
     run = {
@@ -45,7 +43,6 @@ def _rule(entry: Entry, found: Iterable[Finding]) -> dict[str, Any]:
         "id": entry.code,
         "shortDescription": {"text": entry.title},
         "fullDescription": {"text": _paragraphs(entry.meaning)},
-        "helpUri": f"{_HOME}/errors/{entry.code}",
         "help": {"text": f"{_paragraphs(entry.repair)}\n\n`archspec explain {entry.code}` shows an example."},
         "defaultConfiguration": {"level": level},
     }
