@@ -40,7 +40,7 @@ class _Target(NamedTuple):
 def replace_items(base: Mapping, changes: Mapping, own_blocks: Node | None, diagnostics: Diagnostics) -> Mapping:
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
-    A replacement without a name keeps the one of what it replaces; a list of items puts all of them in its place. The
+    A replacement without a name keeps the one of what it replaces, with `name: null` it has none; a list of items puts all of them in its place. The
     name of an argument or a key behind a path, as `Bottleneck.conv2.groups`, gives that one anew and leaves the rest.
     The name of a block leads to what the block says besides its items. All paths are those of `base`; `own_blocks` take
     the place of its blocks. Reports AS206 for a path that leads to nothing, AS207 for one inside another that is
@@ -217,9 +217,13 @@ def _steps(item: Node, where: Position) -> Address:
 
 
 def _named(old: Node, new: Node) -> Node:
-    """The new item with the name of the old one, unless it has its own; of several items, the last."""
+    """The new item with the name of the old one, unless it has its own or says that it has none; of several, the last."""
     if isinstance(new, Sequence) and new.items:
         return Sequence([*new.items[:-1], _named(old, new.items[-1])], new.span)
+    if isinstance(new, Mapping) and isinstance(name := new.get("name"), Scalar) and name.value is None:
+        entries, keys = dict(new.entries), dict(new.keys)
+        del entries["name"], keys["name"]
+        return Mapping(entries, keys, new.span)
     if not isinstance(old, Mapping) or not is_named(old):
         return new
     name, span = old.entries["name"], old.keys["name"]

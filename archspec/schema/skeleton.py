@@ -31,7 +31,9 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
 
 def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
     """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
-    replaced = [replacement, {"type": "array", "minItems": 1, "items": replacement}, {"type": "null"}]
+    unnamed = {"type": "object", "required": ["name"], "properties": {"name": {"type": "null"}}}
+    one = {"anyOf": [replacement, unnamed]}
+    replaced = [replacement, unnamed, {"type": "array", "minItems": 1, "items": one}, {"type": "null"}]
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
