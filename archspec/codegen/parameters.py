@@ -49,7 +49,7 @@ class Parameters:
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
         self.constants: dict[str, Any] = dict(plan.constants)
         self._candidates: list[_Candidate] = []
-        self._written: dict[Any, _Candidate] = {}  # by the text of the condition in the spec
+        self._written: dict[Any, list[_Candidate]] = {}  # by the text of the condition in the spec
         self._from_symbols()
         self._from_block()
         if len(plan.instances) > 1:
@@ -63,7 +63,9 @@ class Parameters:
 
     def text(self, var: Var, forward: bool = False) -> str:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
-        found = self._written.get(var.source) or self._known(var.values) or self._elements(_spread(var))
+        said = self._written.get(var.source, ())
+        found = next((c for c in said if _fits(var.values, c.values)), None)
+        found = found or self._known(var.values) or self._elements(_spread(var))
         if found is None and var.hint == "depth":  # what is left after the first turn
             found = next((c._replace(text=f"{c.text} - 1") for c in self._candidates if _less(var.values, c)), None)
         if found is None:
@@ -188,22 +190,29 @@ class Parameters:
     def _defaulted(self, name: str, values: tuple[Any, ...]) -> _Candidate | None:
         """A parameter that no instance is given, where its default is an expression of sizes: that expression."""
         given = expression(self.plan.graph.defaults.get(name))
-        if given is None or not given.names & self._own.keys():
+        if given is None or not given.names & self._own.keys() or not self._gives(given, values):
             return None
+        return self._expression(self.plan.graph.defaults[name], values)
+
+    def _gives(self, given: Expression, values: tuple[Any, ...]) -> bool:
+        """Is this what the expression of parameters and sizes is, in each instance?"""
         for at, value in enumerate(values):
             env = {**self.constants, **{n: own.values[at] for n, own in self._own.items()}}
             if not given.names <= env.keys() or _key(_plain(evaluated(given, env))) != _key(value):
-                return None
-        return self._expression(self.plan.graph.defaults[name], values)
+                return False
+        return True
 
     def _from_expressions(self) -> None:
         for row in rows(self.plan):
             for text, values in row.expressions():
                 self._expression(text, values)
-            if row.present is not None and isinstance(row.node.when, Scalar):
-                made = self._expression(row.node.when.value, row.present)
+            when = row.node.when.value if isinstance(row.node.when, Scalar) else None
+            given = expression(when)
+            # an item may also be missing because the turn or the sequence that it is in is
+            if row.present is not None and given is not None and self._gives(given, row.present):
+                made = self._expression(when, row.present)
                 if made is not None:
-                    self._written[row.node.when.value] = made
+                    self._written.setdefault(when, []).append(made)
 
     def _expression(self, text: Any, values: tuple[Any, ...]) -> _Candidate | None:
         found = expression(text)

@@ -40,11 +40,11 @@ class _Target(NamedTuple):
 def replace_items(base: Mapping, changes: Mapping, own_blocks: Node | None, diagnostics: Diagnostics) -> Mapping:
     """`base` with items replaced: `features.0` is one of its layers, `Bottleneck.conv1` one of a block's; null removes.
 
-    A replacement without a name keeps the one of what it replaces, with `name: null` it has none; a list of items puts all of them in its place. The
-    name of an argument or a key behind a path, as `Bottleneck.conv2.groups`, gives that one anew and leaves the rest.
-    The name of a block leads to what the block says besides its items. All paths are those of `base`; `own_blocks` take
-    the place of its blocks. Reports AS206 for a path that leads to nothing, AS207 for one inside another that is
-    replaced, AS205 for an empty list, and AS201 and AS205 for what a block does not say.
+    A replacement without a name keeps the one of what it replaces, and with `name: null` has none; a list of items puts
+    all of them in its place. The name of an argument or a key behind a path, as `Bottleneck.conv2.groups`, gives that
+    one anew and leaves the rest. The name of a block leads to what the block says besides its items. All paths are
+    those of `base`; `own_blocks` take the place of its blocks. Reports AS206 for a path that leads to nothing, AS207
+    for one inside another that is replaced, AS205 for an empty list, and AS201 and AS205 for what a block does not say.
     """
     targets = _targets(base)
     blocks = _blocks(base, own_blocks, changes)
@@ -217,7 +217,7 @@ def _steps(item: Node, where: Position) -> Address:
 
 
 def _named(old: Node, new: Node) -> Node:
-    """The new item with the name of the old one, unless it has its own or says that it has none; of several, the last."""
+    """The new item with the name of the old one, unless it says its own, or null; of several items, the last."""
     if isinstance(new, Sequence) and new.items:
         return Sequence([*new.items[:-1], _named(old, new.items[-1])], new.span)
     if isinstance(new, Mapping) and isinstance(name := new.get("name"), Scalar) and name.value is None:

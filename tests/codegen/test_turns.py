@@ -80,3 +80,43 @@ def test_calls_that_leave_out_an_input() -> None:
     model = archspec.compile(text)
     x, gain = torch.randn(2, 4), torch.randn(4)
     torch.testing.assert_close(model(x, gain), model.b.fc(model.a.fc(x) * gain), rtol=0, atol=0)
+
+
+def test_turns_that_not_all_instances_have_under_a_condition() -> None:
+    """A turn is there by the count, not because the condition of an item in it holds."""
+    text = (
+        'inputs: {x: "float32[B, 8, 16]"}\nlayers:\n'
+        "  - {name: a, Stage: {halved: 3}}\n  - {name: b, Stage: {halved: 1}}\n  - {name: c, Stage: {halved: 0}}\n"
+        "blocks:\n  Stage:\n    params: {halved: int}\n    layers:\n"
+        "      - repeat: $(max(halved, 1))\n        sequence:\n"
+        "          - {name: convs.$i, conv1d: {out_channels: 8, kernel_size: 1}}\n"
+        "          - {when: $(halved > 0), max_pool1d: 2}\n"
+    )
+    model = archspec.compile(text)
+    counts = {name: len(list(stage.convs.children())) for name, stage in model.named_children()}
+    assert counts == {"a": 3, "b": 1, "c": 1}
+    x = given = torch.randn(2, 8, 16)
+    for stage, halved in ((model.a, 3), (model.b, 1), (model.c, 0)):
+        for conv in stage.convs.children():
+            x = conv(x)
+            x = torch.nn.functional.max_pool1d(x, 2) if halved else x
+    torch.testing.assert_close(model(given), x, rtol=0, atol=0)
+
+
+def test_a_condition_within_a_sequence_that_is_not_always_there() -> None:
+    text = (
+        'inputs: {x: "float32[B, 4]"}\nlayers:\n'
+        "  - {name: a, Part: {outer: true, inner: true}}\n  - {name: b, Part: {outer: false, inner: true}}\n"
+        "  - {name: c, Part: {outer: true, inner: false}}\n"
+        "blocks:\n  Part:\n    params: {outer: bool, inner: bool}\n    layers:\n"
+        "      - {name: fc, linear: 4}\n      - when: $outer\n        sequence:\n"
+        "          - {name: more, linear: 4}\n          - {name: norm, when: $inner, layer_norm: {}}\n"
+        "      - {when: $inner, relu: {}}\n"
+    )
+    model = archspec.compile(text)
+    there = {name: [child for child, _ in part.named_children()] for name, part in model.named_children()}
+    assert there == {"a": ["fc", "more", "norm"], "b": ["fc"], "c": ["fc", "more"]}
+    x = torch.randn(3, 4)
+    y = torch.relu(model.a.norm(model.a.more(model.a.fc(x))))
+    y = torch.relu(model.b.fc(y))
+    torch.testing.assert_close(model(x), model.c.more(model.c.fc(y)), rtol=0, atol=0)
