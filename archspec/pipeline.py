@@ -77,8 +77,9 @@ class Report:
     `assembled`: the whole spec as one tree, where it is made of several files.
     `initial`: `typed`, in which every op knows how its parameters begin, where the spec says something of that.
     `weights`: what the model starts from, held against it; None where that is its initialisation.
-    `parameters`: elements, shared ones once. `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes;
-    None where the formula has too many terms to be of use. `counted`: FLOPs at the sizes that a budget names.
+    `parameters`: elements, shared ones once; `trainable`: of those that require a gradient.
+    `flops`: one forward pass (a multiply-add is 2), symbolic in the sizes; None where the formula has too many terms to
+    be of use. `counted`: FLOPs at the sizes that a budget names.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -97,6 +98,7 @@ class Report:
         self.requirements: list[str] = []
         self.constraints = Constraints()
         self.parameters = 0
+        self.trainable = 0
         self.flops: Size | None = 0
         self.counted = Counted()
         self.costs = Costs()
@@ -264,7 +266,7 @@ def _stages(
     report.recipe = check_training(elaboration, typed, constraints, base, found, spec.data, lambda: report.table)
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
-        report.parameters, report.flops = total.parameters, total.flops
+        report.parameters, report.trainable, report.flops = total.parameters, total.trainable, total.flops
     if budget is not None or "budget" in root:
         _budget(report, budget, found)
     if typed.complete and not found.has_errors:

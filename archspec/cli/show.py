@@ -104,6 +104,8 @@ def text(report: Report, sizes: dict[str, int], depth: int | None, styles: Style
         title += f"  {report.elaboration.doc}"
     signature = f"{_types(report.inputs, sizes)} → {_types(report.outputs, sizes)}"
     lines = [title, signature, "", styles.dim(head), *body, styles.dim("─" * len(head)), styles.bold(total)]
+    if report.trainable != report.parameters:
+        lines += ["", f"{number(report.trainable)} of the parameters require a gradient"]
     if report.requirements:
         lines += ["", f"requires {', '.join(report.requirements)}"]
     if report.recipe is not None and report.recipe.stages:

@@ -27,7 +27,7 @@ from archspec.codegen.written import Expression, expression, python, value_at, w
 from archspec.dims import Dim
 from archspec.graph.ir import Node, OpCall
 from archspec.ops.base import Op
-from archspec.ops.expr import Call
+from archspec.ops.expr import Call, Method
 from archspec.reading.nodes import Scalar
 from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed, TypedNode
@@ -87,6 +87,11 @@ def components(node: Node) -> list[str] | None:
     return None if heads or "." in head else [head]
 
 
+def held(done: TypedNode, expr: Any) -> Any:
+    """What makes a module, as the node has it."""
+    return expr if done.node.requires_grad else Method(expr, "requires_grad_", False)
+
+
 def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, inline: bool = False) -> Any:
     """The expression that makes a callee."""
     if isinstance(callee, Computed):
@@ -105,7 +110,7 @@ def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, in
         node = done.node
         if not node.repeated:
             when = node.when.value if isinstance(node.when, Scalar) else None
-            made = constructor(done.calls[0], done.call_inputs[0], planner)
+            made = held(done, constructor(done.calls[0], done.call_inputs[0], planner))
             children.append(Child([node.paths[0]], made, when=when))
         elif all("." not in path for path in node.paths):
             children += turns("nn.Sequential", done, planner, callee).children
@@ -127,7 +132,7 @@ def turns(fn: str, done: TypedNode, planner: Planner, around: Typed) -> Chain:
         key = id(callee) if isinstance(callee, Typed) else hash((id(callee), types))
         expr = made.get(key)
         if expr is None:
-            expr = made[key] = constructor(callee, types, planner)
+            expr = made[key] = held(done, constructor(callee, types, planner))
         if runs and (expr is last or same(expr, last)):
             runs[-1].names.append(name)
             runs[-1].count += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archspec.codegen.ctor import constructor, is_chain, turns
+from archspec.codegen.ctor import constructor, held, is_chain, turns
 from archspec.codegen.groups import alternatives, groups_of, in_place, needs_attribute
 from archspec.codegen.initial import Filling, fillings
 from archspec.codegen.names import Names, camel
@@ -232,10 +232,8 @@ class Planner:
         node = aligned.node
         present = [d for d in aligned.done if d is not MISSING]
         places = {tuple(_homes(d.node) if aligned.alone else d.node.paths) for d in present}
-        if (
-            len({(d.node.repeated, d.node.shared, d.node.carry, d.node.forward) for d in present}) > 1
-            or len(places) > 1
-        ):
+        kinds = {(d.node.repeated, d.node.shared, d.node.carry, d.node.forward) for d in present}
+        if len(kinds) > 1 or len(places) > 1:
             raise NotUnifiableError
         if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
             raise NotUnifiableError
@@ -253,7 +251,7 @@ class Planner:
         if isinstance(node.calls[0], OpCall) or node.buffer is not None:
             aligned.forward = self._forward(aligned, 0)
         if node.shared is None and (aligned.forward is None or needs_attribute(aligned.forward)):
-            aligned.ctor = self._each(aligned, lambda d, _: constructor(d.calls[0], d.call_inputs[0], self))
+            aligned.ctor = self._each(aligned, lambda d, _: held(d, constructor(d.calls[0], d.call_inputs[0], self)))
 
     def _merge_repeat(self, aligned: NodePlan, present: list[TypedNode]) -> None:
         node, first = aligned.node, aligned.first

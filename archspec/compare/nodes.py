@@ -182,8 +182,10 @@ def _own(a: Entry, b: Entry) -> Iterator[Change]:
     if a.shared != b.shared:
         words = {False: "its own", True: "those of another"}
         yield Change("modules", words[a.shared], words[b.shared])
-    if a.done.node.forward != b.done.node.forward:
-        yield Change("forward", show(a.done.node.forward), show(b.done.node.forward))
+    for word in ("forward", "requires_grad"):
+        before, after = getattr(a.done.node, word), getattr(b.done.node, word)
+        if before != after:
+            yield Change(word, show(before), show(after))
     if a.done.node.tie != b.done.node.tie:
         yield Change("tie", show(dict(a.done.node.tie)), show(dict(b.done.node.tie)))
 

@@ -16,7 +16,8 @@ Types = tuple[Any, ...]
 
 
 class Cost(NamedTuple):
-    """`parameters`: elements, shared ones once. `buffers`: elements of persistent ones. `flops`: one forward pass.
+    """`parameters`: elements, shared ones once; `trainable`: of those that require a gradient. `buffers`: elements of
+    persistent ones. `flops`: one forward pass.
 
     `flops` is None where its formula has more terms than are of use. `param_bytes`: memory of the parameters in their
     own dtypes; `state_bytes`: of parameters and persistent buffers, which is what a file of weights holds.
@@ -27,6 +28,7 @@ class Cost(NamedTuple):
     flops: Size | None = 0
     param_bytes: int = 0
     state_bytes: int = 0
+    trainable: int = 0
 
     def plus(self, other: Cost) -> Cost:
         return Cost(
@@ -35,6 +37,7 @@ class Cost(NamedTuple):
             _sum(self.flops, other.flops),
             self.param_bytes + other.param_bytes,
             self.state_bytes + other.state_bytes,
+            self.trainable + other.trainable,
         )
 
     def times(self, count: int) -> Cost:
@@ -43,7 +46,12 @@ class Cost(NamedTuple):
             return self
         flops = _times(count, self.flops)
         return Cost(
-            self.parameters * count, self.buffers * count, flops, self.param_bytes * count, self.state_bytes * count
+            self.parameters * count,
+            self.buffers * count,
+            flops,
+            self.param_bytes * count,
+            self.state_bytes * count,
+            self.trainable * count,
         )
 
     def without_state(self) -> Cost:
@@ -87,15 +95,11 @@ class Costs:
             total = total._replace(flops=routed(total.flops, done, len(done.calls)))
         if (joining := merging(done)) is not None:
             total = total.plus(op_cost(*joining))
-        if not done.node.forward:
-            return total._replace(flops=0)
-        return total.without_state() if done.node.shared is not None else total
+        return total.without_state() if done.node.shared is not None else _as_held(total, done)
 
     def of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
         """Of one turn, tied parameters left out."""
-        cost = self._of_call(done, callee, inputs, outputs)
-        if not done.node.forward:
-            return cost._replace(flops=0)
+        cost = _as_held(self._of_call(done, callee, inputs, outputs), done)
         return cost._replace(flops=routed(cost.flops, done, 1)) if done.rows else cost
 
     def _of_call(self, done: TypedNode, callee: Op | Typed, inputs: Types, outputs: Types) -> Cost:
@@ -112,6 +116,7 @@ class Costs:
                 parameters=inner.parameters - sum(math.prod(s.shape) for s in tied),
                 param_bytes=inner.param_bytes - size,
                 state_bytes=inner.state_bytes - size,
+                trainable=inner.trainable - sum(math.prod(s.shape) for s in tied if s.requires_grad),
             )
         if done.node.tie:
             return op_cost(callee, inputs, outputs, done.node.tie)
@@ -125,10 +130,11 @@ class Costs:
 
 
 def op_cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
-    parameters = buffers = param_bytes = buffer_bytes = 0
+    parameters = trainable = buffers = param_bytes = buffer_bytes = 0
     for state in op.state(*inputs):
         if state.parameter and state.name not in tied:
             parameters += math.prod(state.shape)
+            trainable += math.prod(state.shape) * state.requires_grad
             param_bytes += _bytes(state)
         elif state.persistent and not state.parameter:
             buffers += math.prod(state.shape)
@@ -137,7 +143,14 @@ def op_cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) ->
         flops: Size | None = op.flops(inputs, outputs)
     except TooComplex:
         flops = None
-    return Cost(parameters, buffers, flops, param_bytes, param_bytes + buffer_bytes)
+    return Cost(parameters, buffers, flops, param_bytes, param_bytes + buffer_bytes, trainable)
+
+
+def _as_held(cost: Cost, done: TypedNode) -> Cost:
+    """Of modules that forward does not call, or training does not change."""
+    if not done.node.forward:
+        cost = cost._replace(flops=0)
+    return cost if done.node.requires_grad else cost._replace(trainable=0)
 
 
 def _bytes(state: State) -> int:

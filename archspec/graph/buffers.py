@@ -11,7 +11,7 @@ from archspec.graph.items import Item
 from archspec.graph.structures import Captured
 from archspec.reading.nodes import Mapping, Scalar
 
-_INSTEAD = ("merge", "route", "outputs", "tie", "init")
+_INSTEAD = ("merge", "route", "outputs", "tie", "init", "requires_grad")
 
 
 def read_buffer(ctx: Context, item: Item) -> Any:

@@ -101,6 +101,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     called = [name] if isinstance(name, str) else [turn.path for turn in turns or () if item.get("name") is not None]
     buffer = read_buffer(ctx, item)
     forward = _in_forward(ctx, item, scope)
+    requires_grad = _requires_grad(ctx, item, scope)
     joining: Joining | None = None
     inputs: Inputs | None = None
     fed: list[tuple[Value | None, ...]] | None = None
@@ -127,7 +128,15 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         made = _calls(ctx, scope, item, turns, start, joining.given(item) if joining else [], absent)
     else:
         inspect_item(ctx, scope, item, walk)
-    if inputs is None or turns is None or name is FAILED or outputs is None or tie is None or forward is None:
+    if (
+        inputs is None
+        or turns is None
+        or name is FAILED
+        or outputs is None
+        or tie is None
+        or forward is None
+        or requires_grad is None
+    ):
         return unknown_value(ctx, scope, item.node, item.position, called=called, misnamed=name is FAILED)
     if not turns:
         return pass_by(ctx, scope, item, name, outputs, start)
@@ -171,6 +180,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         join=join,
         buffer=buffer,
         forward=forward,
+        requires_grad=requires_grad,
     )
     number = scope.builder.add(node)
     if fed is not None:
@@ -191,6 +201,19 @@ def _in_forward(ctx: Context, item: Item, scope: Scope) -> bool | None:
         ctx.error("AS201", node.span, f"`{item.key}` keeps nothing that is there without forward", help=help)
         return None
     return forward
+
+
+def _requires_grad(ctx: Context, item: Item, scope: Scope) -> bool | None:
+    """Does training change the item's parameters? None if what it says is wrong (reported)."""
+    node = item.get("requires_grad")
+    if node is None or item.op is None or (item.op.attribute == "module" and not item.op.bare()):
+        return read_flag(ctx, node, scope.env, "requires_grad")
+    if "requires_grad" in item.op.args:
+        help = f"write it there: `{item.key}: {{..., requires_grad: false}}`"
+        ctx.error("AS201", node.span, f"`requires_grad` is an argument of `{item.key}`", help=help)
+    else:
+        ctx.error("AS201", node.span, f"`{item.key}` has no parameters")
+    return None
 
 
 def _absent(item: Item, declared: tuple[str, ...], inputs: Inputs | None) -> frozenset[str]:
@@ -286,10 +309,10 @@ def _spliced(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     if begins is not None:
         help = "write `init` on the items inside, or give it a name"
         ctx.error("AS201", begins.span, f"an unnamed `{item.key}` has no parameters of its own", help=help)
-    forward = item.get("forward")
-    if forward is not None:
-        help = "write `forward` on the items inside, or give it a name"
-        ctx.error("AS201", forward.span, f"an unnamed `{item.key}` keeps nothing of its own", help=help)
+    for word in ("forward", "requires_grad"):
+        if (wrong := item.get(word)) is not None:
+            help = f"write `{word}` on the items inside, or give it a name"
+            ctx.error("AS201", wrong.span, f"an unnamed `{item.key}` keeps nothing of its own", help=help)
     start = None
     if inputs is None:
         start = unknown_value(ctx, scope, item.node, item.position)

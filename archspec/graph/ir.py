@@ -98,6 +98,7 @@ class Node:
     `init`: for each call, how its parameters begin; None where nothing is said.
     `join`: of a repeat whose turns do not follow one another.
     `forward`: false where its modules are made and kept, and forward does not call them; then nothing reads it.
+    `requires_grad`: false where training leaves all parameters of its calls as they are.
     `buffer`: its one call is run once, when the module is made, and what it gives is kept.
     `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
     """
@@ -125,6 +126,7 @@ class Node:
     join: Join | None = None
     buffer: Buffer | None = None
     forward: bool = True
+    requires_grad: bool = True
 
     @property
     def container(self) -> str:

@@ -123,6 +123,7 @@ class Mover:
             old.join,
             old.buffer,
             old.forward,
+            old.requires_grad,
         )
 
     def _rules(self, old: Iterable[InitRule]) -> tuple[InitRule, ...]:

@@ -13,7 +13,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = (
     "name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "tie", "init", "parametrize",
-    "register_buffer", "doc",
+    "requires_grad", "register_buffer", "doc",
 )  # fmt: skip
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds

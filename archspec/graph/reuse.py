@@ -29,7 +29,7 @@ def use_again(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     init = item.get("init")
     if init is not None:
         ctx.error("AS201", init.span, "`use` owns no parameter", help="write `init` on the item that is used")
-    for word in ("merge", "route", "forward", "parametrize", "register_buffer"):
+    for word in ("merge", "route", "forward", "parametrize", "requires_grad", "register_buffer"):
         if (wrong := item.get(word)) is not None:
             ctx.error("AS201", wrong.span, f"`use` takes no `{word}`", help=f"write `{word}` on the item that is used")
     target = _find(ctx, scope, item)

@@ -49,6 +49,7 @@ def arg(kind: Any, default: Any = REQUIRED, doc: str = "") -> Any:
 
 class State(NamedTuple):
     """One entry an op adds to `state_dict()`. `shape` is concrete; `persistent=False` buffers are not in the dict.
+    `requires_grad`: of a parameter, does training change it?
 
     `name` is relative to the op's path; it is "" for the tensor of a `parameter` or `buffer`, whose key is the path.
     """
@@ -58,6 +59,7 @@ class State(NamedTuple):
     dtype: str = "float32"
     parameter: bool = True
     persistent: bool = True
+    requires_grad: bool = True
 
 
 class Example(NamedTuple):

@@ -62,7 +62,7 @@ class Parameter(OwnTensor):
     )
 
     def state(self) -> tuple[State, ...]:
-        return (State("", self.sizes(), self.dtype),)
+        return (State("", self.sizes(), self.dtype, requires_grad=self.requires_grad),)
 
     def module(self) -> Call:
         return Call("nn.Parameter", self.values(), **({} if self.requires_grad else {"requires_grad": False}))

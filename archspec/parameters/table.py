@@ -8,6 +8,7 @@ from typing import NamedTuple
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
 from archspec.ops.base import Op, State
+from archspec.shapes.state import held
 from archspec.shapes.typed import Typed
 
 MOST = 200_000  # names that are looked at one by one
@@ -87,7 +88,8 @@ def _walk(typed: Typed, prefix: str, ties: dict[str, str]) -> Iterator[tuple[str
             own = prefix + path
             ties.update({joined(own, name): prefix + target for name, target in done.node.tie.items()})
             if isinstance(callee, Typed):  # the body of a scan has the path ""
-                yield from _walk(callee, f"{own}." if path else prefix, ties)
+                for name, state, op in _walk(callee, f"{own}." if path else prefix, ties):
+                    yield name, held(done, state), op
                 continue
             for state in callee.state(*inputs):
-                yield (f"{own}.{state.name}" if state.name else own), state, callee
+                yield (f"{own}.{state.name}" if state.name else own), held(done, state), callee

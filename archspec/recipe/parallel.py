@@ -171,7 +171,7 @@ def _idle(paths: set[str], table: Table, tuning: Tuning) -> list[str]:
     trained = {
         name
         for name, entry in table.entries.items()
-        if entry.state.parameter and name not in tuning.frozen and getattr(entry.op, "requires_grad", True)
+        if entry.state.parameter and entry.state.requires_grad and name not in tuning.frozen
     }
     used = {table.entries[name].first for name, path in owners(trained) if path in paths}
     return [name for name in table.entries if name in trained and table.entries[name].first not in used]

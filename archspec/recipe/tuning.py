@@ -140,7 +140,7 @@ def _trained(table: Table) -> list[Entry]:
     return [
         entry
         for entry in table.entries.values()
-        if entry.first == entry.name and entry.state.parameter and getattr(entry.op, "requires_grad", True)
+        if entry.first == entry.name and entry.state.parameter and entry.state.requires_grad
     ]
 
 

@@ -293,6 +293,10 @@ _COMMON: dict[str, Schema] = {
         "minProperties": 1,
         "additionalProperties": ParametrizationKind().schema(),
     },
+    "requires_grad": {
+        "description": "false: training leaves the item's parameters as they are.",
+        "anyOf": [{"type": "boolean"}, _EXPRESSION],
+    },
     "register_buffer": {
         "description": "What this `sequence` computes is a buffer: made once, with the module.",
         "type": "object",

@@ -28,6 +28,7 @@ def hold(spec: str | Path, sizes: dict[str, int]) -> str:
     kept = {name: x.clone() for name, x in inputs.items()}
     assert report.typed is not None
     assert sum(p.numel() for p in module.parameters()) == report.parameters
+    assert sum(p.numel() for p in module.parameters() if p.requires_grad) == report.trainable
     with torch.no_grad():
         expected = run(report.typed, [x.clone() for x in inputs.values()], module.state_dict(), sizes)
         got = module(**inputs) if not isinstance(module, torch.nn.Sequential) else module(*inputs.values())

@@ -257,3 +257,13 @@ def test_lbfgs_takes_no_groups_and_one_process() -> None:
         assert [d.code for d in report.diagnostics if d.is_error] == ["AS205"], runtime
     report = pipeline.check(spec("muon") + "runtime: {parallel: fsdp}\n")
     assert "whole matrices" in report.diagnostics[0].message
+
+
+def test_constant_weights_are_trained_by_no_group() -> None:
+    net = NET.replace("{name: stem, ", "{name: stem, requires_grad: false, ").replace(
+        "repeat: 3,", "repeat: 3, requires_grad: false,"
+    )
+    found = tuning({"adamw": {"lr": 1.0}, "groups": [{"match": "head.bias", "lr": 2.0}]}, None, net)
+    assert by_name(found) == {"head.weight": {}, "head.bias": {"lr": 2.0}}
+    assert tuning({"adamw": {}}, ["head.bias"], net).trained == 8 * 8 * 8 * 10
+    assert pipeline.check(net).trainable == 8 * 8 * 8 * 10 + 10

@@ -8,6 +8,8 @@ import torch
 from runtime_standin import digits, net, recipe
 from torch import nn
 
+from archspec import pipeline
+from archspec.model.build import from_source
 from archspec.recipe.model import ParamGroup, Tuning
 from archspec.runtime.freeze import freeze
 from archspec.runtime.interrupt import Stop
@@ -86,3 +88,24 @@ def test_training_moves_all_but_the_frozen(tmp_path: Path) -> None:
     folder.close()
     moved = {k for k, v in module.state_dict().items() if not torch.equal(v, before[k])}
     assert moved == {"conv2.weight", "conv2.bias", "fc.weight", "fc.bias"}
+
+
+def test_training_leaves_constant_weights(tmp_path: Path) -> None:
+    text = """
+inputs: {image: "float32[B, 1, 8, 8]"}
+blocks:
+  Layer: {layers: [{name: conv, conv2d: {out_channels: 4, kernel_size: 3}}, relu]}
+layers:
+  - {name: stem, requires_grad: false, Layer: {}}
+  - {name: kept, forward: false, conv2d: {out_channels: 2, kernel_size: 1}}
+  - flatten
+  - {name: fc, linear: 10}
+outputs: {logits: fc}
+"""
+    module = from_source(pipeline.emitted(pipeline.check(text).raise_for_errors()))
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    given = recipe(epochs=1)
+    folder = RunFolder.create(tmp_path / "run", "net")
+    Trainer(prepare(module, torch.device("cpu"), given.runtime), digits(), given, folder, Display(), Stop()).run()
+    folder.close()
+    assert {k for k, v in module.state_dict().items() if not torch.equal(v, before[k])} == {"fc.weight", "fc.bias"}
