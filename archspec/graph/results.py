@@ -71,7 +71,7 @@ def bind(
         if name:
             scope.bind(ctx, name, Binding(Value(number), span), quiet=quiet)
         for k, (text, where) in enumerate(outputs):
-            if text not in ("_", name):
+            if text != "_" and (k > 0 or text != name):
                 scope.bind(ctx, text, Binding(Value(number, k), where))
         return
     if repeated:
@@ -86,7 +86,7 @@ def bind(
             value = Value(number) if last else Value(number, -(k + 1))
             scope.bind(ctx, turn.path, Binding(value, span, number, tap=None if last else k), quiet=quiet)
     for k, (text, where) in enumerate(outputs):
-        if text not in ("_", name):
+        if text != "_" and (k > 0 or text != name):
             scope.bind(ctx, text, Binding(Value(number, k), where, number if not name and k == 0 else None))
 
 

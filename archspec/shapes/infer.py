@@ -12,7 +12,7 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, Real, TooComplex, symbol
 from archspec.dims.work import WorkSpentError, charge
-from archspec.graph.ir import Graph, OpCall
+from archspec.graph.ir import Graph, GraphInput, OpCall
 from archspec.graph.later import substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
@@ -117,6 +117,8 @@ class Inference:
                 typed.outputs = (UNKNOWN,) * len(graph.outputs)
                 return typed
             graph = decided
+        if bindings is not None and graph.kind == "block":
+            inputs = tuple(map(_as_declared, graph.inputs, inputs))
         typed = Typed(graph, inputs)
         typed.params = substitute(graph.params, bindings or {})
         for number, node in enumerate(graph.nodes):
@@ -353,6 +355,17 @@ class Inference:
                     report.declared(self.diagnostics, graph, number, given, call, axis)
                     return None
         return bindings
+
+
+def _as_declared(declared: GraphInput, given: Any) -> Any:
+    """The type with the numbers that the block declares, to which its sizes were found equal."""
+    if declared.type is None or given is None or given is UNKNOWN:
+        return given
+    shape = list(given.shape)
+    for place, want in enumerate(declared.type.shape):
+        if isinstance(want, int):
+            shape[declared.axis(place, given)] = want
+    return given if shape == list(given.shape) else given._replace(shape=tuple(shape))
 
 
 def _alike(calls: list[Any], turn: int) -> int:
