@@ -74,10 +74,26 @@ class Fetcher:
                     batch = batch.batch
                 batches.advance(self._plan.given.popleft())
                 yield batch
-        except RuntimeError as error:
-            if (why := worker_failure(error)) is not None:
-                raise why from None
-            raise
+        except (RuntimeError, OSError, EOFError) as error:
+            why = worker_failure(error)
+            if why is None and isinstance(error, OSError | EOFError):
+                why = self._cut_off()
+            if why is None:
+                raise
+            raise why from None
+
+    def _cut_off(self) -> DataError | None:
+        """A worker that ended while it handed a batch over, if one did: only the broken connection has told of it."""
+        workers = getattr(getattr(self._loader, "_iterator", None), "_workers", ())
+        try:
+            for worker in workers:
+                worker.join(1 / len(workers))
+                if worker.exitcode is not None:
+                    how = f"Signal {-worker.exitcode}" if worker.exitcode < 0 else f"exit code {worker.exitcode}"
+                    return _ended(str(worker.pid), how)
+        except RuntimeError as told:  # the loader's own signal handler, now that it comes to it
+            return worker_failure(told)
+        return None
 
     def close(self) -> None:
         """End the workers."""
@@ -164,5 +180,9 @@ def worker_failure(error: Exception) -> DataError | None:
     if found is None:
         return None
     how = found[2].removeprefix("is ").removeprefix("killed by signal: ").strip(" .") or "ended"
-    message = f"a worker that reads the data was ended (process {found[1]}: {how})"
+    return _ended(found[1], how)
+
+
+def _ended(process: str, how: str) -> DataError:
+    message = f"a worker that reads the data was ended (process {process}: {how})"
     return DataError(f"{message}; where memory ran out, take fewer `workers` or a smaller `batch_size`")

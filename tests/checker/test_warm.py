@@ -78,7 +78,7 @@ layers:
         assert [(d.code, d.span.line) for d in report.diagnostics if d.is_error] == [(code, line)]
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [3, pytest.param(12, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", BLOCKS, ids=lambda p: p.stem)
 def test_as_it_is_edited(path: Path, count: int) -> None:
     """After every change, what is found is what a process finds that never saw the text before."""

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,26 @@ def test_a_worker_that_is_killed(splits: list[TensorSplit]) -> None:
             for _batch in fetcher.over(Batches(splits[0], 1)):
                 assert fetcher._loader is not None
                 os.kill(fetcher._loader._iterator._workers[0].pid, signal.SIGKILL)  # type: ignore[union-attr]
+    fetcher.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_ends_as_it_hands_over(splits: list[TensorSplit], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loader may meet the broken connection before it hears of the process."""
+    fetcher = Fetcher(splits, 1)
+    batches = fetcher.over(Batches(splits[0], 1))
+    next(batches)
+    loader = fetcher._loader
+    assert loader is not None
+
+    def broken(*args: Any) -> None:
+        monkeypatch.undo()
+        os.kill(loader._iterator._workers[0].pid, signal.SIGKILL)  # type: ignore[union-attr]
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(loader._iterator, "_next_data", broken)
+    with pytest.raises(DataError, match=r"a worker that reads the data was ended .* fewer `workers`"):
+        list(batches)
     fetcher.close()
 
 
