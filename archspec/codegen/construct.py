@@ -156,7 +156,9 @@ class Construct:
 
     def _turn(self, counted: Counted, turn: int) -> str:
         for loop in _loops(counted.expr):
-            self._loop[id(loop)] = self._rule(loop, str(turn)) or self.text(loop.values[turn])
+            told = any(isinstance(value, Var) for value in loop.env.values())  # is the rule one of arguments?
+            rule = self._rule(loop, str(turn)) if told else None
+            self._loop[id(loop)] = rule or self.text(loop.values[turn])
         self._at = turn
         text = self.text(counted.expr)
         self._at = None

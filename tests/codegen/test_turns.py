@@ -120,3 +120,16 @@ def test_a_condition_within_a_sequence_that_is_not_always_there() -> None:
     y = torch.relu(model.a.norm(model.a.more(model.a.fc(x))))
     y = torch.relu(model.b.fc(y))
     torch.testing.assert_close(model(x), model.c.more(model.c.fc(y)), rtol=0, atol=0)
+
+
+def test_turns_written_one_by_one_hold_values() -> None:
+    """What a turn's number decides is worked out where the turn is written by itself."""
+    text = archspec.source(
+        'inputs: {x: "float32[B, 4]"}\nlayers:\n'
+        "  - {name: part.$i, repeat: 6, Part: {width: $(round(4 + 1.5 * i)), gated: $(i > 2)}}\n"
+        "  - {name: part.6, linear: 2}\n"
+        "blocks:\n  Part:\n    params: {width: int, gated: bool}\n    layers:\n"
+        "      - {name: fc, linear: $width}\n      - {when: $gated, tanh: {}}\n"
+    )
+    assert "0 > 2" not in text
+    assert "Part(8, width=10, gated=True)" in text
