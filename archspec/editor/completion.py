@@ -8,7 +8,7 @@ from archspec.editor import schema_path
 from archspec.editor.analysis import Analysis
 from archspec.editor.cursor import Cursor, cursor
 from archspec.editor.definition import item_path
-from archspec.editor.names import Definition, blocks, parameters_at, values_at
+from archspec.editor.names import Definition, before, blocks, parameters_at, values_at
 from archspec.editor.tree import Step, at, text
 from archspec.graph.names import COMMON, WORDS
 from archspec.ops.registry import find as find_op
@@ -62,6 +62,8 @@ def _values(analysis: Analysis, place: Cursor) -> list[Completion]:
     at_item: tuple[Step, ...] = item_path(place.path)
     if place.path[:1] == ("outputs",):
         at_item = ("layers", 1 << 30)
+    if "from" in place.path and (known := before(place.root, at_item)) is not None:
+        out[known.name] = Completion(known.name, "value", known.kind, insert=known.name)
     for known in values_at(place.root, at_item):
         types = analysis.type_of(known.node) if known.node is not None else None
         detail = ", ".join(map(str, types.outputs)) if types is not None else known.kind

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from archspec.editor.analysis import Analysis
-from archspec.editor.names import Definition, blocks, last, parameters_at, values_at
+from archspec.editor.names import Definition, before, blocks, last, parameters_at, values_at
 from archspec.editor.tree import Found, Step, find
+from archspec.graph.names import BEFORE
 from archspec.reading.nodes import Scalar
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -30,6 +31,8 @@ def definition(analysis: Analysis, line: int, col: int) -> Definition | None:
     if _reads(found):
         if "outputs" in (found.path[0], *found.path[2:3]):  # of the spec, or of a block: any of its items
             path = (*(found.path[:2] if found.path[0] == "blocks" else ()), "layers", 1 << 30)
+        if word == BEFORE and "from" in found.path:
+            return before(analysis.root, path)
         values = values_at(analysis.root, path)
         return last(values, word) or last(values, word.rpartition(".")[0])
     return block(analysis, word)

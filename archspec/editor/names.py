@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.editor.tree import Step, at, text
-from archspec.graph.names import COMMON, STRUCTURES, bound_names
+from archspec.graph.names import BEFORE, COMMON, STRUCTURES, bound_names
 from archspec.reading.nodes import Mapping, Node, Sequence
 
 
@@ -37,6 +37,16 @@ def values_at(root: Node, path: tuple[Step, ...]) -> list[Definition]:
             for item in owner.items[:step]:
                 out += _named(item)
     return out
+
+
+def before(root: Node, path: tuple[Step, ...]) -> Definition | None:
+    """What `_` stands for in the `from` of the item at a path: what the item before gives, or what the list begins
+    with."""
+    number, owner = path[-1] if path else None, at(root, path[:-1])
+    if not isinstance(number, int) or not isinstance(owner, Sequence):
+        return None
+    span = owner.items[min(number, len(owner.items)) - 1].span if number and owner.items else owner.span
+    return Definition(BEFORE, span, "the value before")
 
 
 def parameters_at(root: Node, path: tuple[Step, ...]) -> list[Definition]:

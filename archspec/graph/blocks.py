@@ -16,7 +16,7 @@ from archspec.graph.initial import read_init
 from archspec.graph.ir import Graph, GraphInput, Value
 from archspec.graph.items import Item
 from archspec.graph.later import Later
-from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong_identifier
+from archspec.graph.names import Plan, inner_lists, is_block_name, key_of, wrong_input
 from archspec.graph.outputs import output_names, read_outputs
 from archspec.graph.params import Given, Param, bind_params, read_params, unknown_param
 from archspec.graph.scope import Absent, Binding, Builder, Scope
@@ -91,7 +91,7 @@ class BlockDef:
             if name != written and name in self.parameters():
                 what = f"`{name}` is a parameter too, and `${name}` tells whether the input is given"
                 self.ctx.error("AS207", span, what, secondary=[Label(self.parameters()[name].span, "the parameter")])
-            wrong = wrong_identifier(name)
+            wrong = wrong_input(name)
             if wrong:
                 self.ctx.error("AS205", span, f"an input cannot be called `{name}`: {wrong}")
             if name in seen:

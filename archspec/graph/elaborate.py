@@ -20,7 +20,7 @@ from archspec.graph.inspect import inspect_blocks
 from archspec.graph.ir import Elaboration, GraphInput, Value
 from archspec.graph.labels import text_of
 from archspec.graph.limits import check_size
-from archspec.graph.names import Plan, wrong_identifier
+from archspec.graph.names import Plan, wrong_input
 from archspec.graph.outputs import read_outputs
 from archspec.graph.overrides import apply_overrides, given_params
 from archspec.graph.params import TYPES, bind_params, read_params
@@ -91,7 +91,7 @@ def _inputs(ctx: Context, root: Mapping, params: dict[str, Any]) -> tuple[list[G
         return inputs, types
     symbols: dict[str, Any] = {}
     for name, text in node.entries.items():
-        wrong = wrong_identifier(name)
+        wrong = wrong_input(name)
         if wrong:
             ctx.error("AS205", node.keys[name], f"an input cannot be called `{name}`: {wrong}")
         found = read_type(ctx, text, params)

@@ -31,7 +31,7 @@ def read_fed(
     if not turns:  # only what takes the place of the item is of use
         entries = source.items if isinstance(source, Sequence) else list(getattr(source, "entries", {}).values())
         first = entries[0] if entries else source
-        value = None if ctx.mentions(first) & item.loop_names else read_name(ctx, scope, first)
+        value = None if ctx.mentions(first) & item.loop_names else read_name(ctx, scope, first, before=before)
         rest = (None,) * (len(declared) - 1)
         return Fed(Inputs((NOTHING if value is None else value, *rest), (first.span, *rest)))
     every: list[Inputs] = []

@@ -18,9 +18,11 @@ COMMON = (
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
+BEFORE = "_"  # in a `from`: the value before
 MAX_PATH = 256  # characters of a name
 
 _COMMON = frozenset(COMMON)
+_BEFORE_IS = "in a `from` it stands for the value before"
 _STRUCTURES = frozenset(STRUCTURES)
 _PART = re.compile(r"[A-Za-z_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?|0|[1-9][0-9]*")  # a hyphen: RegNet's `block1-0`
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -54,9 +56,16 @@ def wrong_identifier(name: str) -> str | None:
     return None
 
 
+def wrong_input(name: str) -> str | None:
+    """Why an input cannot be called so, or None."""
+    return _BEFORE_IS if name == BEFORE else wrong_identifier(name)
+
+
 @lru_cache(maxsize=4096)
 def wrong_path(path: str) -> str | None:
     """Why a name cannot be a module path, or None. Parts are indices or words, maybe with hyphens: `encoder.0.attn`."""
+    if path == BEFORE:
+        return _BEFORE_IS
     if len(path) > MAX_PATH:
         return f"it is longer than {MAX_PATH} characters"
     for part in path.split("."):

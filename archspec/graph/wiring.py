@@ -11,6 +11,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_unknown
 from archspec.graph.ir import Value
 from archspec.graph.items import Item
+from archspec.graph.names import BEFORE
 from archspec.graph.scope import Absent, Scope, tap
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
@@ -26,10 +27,19 @@ class Inputs(NamedTuple):
     spans: tuple[Span | None, ...]
 
 
-def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from", *, optional: bool = False) -> Value | None:
+def read_name(
+    ctx: Context,
+    scope: Scope,
+    node: Node,
+    what: str = "from",
+    *,
+    optional: bool = False,
+    before: Chain | None = None,
+) -> Value | None:
     """The value a name stands for, or None (reported, unless the name's own item is in error).
 
-    NOTHING where it has none, if it is read by an item that is left out, or need not be there (`optional`).
+    NOTHING where it has none, if it is read by an item that is left out, or need not be there (`optional`). `before`:
+    what `_` stands for, where it does.
     """
     name = ctx.evaluate(node, scope.env)
     if name is FAILED:
@@ -43,7 +53,12 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from", *, opt
             fix=Fix("quote the name", (Edit(node.span, f'"{name}"', str(name)),)) if type(name) is int else None,
         )
         return None
+    if name == BEFORE and before is not None:
+        return _value_before(ctx, node, before, optional)
     found = scope.find(name)
+    if found is None and name == BEFORE:
+        ctx.error("AS206", node.span, "`_` is the value before an item, and stands in its `from` only")
+        return None
     if found is None:
         explain_unknown(ctx, scope, name, node.span)
         return None
@@ -75,6 +90,20 @@ def read_name(ctx: Context, scope: Scope, node: Node, what: str = "from", *, opt
         return None
     assert value is not None
     return scope.bring(value, origin, name, node.span)
+
+
+def _value_before(ctx: Context, node: Node, before: Chain, optional: bool) -> Value | None:
+    """The value that `_` stands for: as in `read_name`."""
+    if not isinstance(before, Absent):
+        return before
+    if ctx.inspecting:
+        return None
+    if ctx.leaving_out or optional:
+        return NOTHING
+    where = Label(before.span, before.why)
+    help = "name what is read"
+    ctx.error("AS206", node.span, f"`_` is the value before, and {before.how}", secondary=[where], help=help)
+    return None
 
 
 def chain_value(ctx: Context, scope: Scope, item: Item, before: Chain) -> Value | None:
@@ -134,8 +163,8 @@ def _read_from(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
     if source is None:
         return _from_chain(ctx, scope, item, declared, before)
     if isinstance(source, Mapping):
-        return _from_mapping(ctx, scope, item, declared, source)
-    return _from_list(ctx, scope, item, declared, source)
+        return _from_mapping(ctx, scope, item, declared, source, before)
+    return _from_list(ctx, scope, item, declared, source, before)
 
 
 def _from_chain(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], before: Chain) -> Inputs | None:
@@ -148,7 +177,7 @@ def _from_chain(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...
             "AS210",
             item.key_span,
             f"{what}, and the value before it is one",
-            help=f"name them: `from: [{', '.join(name.strip('*') for name in needed)}]`",
+            help=f"name them: `from: [{', '.join(name.strip('*') for name in needed)}]`; `_` is the value before",
         )
         return None
     value = chain_value(ctx, scope, item, before)
@@ -160,7 +189,9 @@ def _from_chain(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...
     return Inputs(tuple(values), (None,) * len(values))
 
 
-def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Node) -> Inputs | None:
+def _from_list(
+    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Node, before: Chain
+) -> Inputs | None:
     nodes = source.items if isinstance(source, Sequence) else [source]
     if isinstance(source, Scalar) and source.value is None:
         ctx.error("AS205", source.span, "`from` is empty", help="leave it out to read the value before")
@@ -177,7 +208,8 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
         return None
     several = next((k for k, name in enumerate(declared) if name.startswith("*")), len(nodes))
     may_lack = [not ctx.leaving_out if k >= several else declared[k].endswith("?") for k in range(len(nodes))]
-    read = [read_name(ctx, scope, node, optional=lacks) for node, lacks in zip(nodes, may_lack, strict=True)]
+    both = zip(nodes, may_lack, strict=True)
+    read = [read_name(ctx, scope, node, optional=lacks, before=before) for node, lacks in both]
     if None in read:
         return None
     values = [None if lacks and value == NOTHING else value for value, lacks in zip(read, may_lack, strict=True)]
@@ -187,14 +219,16 @@ def _from_list(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...]
         if len(kept) < several + 2:
             for node, value in zip(nodes, values, strict=True):
                 if value is None:
-                    read_name(ctx, scope, node)
+                    read_name(ctx, scope, node, before=before)
             return None
         values, spans = [values[k] for k in kept], [spans[k] for k in kept]
     padding = max(len(declared) - len(nodes), 0)
     return Inputs((*values, *(None,) * padding), (*spans, *(None,) * padding))
 
 
-def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Mapping) -> Inputs | None:
+def _from_mapping(
+    ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], source: Mapping, before: Chain
+) -> Inputs | None:
     names = [name.strip("*?") for name in declared]
     healthy = True
     if not source.entries:
@@ -215,7 +249,7 @@ def _from_mapping(ctx: Context, scope: Scope, item: Item, declared: tuple[str, .
             ctx.error("AS210", source.keys[key], what, help="write `from` as a list")
             return None
         lacks = declared[number].endswith("?")
-        value = read_name(ctx, scope, node, optional=lacks)
+        value = read_name(ctx, scope, node, optional=lacks, before=before)
         healthy = healthy and value is not None
         values[number] = None if lacks and value == NOTHING else value
         spans[number] = node.span

@@ -205,7 +205,8 @@ _COMMON: dict[str, Schema] = {
         "minLength": 1,
     },
     "from": {
-        "description": "What is read: a name, or a list of names in the op's input order. Left out: the value before.",
+        "description": "What is read: a name, or a list of names in the op's input order; `_` is the value before. "
+        "Left out: that one.",
         "anyOf": [
             {"type": "string"},
             _NAMES,

@@ -76,7 +76,9 @@ def labels(text: str) -> list[str]:
             ["x", "a"],
             ["relu"],
         ),
-        ("inputs: {x: 'float32[B, 2]'}\nlayers:\n  - {name: a, relu: {}}\n  - {relu: {}, from: |", ["x", "a"], []),
+        ("inputs: {x: 'float32[B, 2]'}\nlayers:\n  - {name: a, relu: {}}\n  - {relu: {}, from: |", ["x", "a", "_"], []),
+        ("layers:\n  - relu\n  - {add: {}, from: {x: |", ["_"], []),
+        ("layers:\n  - {name: a, linear: 3}\noutputs: {y: |", ["a"], ["_"]),
         ("layers:\n  - {name: a, linear: 3}\n  - {use: |", ["a"], []),
         ("blocks:\n  Big:\n    layers: [relu]\nlayers:\n  - B|", ["Big", "batch_norm2d"], []),
         ("blocks:\n  Big:\n    params: {n: 1, m: 2}\n    layers: [relu]\nlayers:\n  - Big: {n: 3, |", ["m"], ["n"]),
@@ -159,6 +161,18 @@ def test_definition(word: str, occurrence: int, target: tuple[str, int]) -> None
     assert found is not None
     line, col = at(*target)
     assert (found.span.line, found.span.col) == (line, col - 1)
+
+
+def test_the_value_before() -> None:
+    text, line, col = parted("inputs: {x: 'float32[B, 2]'}\nlayers:\n  - tanh\n  - {add: {}, from: [|_, x]}\n")
+    analysis = Analysis(text, "net.yaml", Path())
+    found = definition(analysis, line, col)
+    assert found is not None and (found.span.line, found.span.col) == (3, 5)
+    said = hover(analysis, line, col)
+    assert said is not None and "the value before" in said and "float32[B, 2], float32[B, 2] → float32[B, 2]" in said
+    text, line, col = parted("inputs: {x: 'float32[B, 2]'}\nlayers:\n  - {add: {}, from: [|_, x]}\n")
+    first = definition(Analysis(text, "net.yaml", Path()), line, col)
+    assert first is not None and first.span.line == 3
 
 
 def test_a_block_of_another_file() -> None:
