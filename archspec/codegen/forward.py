@@ -249,7 +249,9 @@ class Forward:
                 start = target
             for turn, expr in enumerate(exprs):
                 own = single[turn] if single else self.attributes.turn(number, turn) if aligned.ctor else ""
-                if left[turn] == target:
+                if turn == len(exprs) - 1 and left[turn] == target and not self.variables.uses[(number, 0)]:
+                    made.append(self.text(number, expr, [start, *others], own))  # an earlier turn is what is read
+                elif left[turn] == target:
                     made += self._parted(number, target, expr, [start, *others], own)
                 else:
                     made.append(f"{left[turn]} = {self.text(number, expr, [start, *others], own)}")

@@ -102,7 +102,9 @@ def _choice(text: str, indent: int) -> list[str] | None:
     """An element of a bracket that is a choice, split before `if` and `else`; None for anything else."""
     spaces = [at for at, depth, char in _scan(text) if depth == 0 and char == " "]
     breaks = [at for at in spaces if text.startswith((" if ", " else "), at)]
-    if not breaks or len(spaces) < 4 or _KEYWORD.match(text) or text.endswith(":") or text.startswith("for "):
+    if not breaks or len(spaces) < 4 or text.endswith(":") or text.startswith("for "):
+        return None
+    if _KEYWORD.match(text) and _brackets(text):
         return None
     if any(text.startswith((" for ", " = "), at) for at in spaces):
         return None

@@ -133,3 +133,12 @@ def test_turns_written_one_by_one_hold_values() -> None:
     )
     assert "0 > 2" not in text
     assert "Part(8, width=10, gated=True)" in text
+
+
+def test_a_last_turn_that_nobody_reads_is_called_for_itself() -> None:
+    text = archspec.source(
+        'inputs: {x: "float32[B, 4]"}\nlayers:\n'
+        "  - {name: h, repeat: 2, linear: 4}\n  - {name: head, linear: 2, from: h.0}\n"
+    )
+    lines = [line.partition("  #")[0].strip() for line in text.splitlines()]
+    assert lines[-3:] == ["x = self.h[0](x)", "self.h[1](x)", "return self.head(x)"]
