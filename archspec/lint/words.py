@@ -95,10 +95,10 @@ def _other_reading(text: str) -> str | None:
 
 def _of_base_60(digits: str) -> str:
     *whole, last = digits.lstrip("+-").split(":")
-    minutes = 0
-    for part in whole:
-        minutes = 60 * minutes + int(part)
-    value = 60 * minutes + (float(last) if "." in last else int(last))
+    value, base = float(last) if "." in last else int(last), 1
+    for part in reversed(whole):  # from the right, as YAML 1.1 readers do: sums of floats go by their order
+        base *= 60
+        value += int(part) * base
     return str(-value if digits[0] == "-" else value)
 
 

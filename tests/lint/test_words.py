@@ -42,6 +42,7 @@ def told_apart(here: object, there: object) -> bool:
 @example("0777")
 @example("1_000.5_0")
 @example("190:20:30.15")
+@example("2:20:0.87")
 @example("0x_f")
 @example("-0b_1")
 def test_what_is_warned_of_is_what_yaml_1_1_reads_otherwise(text: str) -> None:
