@@ -18,6 +18,8 @@ from archspec.ops.kinds import show
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
+UNNAMED = "?"  # the path of an item in error of which no name is known
+
 
 def outputs_fit(ctx: Context, item: Item, call: OpCall | Graph, outputs: list[tuple[str, Span]]) -> bool:
     """Are there as many results as `outputs` names?"""
@@ -131,7 +133,7 @@ def unknown_value(
     name = name_of(node)
     if name is not None and "$" in name:
         name = called[0] if called else None
-    path = name or scope.builder.plan.auto.get(position) or "?"
+    path = name or scope.builder.plan.auto.get(position) or UNNAMED
     names: dict[str, Span] = {}
     if isinstance(node, Mapping):
         if name:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, OpCall
+from archspec.graph.results import UNNAMED
 
 Modules = dict[str, "OpCall | Graph | None"]  # of one graph, by their paths; None: what is not known
 
@@ -50,6 +51,8 @@ def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | str | 
         call = modules[path]
         if call is None or (isinstance(call, OpCall) and call.cls.attribute == "parameter"):
             return call
+    if UNNAMED in modules:  # an item is in error of which not even the name is known: it may be that
+        return None
     head = path.rpartition(".")[0]
     listed = f"the modules here are {', '.join([*modules][:8])}{', …' if len(modules) > 8 else ''}"
     return did_you_mean(head, modules) or (listed if modules else "there are no modules here")

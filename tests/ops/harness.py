@@ -256,6 +256,7 @@ def states(net: nn.Module) -> tuple[State, ...]:
             str(tensors[name].dtype)[6:],
             name in parameters,
             name in kept,
+            tensors[name].requires_grad if name in parameters else True,
         )
         for name in names
     )
