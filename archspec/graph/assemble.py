@@ -51,7 +51,7 @@ class _Assembly:
         with_blocks = self.with_included(file)
         extends = own.get("extends")
         if extends is None:
-            if "replace" in own:
+            if "replace" in own and "extends" not in meant_keys(own.entries, (*KEYS, *_ORDER)).values():
                 self.diagnostics.error(
                     "AS204",
                     own.keys["replace"],
