@@ -267,6 +267,9 @@ def _stages(
     if not found.has_errors and typed.complete:
         total = report.costs.of(typed)
         report.parameters, report.trainable, report.flops = total.parameters, total.trainable, total.flops
+        if report.recipe is not None and not total.trainable:
+            help = "leave `train` out, or give the model something to learn"
+            found.error("AS205", elaboration.root.keys["train"], "the model has no parameters to train", help=help)
     if budget is not None or "budget" in root:
         _budget(report, budget, found)
     if typed.complete and not found.has_errors:
