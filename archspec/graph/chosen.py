@@ -32,11 +32,8 @@ def with_op(ctx: Context, node: Node, env: dict[str, Any]) -> Node | None:
         ctx.error("AS202", span, f"`{key}` is one for all turns", help="repeat a `sequence` that holds the item")
         return None
     written = Scalar(key, span)
-    value = ctx.evaluate(written, env)
+    value = ctx.settled(written, env)
     if value is FAILED:
-        return None
-    if ctx.waits(value):
-        ctx.undecided = True
         return None
     name = "identity" if value is None else value
     if not _names_an_item(ctx, written, key, name, span):

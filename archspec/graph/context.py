@@ -140,6 +140,14 @@ class Context:
                 self.diagnostics.add(each)
         return value
 
+    def settled(self, node: Node, env: dict[str, Any]) -> Any:
+        """`evaluate` of what has to be known to build the block: FAILED, too, where it waits for a size."""
+        value = self.evaluate(node, env)
+        if value is not FAILED and self.waits(value):
+            self.undecided = True
+            return FAILED
+        return value
+
     def waits(self, value: Any) -> bool:
         """Does a value hold a size of a block that is not known yet, but will be?"""
         return has_local_size(value, self.open_sizes)

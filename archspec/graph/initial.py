@@ -59,11 +59,8 @@ def read_init(ctx: Context, node: Node | None, env: dict[str, Any]) -> tuple[Ini
 def _rule(
     ctx: Context, pattern: str, op: str | None, span: Span, value: Node, env: dict[str, Any]
 ) -> tuple[InitRule, ...]:
-    given = ctx.evaluate(value, env)
+    given = ctx.settled(value, env)
     if given is FAILED:
-        return ()
-    if ctx.waits(given):
-        ctx.undecided = True
         return ()
     try:
         return (InitRule(pattern, op, _KIND.parse(given), span, value.span),)

@@ -61,14 +61,11 @@ def read_flag(ctx: Context, node: Node | None, env: dict[str, Any], word: str = 
     """Is what `word` says of an item true, as it is where nothing is said? None if wrong (reported)."""
     if node is None:
         return True
-    value = ctx.evaluate(node, env)
+    value = ctx.settled(node, env)
     if value is FAILED:
         return None
     if isinstance(value, bool):
         return value
-    if ctx.waits(value):
-        ctx.undecided = True
-        return None
     help = fix = None
     written = isinstance(value, str) and isinstance(node, Scalar) and node.value == value
     if isinstance(value, str) and value in env:
@@ -93,11 +90,8 @@ def _envs(ctx: Context, repeat: Node, env: dict[str, Any]) -> list[dict[str, Any
         if "count" not in repeat.entries:
             return _each(ctx, repeat, env)
         repeat = repeat.entries["count"]
-    count = ctx.evaluate(repeat, env)
+    count = ctx.settled(repeat, env)
     if count is FAILED:
-        return None
-    if ctx.waits(count):
-        ctx.undecided = True
         return None
     if isinstance(count, Dim):
         ctx.error("AS306", repeat.span, f"`repeat` is known when the model is built; {count} only when it runs")

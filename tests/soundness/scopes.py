@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Path = tuple[Any, ...]  # of an item in the unrolled model
@@ -30,18 +30,16 @@ class Scope:
         self.steps: dict[str, Step] = {}
 
     def value(self, name: str) -> Any:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
-            scope = scope.parent
-        raise Refused(f"there is no `{name}`")
+        return next(scope.values[name] for scope in self._around(name) if name in scope.values)
 
     def step(self, name: str) -> Step:
+        return next(scope.steps[name] for scope in self._around(name) if name in scope.steps)
+
+    def _around(self, name: str) -> Iterator[Scope]:
+        """This scope and those around it; then Refused: none has the name."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.steps:
-                return scope.steps[name]
+            yield scope
             scope = scope.parent
         raise Refused(f"there is no `{name}`")
 
