@@ -117,6 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def console() -> NoReturn:
+    """The command `archspec`: `main` as a process of its own, and of several where torchrun starts it."""
+    code = main()
+    if "torch.distributed" in sys.modules and os.environ.get("WORLD_SIZE", "1") != "1":
+        from archspec.runtime.world import leave
+
+        leave(code)
+    raise SystemExit(code)
+
+
 def outcome(argv: Sequence[str]) -> int:
     """The exit code of a command line. Raises OSError for what no command foresees."""
     try:
@@ -162,4 +172,4 @@ def _trace() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    console()

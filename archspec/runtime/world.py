@@ -6,12 +6,15 @@ environment variables; archspec starts none itself.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -215,3 +218,18 @@ def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
         if mine:
             _groups.clear()
             dist.destroy_process_group()
+
+
+def leave(code: int) -> NoReturn:
+    """End a process of several with this exit code, as `sys.exit` does but for the taking down of the interpreter.
+
+    A thread of gloo's that lets go of a tensor needs the interpreter's lock; where it asks for it while the interpreter
+    is taken down, C++ ends the process by SIGABRT, and torchrun takes a run that is done for a failed one.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)

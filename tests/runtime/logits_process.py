@@ -10,6 +10,7 @@ from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 
 from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts
+from archspec.runtime.world import leave
 
 
 def main() -> None:
@@ -38,3 +39,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)

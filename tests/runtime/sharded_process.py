@@ -14,7 +14,7 @@ from torch.distributed.fsdp import fully_shard
 
 from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.parallel.shards import first_names, load_shards, optimizer_frame, own_tensors
-from archspec.runtime.world import AXES, World
+from archspec.runtime.world import AXES, World, leave
 
 
 def network() -> nn.Module:
@@ -59,3 +59,4 @@ def main(read: str, write: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    leave(0)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from archspec.runtime.session import train
+from archspec.runtime.world import leave
 
 
 def main(spec: str, folder: str, choices: str) -> None:
@@ -29,3 +30,4 @@ def main(spec: str, folder: str, choices: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    leave(0)
