@@ -35,11 +35,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def named(name: str) -> type[Op]:
+    """The op of this name, or of this name of PyTorch's (`nn.Conv2d`)."""
     from archspec.diagnostics.suggest import did_you_mean
+    from archspec.ops import coverage
     from archspec.ops.registry import all_ops, find
 
-    found = find(name)
+    found = find(name) or next(map(find, coverage.of_this_name(name)), None)
     if found is None:
-        meant = did_you_mean(name, all_ops())
+        meant = coverage.said(name) or coverage.refused(name) or did_you_mean(name, all_ops())
         raise UsageError(f"there is no op `{name}`", f"help: {meant or '`archspec ops` lists them'}")
     return found

@@ -38,9 +38,9 @@ inputs, broadcast), `N?` one that may be missing, any other name an argument; `/
 spatial axis, with the argument's entry for it. A part behind a semicolon is of the arguments that it names.
 """
 _OTHER_NAMES = """\
-Every public name of `torch.nn`, `torch.nn.functional`, `torch`, `torch.fft`, `torch.linalg` and `torch.special` is an
-op above, or stands here: with the op that says the same, or with the reason that there is none. `*` stands for any
-letters."""
+Every public name of `torch.nn`, `torch.nn.functional`, `torch`, `torch.fft`, `torch.linalg`, `torch.special`,
+`torch.signal.windows`, `torch.nn.utils` and `torch.nn.utils.rnn`, and every method of `torch.Tensor`, is an op above,
+or stands here: with the op that says the same, or with the reason that there is none. `*` stands for any letters."""
 _TRAINING = """\
 # Training
 

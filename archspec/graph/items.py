@@ -178,29 +178,27 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
             f"an op that joins is named outright; `{key}` is an expression",
         )
         return
-    torch_name = key.removeprefix("torch.").removeprefix("nn.").removeprefix("functional.").removeprefix("F.")
-    ops = all_ops()
-    by_name, by_counterpart, by_argument = _indexed()
-    plain = _squeeze(torch_name)
-    same = by_name.get(plain) or by_counterpart.get(plain)
+    from archspec.ops import coverage
+
+    same = coverage.of_this_name(key)
     if same:
         fix = write_instead(key, same[0], span, safe=len(same) == 1)
         ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`", fix=fix)
         return
     look = ctx.diagnostics.added < MOST  # a spec with more mistakes is no spec
-    refused = _refused_of_pytorch(torch_name) if look else None
-    found = (_said_by_pytorch(torch_name) if look else None) or (None if is_block_name(key) else refused)
+    refused = coverage.refused(key) if look else None
+    found = (coverage.said(key) if look else None) or (None if is_block_name(key) else refused)
     if found is not None:
         ctx.error("AS202", span, f"there is no op `{key}`", help=found)
         return
-    options = [*ops, *WORDS, *ctx.blocks]
+    options = [*all_ops(), *WORDS, *ctx.blocks]
     if common_too:
         options += COMMON
     help = did_you_mean(key, options) or refused
     if help is None and is_block_name(key):
         names = ", ".join(f"`{name}`" for name in list(ctx.blocks)[:8])
         help = f"blocks of this spec: {names}" if names else "declare it under `blocks:`"
-    owners = [f"`{name}`" for name in by_argument.get(key, ())]
+    owners = [f"`{name}`" for name in _owners().get(key, ())]
     if help is None and owners:
         some = f"{', '.join(owners[:3])}{', …' if len(owners) > 3 else ''}"
         help = f"it is an argument of {some}; the op comes first: `- op: {{{key}: ...}}`"
@@ -224,56 +222,13 @@ def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> N
 
 
 @cache
-def _indexed() -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
-    """The ops by their names and their counterparts' without style, and by their arguments."""
-    names: dict[str, list[str]] = {}
-    counterparts: dict[str, list[str]] = {}
-    arguments: dict[str, list[str]] = {}
+def _owners() -> dict[str, list[str]]:
+    """The ops by their arguments."""
+    owners: dict[str, list[str]] = {}
     for name, op in all_ops().items():
-        names.setdefault(_squeeze(name), []).append(name)
-        counterparts.setdefault(_squeeze(op.counterpart.rpartition(".")[2]), []).append(name)
         for argument in op.args:
-            arguments.setdefault(argument, []).append(name)
-    return names, counterparts, arguments
-
-
-def _names_in_pytorch(name: str) -> list[tuple[str, str]]:
-    """What a name could be in PyTorch: namespaces with names in them."""
-    from archspec.ops.coverage import NAMESPACES
-
-    word = name.rpartition(".")[2]
-    words = [word, *(word.removeprefix(f"{space}_") for space in ("fft", "linalg", "special") if f"{space}_" in word)]
-    camel = "".join(part[:1].upper() + part[1:] for part in word.split("_"))
-    return [(space, each) for space in NAMESPACES for each in (*words, *([camel] if space == "torch.nn" else ()))]
-
-
-def _said_by_pytorch(name: str) -> str | None:
-    """Which op says what PyTorch has under this name."""
-    from archspec.ops.coverage import said_by
-
-    for space, word in _names_in_pytorch(name):
-        op = said_by(space, word)
-        if op is not None and word in all_ops():
-            return f"it is called `{word}`"
-        if op is not None:
-            like = ": {like: …}" if word.endswith("_like") else ""
-            return f"PyTorch's `{space}.{word}` is `{op}{like}`"
-    return None
-
-
-def _refused_of_pytorch(name: str) -> str | None:
-    """Why PyTorch has a name that no op has."""
-    from archspec.ops.coverage import reason
-
-    for space, word in _names_in_pytorch(name):
-        why = reason(space, word)
-        if why is not None:
-            return f"`{space}.{word}` is no op: {why}"
-    return None
-
-
-def _squeeze(name: str) -> str:
-    return name.replace("_", "").lower()
+            owners.setdefault(argument, []).append(name)
+    return owners
 
 
 def _words(keys: list[str]) -> str:

@@ -69,6 +69,17 @@ SAID_BY: dict[str, dict[str, str]] = {
         "sigmoid": "expit", "digamma": "psi", "lgamma": "gammaln",
         "i0": "modified_bessel_i0", "i1": "modified_bessel_i1",
     },
+    "torch.signal.windows": {
+        "bartlett_window": "bartlett", "blackman_window": "blackman", "hamming_window": "hamming general_hamming",
+        "hann_window": "hann", "kaiser_window": "kaiser",
+    },
+    "torch.Tensor": {
+        "to": "bfloat16 bool byte cdouble cfloat char double float half int long short type type_as",
+        "reshape": "reshape_as view view_as", "expand": "expand_as", "tile": "repeat",
+        "zeros": "new_zeros", "ones": "new_ones", "full": "new_full",
+    },
+    "torch.nn.utils": {},
+    "torch.nn.utils.rnn": {},
 }  # fmt: skip
 
 _IN_PLACE = "writes into its input, which no op does; the op without `_` says the same"
@@ -161,5 +172,43 @@ NOT_OPS: dict[str, dict[str, str]] = {
         _NO_GRADIENT:
             "airy_ai bessel_* modified_bessel_k* scaled_modified_bessel_* spherical_bessel_j0 *_polynomial_*",
         "PyTorch has no derivative in its first argument": "gammainc gammaincc zeta",
+    },
+    "torch.signal.windows": {
+        "a sum of cosines with weights of one's own: `arange`, `mul`, `cos` and `add`": "general_cosine",
+    },
+    "torch.Tensor": {
+        _IN_PLACE: "*_",
+        "asks of a tensor what its type says already; its sizes are symbols, as `$B`":
+            "dim dim_order element_size is_contiguous is_coalesced is_pinned is_set_to is_shared ndimension nelement"
+            " size dense_dim sparse_dim",
+        "the memory of a tensor, not its numbers":
+            "const_data_ptr data_ptr new new_empty new_empty_strided resize resize_as storage storage_offset"
+            " storage_type stride untyped_storage",
+        "complex32, which PyTorch calls experimental, is no dtype of the language": "chalf",
+        "where a model runs, which belongs to `runtime`": "cpu cuda ipu mtia pin_memory record_stream xpu",
+        "gives numbers to Python, not a tensor to the next op": "item numpy tolist",
+        "makes a tensor of numbers in Python; a `buffer` with `init: {values: [...]}` holds some": "new_tensor",
+        "a step of training, which `train` declares":
+            "backward register_hook register_post_accumulate_grad_hook reinforce retain_grad",
+        "a sum over the dimensions that were broadcast; `sum` with `dim` says it": "sum_to_size",
+        _SPARSE:
+            "ccol_indices coalesce col_indices crow_indices indices row_indices sparse_mask to_dense to_sparse*"
+            " values",
+        "for nested tensors: each row with a length of its own, which a mask says here": "to_padded_tensor",
+        "a kernel of one backend, which PyTorch chooses by itself": "to_mkldnn",
+        "a helper of PyTorch's own": "as_subclass module_load",
+    },
+    "torch.nn.utils": {
+        "a parametrisation: `parametrize: {weight: weight_norm}` beside the op whose weight it is":
+            "spectral_norm weight_norm remove_spectral_norm remove_weight_norm",
+        "a step of training, which `train` declares": "clip_grad* get_total_norm",
+        "a layer folded into the one before, which `export --optimize` does": "fuse_*",
+        "the parameters of a module, and how they lie in memory":
+            "convert_conv*_weight_memory_format parameters_to_vector vector_to_parameters skip_init",
+    },
+    "torch.nn.utils.rnn": {
+        "rows of different lengths side by side; padded rows and a mask, or their lengths, say it":
+            "pack_* pad_* unpack_* unpad_* PackedSequence",
+        "a helper of PyTorch's own": "invert_permutation",
     },
 }  # fmt: skip

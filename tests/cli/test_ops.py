@@ -38,6 +38,20 @@ def test_an_unknown_op(archspec: Any) -> None:
     assert "did you mean" in done.stderr
 
 
+def test_a_name_of_pytorchs(archspec: Any) -> None:
+    done = archspec("ops", "torch.nn.Conv2d")
+    assert done.returncode == 0
+    assert "out_channels" in done.stdout
+    for name, help in {
+        "bmm": "PyTorch's `torch.bmm` is `matmul`",
+        "Tensor.view": "PyTorch's `torch.Tensor.view` is `reshape`",
+        "torch.nonzero": "`torch.nonzero` is no op: how large",
+    }.items():
+        done = archspec("ops", name)
+        assert done.returncode == 2
+        assert help in done.stderr
+
+
 @pytest.mark.parametrize("name", sorted(all_ops()))
 def test_every_op_is_documented(name: str) -> None:
     """One sentence on the op, one on each argument, and an example to copy."""

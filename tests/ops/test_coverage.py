@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone names it
+import torch.signal.windows
 from torch import nn
 
 from archspec.ops.coverage import NAMESPACES, NOT_OPS, SAID_BY, reason, said_by
@@ -21,15 +22,23 @@ MODULES: dict[str, Any] = {
     "torch.fft": torch.fft,
     "torch.linalg": torch.linalg,
     "torch.special": torch.special,
+    "torch.signal.windows": torch.signal.windows,
+    "torch.Tensor": torch.Tensor,
+    "torch.nn.utils": nn.utils,
+    "torch.nn.utils.rnn": nn.utils.rnn,
 }
 
 
 def public(namespace: str) -> list[str]:
     """Classes and functions of torch.nn; functions of the other namespaces, not the types they import."""
     module = MODULES[namespace]
+    if namespace in ("torch.signal.windows", "torch.nn.utils", "torch.nn.utils.rnn"):
+        return [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
     found = [(name, getattr(module, name)) for name in dir(module) if not name.startswith("_")]
     if module is nn:
         return [name for name, value in found if inspect.isclass(value) or inspect.isroutine(value)]
+    if module is torch.Tensor:  # what is a function as well is looked for there
+        return [n for n, v in found if callable(v) and not callable(getattr(torch, n, None))]
     if not namespace.startswith("torch.nn"):  # builtins of C++, functions written in Python, and operators
         return [n for n, v in found if callable(v) and not inspect.isclass(v) and not inspect.ismodule(v)]
     ours = [(name, value) for name, value in found if inspect.isroutine(value)]
