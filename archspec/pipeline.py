@@ -37,6 +37,7 @@ from archspec.recipe.stage import check_training
 from archspec.schema.document import as_meant, validate
 from archspec.schema.skeleton import SECTIONS
 from archspec.shapes.infer import Inference
+from archspec.shapes.inline import in_place
 from archspec.shapes.report import too_long
 from archspec.shapes.typed import UNKNOWN, Typed
 
@@ -112,6 +113,8 @@ class Report:
     @property
     def graph(self) -> nx.DiGraph[Any] | None:
         """The root as a networkx graph: nodes are numbers (-1 - k is input k), with the node itself as `data`."""
+        if self.typed is not None:
+            return self.typed.graph.to_networkx()
         return self.elaboration.graph.to_networkx() if self.elaboration is not None else None
 
     @property
@@ -258,6 +261,8 @@ def _stages(
     report.requirements = constraints.summary()
     if typed.complete:
         warn_decided(elaboration.context, elaboration.graph)
+    if typed.complete and not found.has_errors:
+        typed = report.typed = in_place(typed, found)
     if elaboration.graph.initialises and typed.complete and not found.has_errors:
         _initial(report, found)
     if typed.complete and not found.has_errors and (weights or elaboration.root.get("weights") is not None):

@@ -40,12 +40,12 @@ _ROOT = {
 _BLOCK = ("doc", "params", "inputs", "outputs", "init", "layers")
 # In one line an item reads as a sentence; on several its wiring stands before a body that may be long.
 _LINE = (
-    "name", "register_buffer", "repeat", "merge", "route", "when", "forward", "requires_grad", "", "from", "outputs",
-    "tie", "init", "parametrize", "doc",
+    "name", "inline", "register_buffer", "repeat", "merge", "route", "when", "forward", "requires_grad", "", "from",
+    "outputs", "tie", "init", "parametrize", "doc",
 )  # fmt: skip
 _LINES = (
-    "name", "doc", "register_buffer", "repeat", "merge", "route", "when", "forward", "requires_grad", "from", "",
-    "outputs", "tie", "init", "parametrize",
+    "name", "doc", "inline", "register_buffer", "repeat", "merge", "route", "when", "forward", "requires_grad", "from",
+    "", "outputs", "tie", "init", "parametrize",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from archspec.graph.chosen import with_op
 from archspec.graph.context import FAILED, Context
 from archspec.graph.fed import read_fed
 from archspec.graph.initial import InitRule, read_init
+from archspec.graph.inline import read_inline
 from archspec.graph.inspect import inspect_item
 from archspec.graph.ir import Graph, GraphInput, Join, Node, OpCall, Value
 from archspec.graph.items import Item, read_item
@@ -46,13 +47,14 @@ def _item(ctx: Context, scope: Scope, node: YamlNode, position: Position, before
         ctx.spend(item.key_span)
     if item.plain:
         return _op(ctx, scope, item, before)
+    inline = read_inline(ctx, item)
     if item.kind == "use":
         return use_again(ctx, scope, item, before)
     if item.is_structure and scope.builder.plan.spliced and spliceable(item.node):
         if item.get("register_buffer") is not None:  # which asks for a name
             return _step(ctx, scope, item, before)
         return _spliced(ctx, scope, item, before)
-    return _step(ctx, scope, item, before)
+    return _step(ctx, scope, item, before, inline)
 
 
 def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
@@ -88,8 +90,8 @@ def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     return value
 
 
-def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
-    """An item with modules of its own: an op, a block, or a structure that is a submodule."""
+def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | None = False) -> Chain:
+    """An item with modules of its own: an op, a block, or a structure that is a submodule; or an `inline` block."""
     name = item_name(ctx, scope, item)
     outputs = output_names(ctx, scope, item)
     declared = declared_inputs(ctx, item)
@@ -134,6 +136,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         or name is FAILED
         or outputs is None
         or tie is None
+        or inline is None
         or forward is None
         or requires_grad is None
     ):
@@ -159,10 +162,10 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
     if carry is None:
         return unknown_value(ctx, scope, item.node, item.position, called=called)
-    unique = all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
+    unique = inline or all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
     node = Node(
         made.calls,
-        [turn.path for turn in turns],
+        [""] if inline else [turn.path for turn in turns],
         (*inputs.values, *made.captured.values, *routed),
         tuple(text for text, _ in outputs) or (name or "",),
         item.position,
@@ -181,6 +184,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         buffer=buffer,
         forward=forward,
         requires_grad=requires_grad,
+        inline=inline,
     )
     number = scope.builder.add(node)
     if fed is not None:

@@ -24,6 +24,7 @@ class InitRule(NamedTuple):
     """`pattern`: of names, as they are inside of what the rule is written on; of an op's own, where `op` is its name.
 
     `span`: the pattern's, which is the rule's own in all turns and instances; `value_span`: the initialiser's.
+    `beside`: of a rule of an inline block, which stands on each of its items: the path of that item.
     """
 
     pattern: str
@@ -31,6 +32,7 @@ class InitRule(NamedTuple):
     init: Init
     span: Span
     value_span: Span
+    beside: str = ""
 
 
 def read_init(ctx: Context, node: Node | None, env: dict[str, Any]) -> tuple[InitRule, ...]:

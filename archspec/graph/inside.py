@@ -31,7 +31,7 @@ def find_inside(call: OpCall | Graph, path: str) -> Inside | NotInside:
     heads: dict[str, None] = {}
     makers = (node for graph in _namespaces(call) for node in graph.nodes if node.shared is None and node.calls)
     for node in makers:
-        if node.scan is not None:
+        if node.in_place:
             continue
         heads.update((each, None) for each in node.paths)
         if path in node.paths:
@@ -59,8 +59,8 @@ def way_inside(call: OpCall | Graph, path: str) -> Iterator[tuple[Graph, Any]]:
 
 
 def _namespaces(graph: Graph) -> Iterator[Graph]:
-    """The graph, and the bodies of its scans, whose modules are its own."""
+    """The graph, and the bodies of its scans and its inline blocks, whose modules are its own."""
     yield graph
     for node in graph.nodes:
-        if node.scan is not None and isinstance(node.calls[0], Graph):
+        if node.in_place and node.calls and isinstance(node.calls[0], Graph):
             yield from _namespaces(node.calls[0])

@@ -100,7 +100,9 @@ class Node:
     `forward`: false where its modules are made and kept, and forward does not call them; then nothing reads it.
     `requires_grad`: false where training leaves all parameters of its calls as they are.
     `buffer`: its one call is run once, when the module is made, and what it gives is kept.
-    `scan`: its one call is a body run step after step; the body's modules are this graph's own, and its path is "".
+    `scan`: its one call is a body run step after step.
+    `inline`: its one call is a block that is no module. Of both the modules are this graph's own (`in_place`), and the
+             path is "". (Once sizes are known the steps of an inline block are this graph's own too: shapes/inline.py.)
     """
 
     calls: list[OpCall | Graph]
@@ -127,6 +129,12 @@ class Node:
     buffer: Buffer | None = None
     forward: bool = True
     requires_grad: bool = True
+    inline: bool = False
+
+    @property
+    def in_place(self) -> bool:
+        """Are the modules of what it calls this graph's own?"""
+        return self.inline or self.scan is not None
 
     @property
     def container(self) -> str:
@@ -149,7 +157,8 @@ class Node:
         """What to call it in a message."""
         if self.names and self.names[0]:
             return self.names[0]
-        return self.paths[0] or "scan"
+        first = self.calls[0] if self.calls else None
+        return self.paths[0] or (first.name if isinstance(first, Graph) else "")
 
 
 @dataclass(slots=True, eq=False)
@@ -198,6 +207,7 @@ class Graph:
     origin: Graph | None = field(default=None, init=False)  # the same block's, where it stood in an earlier check
     _copied: tuple[Mover, Graph] | None = field(default=None, init=False)  # as long as nothing has looked into the copy
     _initialises: bool | None = field(default=None, init=False)
+    _inlines: bool | None = field(default=None, init=False)
     _inner: tuple[Graph, ...] | None = field(default=None, init=False)
     _has_ties: bool | None = field(default=None, init=False)
     _steps: int | None = field(default=None, init=False)
@@ -231,6 +241,14 @@ class Graph:
             said = bool(self.init) or self.later is not None or any(node.init for node in self.nodes)
             self._initialises = said or any(graph.initialises for graph in self.inner)
         return self._initialises
+
+    @property
+    def inlines(self) -> bool:
+        """May there be an inline block in it, at any depth?"""
+        if self._inlines is None:
+            own = self.later is not None or any(node.inline for node in self.nodes)
+            self._inlines = own or any(graph.inlines for graph in self.inner)
+        return self._inlines
 
     @property
     def inner(self) -> tuple[Graph, ...]:

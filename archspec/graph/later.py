@@ -61,3 +61,16 @@ def substitute(value: Any, bindings: dict[str, Any]) -> Any:
     if isinstance(value, dict):
         return {k: substitute(v, bindings) for k, v in value.items()}
     return value
+
+
+def sizes_in(value: Any) -> list[Dim]:
+    """The symbolic sizes in arguments or parameters."""
+    if isinstance(value, Dim):
+        return [value]
+    if isinstance(value, Real):
+        return list(value.sizes)
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return []
+    return [size for each in value for size in sizes_in(each)]

@@ -70,7 +70,8 @@ class Mover:
         new.kind, new.name, new.template, new.params = old.kind, old.name, old.template, old.params
         new.outputs, new.doc, new.local_symbols, new.fed = old.outputs, old.doc, old.local_symbols, old.fed
         new.defaults, new.later, new.known, new.origin = old.defaults, None, None, None
-        new._initialises, new._has_ties, new._steps, new._inner = old.initialises, old.has_ties, old.steps, None
+        new._initialises, new._inlines, new._has_ties = old.initialises, old.inlines, old.has_ties
+        new._steps, new._inner = old.steps, None
         new._copied = (self, old)
         self._graphs[id(old)] = new
         return new
@@ -124,6 +125,7 @@ class Mover:
             old.buffer,
             old.forward,
             old.requires_grad,
+            old.inline,
         )
 
     def _rules(self, old: Iterable[InitRule]) -> tuple[InitRule, ...]:

@@ -13,7 +13,7 @@ from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = (
     "name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "tie", "init", "parametrize",
-    "requires_grad", "register_buffer", "doc",
+    "requires_grad", "register_buffer", "inline", "doc",
 )  # fmt: skip
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds
@@ -176,7 +176,7 @@ def _names_go_by(structure: Node, names: frozenset[str]) -> bool:
 
 def _any_named(items: Sequence) -> bool:
     for item in items.items:
-        if is_named(item):
+        if is_named(item) or (isinstance(item, Mapping) and "inline" in item.entries):
             return True
         if spliceable(item) and any(_any_named(inner) for _, inner, branch in inner_lists(item) if branch is None):
             return True

@@ -67,9 +67,11 @@ def bind(
 ) -> None:
     """Give the new node's values their names. `quiet`: that the name is taken has been reported."""
     span = label_span(item)
-    repeated = scope.builder.nodes[number].repeated
+    node = scope.builder.nodes[number]
+    repeated = node.repeated
+    step = None if node.inline else number
     numbers: tuple[int, ...] | range | None = None
-    if scope.builder.nodes[number].join is not None:  # a joined repeat is one value, and its turns are not read
+    if node.join is not None:  # a joined repeat is one value, and its turns are not read
         if name:
             scope.bind(ctx, name, Binding(Value(number), span), quiet=quiet)
         for k, (text, where) in enumerate(outputs):
@@ -81,7 +83,7 @@ def bind(
         if numbers == tuple(range(len(numbers))):
             numbers = range(len(numbers))
     if name:
-        scope.bind(ctx, name, Binding(Value(number), span, number, numbers, start), quiet=quiet)
+        scope.bind(ctx, name, Binding(Value(number), span, step, numbers, start), quiet=quiet)
     elif repeated and item.get("name") is not None:  # a name for each turn
         for k, turn in enumerate(turns):
             last = k == len(turns) - 1
@@ -89,7 +91,7 @@ def bind(
             scope.bind(ctx, turn.path, Binding(value, span, number, tap=None if last else k), quiet=quiet)
     for k, (text, where) in enumerate(outputs):
         if text != "_" and (k > 0 or text != name):
-            scope.bind(ctx, text, Binding(Value(number, k), where, number if not name and k == 0 else None))
+            scope.bind(ctx, text, Binding(Value(number, k), where, step if not name and k == 0 else None))
 
 
 def pass_by(

@@ -9,6 +9,7 @@ from archspec.diagnostics.model import Label, Span
 from archspec.graph.context import Context
 from archspec.graph.ir import Graph, GraphInput, Node, Value
 from archspec.graph.names import Plan, Position
+from archspec.graph.namespace import Namespace, clash
 from archspec.reading.nodes import Sequence
 
 
@@ -56,42 +57,17 @@ class Builder:
         self.fed: dict[
             int, list[tuple[Value | None, ...]]
         ] = {}  # repeated node → what each turn reads, where it differs
-        self._paths: dict[str, Span] = {}
-        self._prefixes: dict[str, tuple[str, Span]] = {}
-        self._bare: set[str] = set()
+        self._namespace = Namespace()
 
     def claim(self, ctx: Context, path: str, span: Span, *, bare: bool = False) -> bool:
-        """Take a module path; an error if it is another's, or inside another's.
-
-        `bare`: nothing will be there, so another of which that holds too may have the name in a list of its own.
-        """
-        if bare and path in self._bare:
-            return True
-        if bare and path not in self._paths:
-            self._bare.add(path)
-        other: tuple[str, Span] | None = None
-        if path in self._paths:
-            other = (path, self._paths[path])
-        elif path in self._prefixes:
-            other = self._prefixes[path]
-        end = path.find(".")
-        while end >= 0:
-            prefix = path[:end]
-            end = path.find(".", end + 1)
-            if other is None and prefix in self._paths:
-                other = (prefix, self._paths[prefix])
-            self._prefixes.setdefault(prefix, (path, span))
-        self._paths.setdefault(path, span)
+        """Take a module path (see Namespace.take); an error if it is another's, or inside another's."""
+        other = self._namespace.take(path, span, bare=bare)
         if other is None:
             return True
-        if other[0] == path:
-            message = f"two items are called `{path}`"
-        else:
-            inner, around = (path, other[0]) if len(path) > len(other[0]) else (other[0], path)
-            message = f"`{inner}` would be a part of `{around}`, which is an item of its own"
         again = span == other[1]  # the item is made by several turns of a repeat
         help = "let its name go by the turn, as `$i` does" if again else None
-        ctx.error("AS207", span, message, label="again here", secondary=[Label(other[1], "first here")], help=help)
+        first = [Label(other[1], "first here")]
+        ctx.error("AS207", span, clash(path, other[0]), label="again here", secondary=first, help=help)
         return False
 
     def add(self, node: Node) -> int:
@@ -124,7 +100,7 @@ class Builder:
 
     def share_paths(self, other: Builder) -> None:
         """The modules of this graph are the other's own: one namespace."""
-        self._paths, self._prefixes, self._bare = other._paths, other._prefixes, other._bare
+        self._namespace = other._namespace
 
     def finish(self, outputs: list[tuple[str, Value]], **more: Any) -> Graph:
         nodes = self.nodes

@@ -73,7 +73,7 @@ def _modules(graph: Graph) -> Iterator[tuple[str, OpCall | Graph | None]]:
         if not node.calls:
             yield node.paths[0], None
         for path, call in zip(node.paths, node.calls, strict=False):
-            if isinstance(call, Graph) and call.kind == "scan":  # its modules are this graph's own
+            if isinstance(call, Graph) and node.in_place:
                 yield from _modules(call)
             else:
                 yield path, call

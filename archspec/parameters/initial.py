@@ -118,7 +118,7 @@ class _Search:
                 if rule.op is not None:
                     meant, seen = rule.op == op.name, state.name
                 else:
-                    meant, seen = True, relative
+                    meant, seen = True, joined(rule.beside, relative) if relative else rule.beside
                 if meant and len(known := self.inside.setdefault(rule.span, [])) < _SEEN:
                     known.append(seen)
                 pattern = self.pattern(rule)
@@ -222,10 +222,8 @@ class _Marking:
                 key.append(tuple((name, each.name, repr(each.args)) for name, each in begins.items()) or None)
         if all(part is None for part in key):
             return done, None
-        copy = TypedNode(done.node, done.inputs)
-        copy.calls, copy.call_inputs, copy.outputs, copy.steps = calls, done.call_inputs, done.outputs, done.steps
+        copy = done.copy(done.node, calls)
         copy.init = init
-        copy.results, copy.merge, copy.rows = done.results, done.merge, done.rows
         return copy, tuple(key)
 
     def _of(self, op: Op, inputs: tuple[Any, ...], own: str) -> Iterator[tuple[str, Init]]:

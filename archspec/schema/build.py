@@ -304,6 +304,10 @@ _COMMON: dict[str, Schema] = {
         "properties": {"persistent": {"description": "Part of state_dict().", "type": "boolean", "default": True}},
         "additionalProperties": False,
     },
+    "inline": {
+        "description": "true: the block is no module of its own; its items are those of the list around.",
+        "type": "boolean",
+    },
     "doc": {"description": "One line for the reader.", "type": "string"},
 }
 

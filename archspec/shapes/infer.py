@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
-from archspec.dims import Constraints, Dim, Real, TooComplex, symbol
+from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.dims.work import WorkSpentError, charge
 from archspec.graph.ir import Graph, GraphInput, OpCall
-from archspec.graph.later import substitute
+from archspec.graph.later import sizes_in, substitute
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import Demand, Known, remember
@@ -229,7 +229,7 @@ class Inference:
         for done in typed.nodes:
             if done.node.shared is not None:
                 continue
-            if done.node.scan is not None and done.calls:
+            if done.node.in_place and done.calls:
                 with suppress(LookupError):
                     return self._maker(done.calls[0], path, bindings)  # type: ignore[arg-type]
             for at, own in enumerate(done.node.paths):
@@ -288,7 +288,7 @@ class Inference:
             return None
         if call.op is not None:  # else the same call means another op under other bindings
             demands = tuple(self.require.demands[asked:])
-            if _sizes(call.values):
+            if sizes_in(call.values):
                 self._ops[key] = (op, outputs, demands)
             else:
                 remember(op, inputs, Known(outputs, demands))
@@ -297,7 +297,7 @@ class Inference:
     def _reachable(self, call: OpCall, bindings: Bindings, inputs: tuple[Any, ...], site: CallSite) -> bool:
         """Can forward compute the sizes that the arguments name? They must be those of a tensor that is at hand."""
         own = {f"{site.typed.graph.name}.{name}" for name in site.typed.graph.local_symbols}
-        for written in _sizes(call.values):
+        for written in sizes_in(call.values):
             size = substitute(written, bindings)
             if not isinstance(size, Dim) or written.symbols <= own:  # over sizes that stand alone in the block's inputs
                 continue
@@ -385,18 +385,5 @@ def _local_name(graph: Graph, size: Any) -> str | None:
     return name if own != name and own in graph.local_symbols and size == symbol(name) else None
 
 
-def _sizes(value: Any) -> list[Dim]:
-    """The symbolic sizes in arguments or parameters."""
-    if isinstance(value, Dim):
-        return [value]
-    if isinstance(value, Real):
-        return list(value.sizes)
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return []
-    return [size for each in value for size in _sizes(each)]
-
-
 def _symbols(value: Any) -> frozenset[str]:
-    return frozenset[str]().union(*(size.symbols for size in _sizes(value)))
+    return frozenset[str]().union(*(size.symbols for size in sizes_in(value)))

@@ -25,11 +25,8 @@ class Copied(NamedTuple):
         return [self._node(old, node) for old, node in zip(self.source.nodes, self.graph.nodes, strict=True)]
 
     def _node(self, old: TypedNode, node: Node) -> TypedNode:
-        new = TypedNode(node, old.inputs)
-        new.calls = [self.inner[id(callee)] if isinstance(callee, Typed) else callee for callee in old.calls]
-        new.call_inputs, new.results, new.outputs = old.call_inputs, old.results, old.outputs
-        new.steps, new.init, new.merge, new.rows = old.steps, old.init, old.merge, old.rows
-        return new
+        calls = [self.inner[id(callee)] if isinstance(callee, Typed) else callee for callee in old.calls]
+        return old.copy(node, calls)
 
 
 def moved(graph: Graph, key: Key) -> tuple[Typed, Any] | None:

@@ -136,8 +136,10 @@ def too_few(diagnostics: Diagnostics, site: CallSite, count: int) -> None:
 
 def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
     """The diagnostic for an argument that names a size which no tensor at hand has."""
-    graph = site.typed.graph
-    node = graph.nodes[site.number]
+    node, around = site.node, site
+    while around.parent is not None and around.parent.node.inline:
+        around = around.parent
+    graph = around.typed.graph
     where = f"no input of `{graph.name}` has it" if graph.kind == "block" else "no input has it by itself"
     help = f"pass in a tensor that has the size {size}, or declare an input with {size} standing alone"
     message = f"the size {size} is not to be had here: {where}"

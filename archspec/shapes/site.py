@@ -50,7 +50,7 @@ def call_words(node: Node, turn: int) -> str:
         return "in a step of this `scan`"
     if node.repeated:
         return f"in turn {turn_number(node, turn)} of `{node.label}`{', called here' * (callee.kind == 'block')}"
-    return f"in `{node.paths[turn]}`, called here" if callee.kind == "block" else ""
+    return f"in `{node.paths[turn] or node.label}`, called here" if callee.kind == "block" else ""
 
 
 def turn_number(node: Node, turn: int) -> int:

@@ -47,6 +47,13 @@ class TypedNode:
         self.merge: Op | None = None
         self.rows = ""
 
+    def copy(self, node: Node, calls: list[Op | Typed]) -> TypedNode:
+        """The same of another node, with calls that are as these are."""
+        new = TypedNode(node, self.inputs)
+        new.calls, new.call_inputs, new.results, new.outputs = calls, self.call_inputs, self.results, self.outputs
+        new.steps, new.init, new.merge, new.rows = self.steps, self.init, self.merge, self.rows
+        return new
+
 
 class Typed:
     """`inputs` and `outputs` are TensorTypes (UNKNOWN after an error). `params`: a block's, with their sizes known."""
