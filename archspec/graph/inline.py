@@ -1,4 +1,4 @@
-"""`inline: true` on a block: its items are the list's own. Once sizes are known they are put there: shapes/inline.py."""
+"""`inline: true` on a block: its items are the list's own (and put there once sizes are known: shapes/inline.py)."""
 
 from __future__ import annotations
 
