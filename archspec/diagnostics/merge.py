@@ -9,35 +9,52 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostic, Fix, Label
 
 _NAMES = frozenset({"AS202", "AS203", "AS206", "AS209"})  # of ops, arguments, values and parameters that are not there
-_SHOWN = 4  # further places
+_SPELT = frozenset({"AS206", "AS207"})  # of names that an expression may spell otherwise in each call of a block
+_SHOWN = 4  # further places, or further spellings
 
 
 def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The findings, in their order, with errors of one cause put together in the first of them.
 
     Of a name that is not known the further places become secondary, and its repair is that of all of them. Of sizes
-    that do not fit in a block one call is told of, and how many more there are.
+    that do not fit in a block one call is told of, and how many more there are; of pieces of one value (`chunk`) of
+    which none fits, the first. Of a name that each call spells otherwise the others are in notes.
     """
-    groups: dict[Any, list[Diagnostic]] = {}
+    here: dict[Any, list[Diagnostic]] = {}
     for number, d in enumerate(found):
-        key: Any = number
-        if d.is_error and d.code in _NAMES:
-            key = (d.code, d.message)
-        elif d.is_error and d.code.startswith("AS3"):
-            key = (d.code, d.span)
-        groups.setdefault(key, []).append(d)
-    return [group[0] if len(group) == 1 else _one(group) for group in groups.values()]
+        alone = not d.is_error or not (d.code in _SPELT or d.code.startswith("AS3"))
+        here.setdefault(number if alone else (d.code, d.span), []).append(d)
+    groups: dict[Any, list[Diagnostic]] = {}
+    for number, same in enumerate(here.values()):
+        d = same[0] if len(same) == 1 else _in_one_place(same)
+        named = d.is_error and d.code in _NAMES
+        groups.setdefault((d.code, d.message) if named else d.cause or number, []).append(d)
+    return [group[0] if len(group) == 1 else _of_one_cause(group) for group in groups.values()]
 
 
-def _one(group: list[Diagnostic]) -> Diagnostic:
+def _in_one_place(group: list[Diagnostic]) -> Diagnostic:
     first, rest = group[0], group[1:]
-    if first.code not in _NAMES:
-        more = f"it does not fit in {len(rest)} more {'call' if len(rest) == 1 else 'calls'} either"
+    if first.code not in _SPELT:
+        more = f"it does not fit in {_count(len(rest), 'more call')} either"
         return replace(first, notes=(*first.notes, more))
-    labels = [Label(d.span, "and here") for d in rest[:_SHOWN]]
+    told = [f"for another call: {d.message}" for d in rest[:_SHOWN]]
+    left = len(rest) - len(told)
+    notes = (*first.notes, *told, *([f"and so for {_count(left, 'more call')}"] if left else []))
+    return replace(first, notes=notes, fix=None)
+
+
+def _of_one_cause(group: list[Diagnostic]) -> Diagnostic:
+    first, rest = group[0], group[1:]
+    named = first.code in _NAMES
+    labels = [Label(d.span, "and here" if named else d.message) for d in rest[:_SHOWN]]
     left = len(rest) - len(labels)
-    notes = (*first.notes, f"and in {left} more {'place' if left == 1 else 'places'}") if left else first.notes
-    return replace(first, secondary=(*first.secondary, *labels), notes=notes, fix=_fix(group))
+    notes = (*first.notes, f"and in {_count(left, 'more place')}") if left else first.notes
+    fix = _fix(group) if named else first.fix
+    return replace(first, secondary=(*first.secondary, *labels), notes=notes, fix=fix)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _fix(group: list[Diagnostic]) -> Fix | None:

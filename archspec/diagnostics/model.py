@@ -58,7 +58,10 @@ class Fix(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. `span` is where the repair most likely belongs."""
+    """One finding. `span` is where the repair most likely belongs.
+
+    `cause`: an item that may be at fault in its place; errors that have it in common are told of as one.
+    """
 
     code: str
     message: str
@@ -70,6 +73,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     fix: Fix | None = None
+    cause: Span | None = None
 
     @property
     def is_error(self) -> bool:
@@ -100,10 +104,10 @@ class Diagnostics:
         help: str | None = None,
         notes: Iterable[str] = (),
         fix: Fix | None = None,
+        cause: Span | None = None,
     ) -> None:
-        self.add(
-            Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), Severity.ERROR, fix)
-        )
+        kind = Severity.ERROR
+        self.add(Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), kind, fix, cause))
 
     def warning(
         self,

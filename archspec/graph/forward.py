@@ -47,9 +47,21 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
 
 
 def likely_misnamed(scope: Scope, name: str) -> bool:
-    """Is the name near to one that is refused, which is reported? That item is most likely meant."""
+    """Is the name near to one that is refused, or may it be one that is not known, which is reported? It is meant."""
+    here: Scope | None = scope
+    while here is not None:
+        if any(_may_be(name, written) for written in here.unspelt):
+            return True
+        here = here.parent
     near = [found[0] for option in closest(name, scope.visible()) if (found := scope.find(option)) is not None]
     return any(binding.misnamed for binding in near)
+
+
+def _may_be(name: str, written: str) -> bool:
+    """Can the expressions of a written name, as `$(part).query`, come to what makes it `name`?"""
+    before, _, rest = written.partition("$")
+    after = rest.rpartition(")")[2] if "$" not in rest.rpartition(")")[2] else ""
+    return name.startswith(before) and name.endswith(after if ")" in rest else "")
 
 
 def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: bool = True) -> bool:

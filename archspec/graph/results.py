@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archspec.diagnostics.model import Span
+from archspec.diagnostics.model import Diagnostics, Span
 from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item
@@ -15,6 +15,7 @@ from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
 from archspec.ops.kinds import show
+from archspec.reading.expressions import evaluate
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
 
@@ -130,21 +131,21 @@ def unknown_value(
 ) -> Value:
     """A node in error: it has no calls, and whatever is read of it is unknown.
 
-    `called`: what its name comes to, a turn of a repeat at a time, where that is known.
+    `called`: what its name comes to, a turn of a repeat at a time, where that has been worked out.
     """
-    name = name_of(node)
-    if name is not None and "$" in name:
-        name = called[0] if called else None
-    path = name or scope.builder.plan.auto.get(position) or UNNAMED
     names: dict[str, Span] = {}
+    name: str | None = None
     if isinstance(node, Mapping):
-        if name:
-            names = dict.fromkeys((name, *called), node.entries["name"].span)
+        if name_of(node) is not None:
+            written = node.entries["name"]
+            name = called[0] if called else _spelt(scope, written)
+            names = dict.fromkeys((name, *called) if name else (), written.span)
         outputs = node.entries.get("outputs")
         for inner in getattr(outputs, "items", ()):
-            text = text_of(inner)
+            text = _spelt(scope, inner)
             if text and text != "_":
                 names.setdefault(text, inner.span)
+    path = name or scope.builder.plan.auto.get(position) or UNNAMED
     number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
     if ctx.frames:  # nothing may have been said of it here, and with the cause gone it is not in error
         ctx.frames[-1].uses = None
@@ -153,6 +154,18 @@ def unknown_value(
         if text not in scope.names:
             scope.names[text] = Binding(Value(number), span, number, unknown=True, misnamed=misnamed, left_out=chosen)
     return Value(number)
+
+
+def _spelt(scope: Scope, written: YamlNode) -> str:
+    """What a name of an item in error comes to; empty, and noted in the scope, where its expressions do not tell."""
+    text = text_of(written)
+    if "$" not in text:
+        return text
+    name = evaluate(written, scope.env, Diagnostics())  # what is wrong with it has been reported, or follows
+    if isinstance(name, str):
+        return name
+    scope.unspelt.append(text)
+    return ""
 
 
 def carry_of(ctx: Context, item: Item, scope: Scope, inputs: tuple[Any, ...] | None, calls: list[Any]) -> int | None:

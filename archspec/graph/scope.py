@@ -114,7 +114,7 @@ class Builder:
 class Scope:
     """One list being walked: its own names so far, then those of the lists around it."""
 
-    __slots__ = ("builder", "current", "env", "items", "names", "parent", "position")
+    __slots__ = ("builder", "current", "env", "items", "names", "parent", "position", "unspelt")
 
     def __init__(
         self, builder: Builder, items: Sequence, position: Position, env: dict[str, Any], parent: Scope | None = None
@@ -125,6 +125,7 @@ class Scope:
         self.env = env
         self.parent = parent
         self.names: dict[str, Binding] = {}
+        self.unspelt: list[str] = []  # names of items in error that hold expressions, and cannot be worked out
         self.current = 0  # index of the item being elaborated
 
     def bind(self, ctx: Context, name: str, binding: Binding, *, quiet: bool = False) -> None:

@@ -43,6 +43,25 @@ def origin(typed: Typed, parent: CallSite | None, value: Value | None, axis: int
     return _origin(typed, parent, value, axis % kind.rank, [MOST_STEPS])
 
 
+def cut(typed: Typed, parent: CallSite | None, value: Value | None) -> Span | None:
+    """The op that cuts up (`chunk`, `unbind`, …) what a value of this graph is made of; None if none does."""
+    for _ in range(MOST_STEPS):
+        if value is None:
+            break
+        if value.node < 0:
+            out = _outside(typed, parent, value.output)
+            if out is None:
+                break
+            typed, parent, value = out
+            continue
+        done = typed.nodes[value.node]
+        op = done.calls[-1] if done.calls else None
+        if op is not None and not isinstance(op, Typed) and op.result[0].startswith("*"):
+            return _place(done.node)
+        value = back(typed, value)
+    return None
+
+
 def _origin(typed: Typed, parent: CallSite | None, value: Value | None, axis: int, left: list[int]) -> Origin | None:
     while value is not None and left[0] > 0:
         left[0] -= 1

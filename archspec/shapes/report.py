@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a check of a clean spec does without
 
 def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> None:
     """The diagnostic for an op that refuses its inputs."""
-    from archspec.shapes.origin import origin
+    from archspec.shapes.origin import cut, origin
     from archspec.shapes.trail import trail
 
     node = site.typed.graph.nodes[site.number]
@@ -63,10 +63,12 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
     if refusal is not None and refusal.kind in ("promise", "requirement"):
         notes = (str(refusal), *notes)
         code = "AS308" if refusal.kind == "promise" else code
+    causes = {cut(site.typed, site.parent, node.inputs[i]) for i in blamed}
     diagnostics.error(
         code,
         span,
         refused.message,
+        cause=causes.pop() if len(causes) == 1 else None,
         label=label,
         secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
         trail=steps,

@@ -66,3 +66,55 @@ outputs: [a, b, c]
         (8, "in `a`, called here")
     ]
     assert one.notes[-1] == "it does not fit in 2 more calls either"
+
+
+def test_a_name_that_each_call_spells_otherwise() -> None:
+    spec = """\
+inputs: {x: "float32[B, 8]"}
+blocks:
+  Layer:
+    params: {part: str}
+    layers:
+      - {name: $(part).query, linear: 8}
+      - {name: $(part).key, linear: 8, from: x}
+      - {add: {}, from: [$(part).qery, $(part).key]}
+layers:
+  - {name: a, Layer: self}
+  - {name: b, Layer: cross}
+"""
+    (one,) = archspec.check(spec).diagnostics
+    assert (one.code, one.message, one.span.line) == ("AS206", "there is no value `self.qery`", 8)
+    assert one.notes == ("for another call: there is no value `cross.qery`",)
+    for wrong, line, text in (("linear: 8, from", 7, "linaer: 8, from"), ("part: str", 6, "patr: str")):
+        found = archspec.check(spec.replace("qery", "query").replace(wrong, text)).diagnostics
+        assert [d.code for d in found if d.span.line == line] == ["AS202" if line == 7 else "AS209"]
+        assert "AS206" not in [d.code for d in found]
+
+
+def test_names_of_turns_in_error() -> None:
+    """Nothing is known of the turns; what reads one of them stays silent, and what reads another name does not."""
+    spec = """\
+inputs: {x: "float32[B, 3, 32, 32]"}
+layers:
+  - {name: convs.$i, repeat: 3, conv2d: {out_channels: 3, kernel_siz: 3}}
+  - {add: {}, from: [convs.0, convs.2]}
+  - {add: {}, from: [x, covs.0]}
+"""
+    assert [d.code for d in archspec.check(spec).diagnostics] == ["AS203", "AS206"]
+    turned = spec.replace("covs", "convs").replace("repeat: 3", "repeat: -1").replace("_siz:", "_size:")
+    assert [d.code for d in archspec.check(turned).diagnostics] == ["AS205"]
+
+
+def test_pieces_that_do_not_fit() -> None:
+    spec = """\
+inputs: {x: "float32[B, T, 48]"}
+layers:
+  - {chunk: {chunks: 4, dim: -1}, outputs: [q, k, v]}
+  - {name: heads_q, unflatten: {dim: -1, sizes: [8, -1]}, from: q}
+  - {name: heads_k, unflatten: {dim: -1, sizes: [8, -1]}, from: k}
+  - {add: {}, from: [x, v]}
+"""
+    (one, other) = archspec.check(spec).diagnostics
+    assert (one.code, one.span.line) == ("AS305", 4)
+    assert [label.span.line for label in one.secondary if "multiple" in label.text] == [5]
+    assert (other.code, other.span.line) == ("AS302", 6), "it reads what was not cut too"
