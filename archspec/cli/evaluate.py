@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from archspec.cli.output import UsageError, add_color, write_diagnostics, write_error, write_unfit
 from archspec.cli.predict import add_checkpoint, printable
-from archspec.cli.specs import add_weights
+from archspec.cli.specs import add_set_of_spec, add_weights, set_of_spec
 
 
 def add_parser(commands: Any) -> None:
@@ -27,6 +28,7 @@ def add_parser(commands: Any) -> None:
         "--split", choices=("holdout", "train"), default="holdout", help="which data (default: %(default)s)"
     )
     add_weights(parser, "other weights of this model (repeatable, for shards)")
+    add_set_of_spec(parser)
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write JSON")
     add_color(parser)
@@ -43,8 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.scores import scores
     from archspec.runtime.wrap import DeviceError
 
+    params = set_of_spec(args, Path(args.folder))
     try:
-        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint)
+        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint, params)
         found = scores(loaded, args.split)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)

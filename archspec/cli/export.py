@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.cli.output import UsageError, add_color, printable, write_diagnostics, write_unfit
-from archspec.cli.specs import add_set, add_weights, load_one, overrides
+from archspec.cli.specs import add_set_of_spec, add_weights, load_one, set_of_spec
 from archspec.deploy.errors import ExportError
 from archspec.deploy.forms import FORMS, Form, form_of
 
@@ -59,7 +59,7 @@ def add_parser(commands: Any) -> None:
         help="of ONNX: weights of linear layers and embeddings as int8, what they multiply quantised as it runs",
     )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
-    add_set(parser)
+    add_set_of_spec(parser)
     add_color(parser)
     parser.set_defaults(run=run)
 
@@ -72,9 +72,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"there is no directory `{target.parent}`")
     if target.exists() and not args.force:
         raise UsageError(f"`{target}` is there already", "help: --force overwrites it")
-    params, fixed = overrides(args.set), sizes(args.size)
-    if params and source.is_dir():
-        raise UsageError("`--set` is not given with a run", "help: a run has its spec, with all that was set")
+    params, fixed = set_of_spec(args, source), sizes(args.size)
 
     try:
         form = form_of(target, args.format)

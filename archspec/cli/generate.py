@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cli.output import UsageError, add_color, write_diagnostics, write_unfit
 from archspec.cli.predict import printable
-from archspec.cli.specs import add_weights
+from archspec.cli.specs import add_set_of_spec, add_weights, set_of_spec
 
 if TYPE_CHECKING:
     from archspec.runtime.generate import Generator, Sampling
@@ -51,6 +51,7 @@ def add_parser(commands: Any) -> None:
         "--num-samples", metavar="N", type=_whole(1000), default=1, help="how many, of seed, seed + 1, … (default: 1)"
     )
     add_weights(parser, "other weights of this model, as RUN/last.safetensors (repeatable, for shards)")
+    add_set_of_spec(parser)
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write JSON")
     add_color(parser)
@@ -90,9 +91,10 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.wrap import DeviceError
 
+    params = set_of_spec(args, Path(args.folder))
     sampling = Sampling(args.temperature, args.top_k, args.top_p)
     try:
-        generator = Generator(load_run(args.folder, args.device, args.weights))
+        generator = Generator(load_run(args.folder, args.device, args.weights, params=params))
         if args.json:
             write_json(generator, prompt, sampling, args)
         else:

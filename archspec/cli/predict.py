@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from archspec.cli.output import Styles, UsageError, add_color, write_diagnostics, write_unfit
-from archspec.cli.specs import add_weights
+from archspec.cli.specs import add_set_of_spec, add_weights, set_of_spec
 
 BAR = 30  # letters
 MOST_SHOWN = 20  # values of an output
@@ -29,6 +30,7 @@ def add_parser(commands: Any) -> None:
         "--length", metavar="N", type=_positive, default=1, help="tokens to continue a text by (default: %(default)s)"
     )
     add_weights(parser, "other weights of this model, as RUN/last.safetensors (repeatable, for shards)")
+    add_set_of_spec(parser)
     add_checkpoint(parser)
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="write JSON")
@@ -57,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.wrap import DeviceError
 
+    params = set_of_spec(args, Path(args.folder))
     try:
-        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint)
+        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint, params)
         samples = predict(loaded, args.input, top=args.top, length=args.length)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)

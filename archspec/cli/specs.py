@@ -35,6 +35,25 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_set_of_spec(parser: argparse.ArgumentParser) -> None:
+    """`--set` of a command that takes a run folder or a spec; see `set_of_spec`."""
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of a spec, not of a run: give a parameter another value (repeatable): --set classes=10",
+    )
+
+
+def set_of_spec(args: argparse.Namespace, source: Path) -> dict[str, Any]:
+    """The parameters that `--set` gives. Raises UsageError where `source` is a run."""
+    params = overrides(args.set)
+    if params and source.is_dir():
+        raise UsageError("`--set` is not given with a run", "help: a run has its spec, with all that was set")
+    return params
+
+
 def add_weights(parser: argparse.ArgumentParser, help: str) -> None:
     parser.add_argument("--weights", metavar="FILE", action="append", default=[], help=help)
 

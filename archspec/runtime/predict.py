@@ -38,14 +38,20 @@ class Run(NamedTuple):
     codec: Codec | None = None
 
 
-def load_run(folder: str | Path, device: str = "cpu", given: Sequence[str] = (), checkpoint: str | None = None) -> Run:
+def load_run(
+    folder: str | Path,
+    device: str = "cpu",
+    given: Sequence[str] = (),
+    checkpoint: str | None = None,
+    params: dict[str, Any] | None = None,
+) -> Run:
     """A run folder, or a spec with weights (see trained.py), ready to predict. `given`: other weights of this model.
 
-    `checkpoint`: "best", "last", or the step of one of the run's checkpoints.
+    `checkpoint`: "best", "last", or the step of one of the run's checkpoints. `params` are for a spec.
 
     Raises what load_trained does, RunError for a spec without `train:` or weights, and DeviceError.
     """
-    trained = load_trained(Path(folder), given, checkpoint=checkpoint)
+    trained = load_trained(Path(folder), given, params, checkpoint)
     report, facts = trained.report, trained.facts
     recipe = report.recipe
     if recipe is None:

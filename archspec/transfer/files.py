@@ -13,31 +13,47 @@ PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 SUFFIXES = (SAFETENSORS, *PICKLED)
 INDEX = ".index.json"
 MOST_FILES = 1_000
-_IN_A_FOLDER = (
-    "model.safetensors.index.json",
-    "model.safetensors",
-    "pytorch_model.bin.index.json",
-    "pytorch_model.bin",
-)
+_STEMS = ("model", "diffusion_pytorch_model", "pytorch_model")  # as transformers and diffusers call their files
+_IN_A_FOLDER = tuple(f"{stem}{end}{index}" for end in (SAFETENSORS, ".bin") for stem in _STEMS for index in (INDEX, ""))
+_MOST_SHOWN = 5
 
 
 def expand(path: Path) -> list[Path]:
     """The files of tensors that a path means. Raises WeightsFileError."""
     if path.is_dir():
-        for name in _IN_A_FOLDER:
-            if (path / name).exists():
-                return expand(path / name)
-        raise WeightsFileError(
-            f"there are no weights in the folder {path}", f"it has none of {', '.join(_IN_A_FOLDER)}"
-        )
+        return expand(_in_folder(path))
     if path.name.endswith(INDEX):
         return shards(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in SUFFIXES and path.exists():
         raise WeightsFileError(
             f"{path} is not called as weights are", f"weights end in {', '.join(SUFFIXES)}, or {INDEX}"
         )
     open_plain(path).close()
     return [path]
+
+
+def _in_folder(folder: Path) -> Path:
+    """The file of weights in it: of the usual names, or the only one that is an index, or of safetensors."""
+    for name in _IN_A_FOLDER:
+        if (folder / name).exists():
+            return folder / name
+    try:
+        there = sorted(path for path in folder.iterdir() if path.name.endswith((INDEX, *SUFFIXES)))
+    except OSError as error:
+        raise WeightsFileError(f"{folder} cannot be read: {error.strerror}") from None
+    for end in (INDEX, SAFETENSORS):
+        of_a_kind = [path for path in there if path.name.endswith(end)]
+        if len(of_a_kind) == 1:
+            return of_a_kind[0]
+        if of_a_kind:
+            break
+    if not there:
+        raise WeightsFileError(f"there are no weights in the folder {folder}", f"weights end in {', '.join(SUFFIXES)}")
+    names = ", ".join(path.name for path in there[:_MOST_SHOWN])
+    more = f", and {len(there) - _MOST_SHOWN} more" if len(there) > _MOST_SHOWN else ""
+    raise WeightsFileError(
+        f"the folder {folder} has no weights of the usual names", f"name the file, or a list of them: {names}{more}"
+    )
 
 
 def shards(index: Path) -> list[Path]:

@@ -24,6 +24,7 @@ class Status(Enum):
 
 
 GOOD = frozenset({Status.LOADED, Status.FRESH, Status.KEPT, Status.IGNORED})
+_FEW = 2  # modules that a rule names one by one
 ALWAYS = frozenset({Status.NOT_FINITE})  # a finding even where nothing is strict
 
 
@@ -124,15 +125,29 @@ class TransferReport:
 
     def advice(self) -> str | None:
         """A rule that would make names meet, or leave out a head of another size, where a plain one is seen."""
-        return self._renamed() or self._begun_anew()
+        return self._renamed() or self._left_out()
 
-    def _begun_anew(self) -> str | None:
-        shapes = [line.name for line in self.lines if line.status is Status.WRONG_SHAPE]
-        module = {name.rpartition(".")[0] for name in shapes}
-        if len(module) != 1 or len(shapes) != len(self.findings):
+    def _left_out(self) -> str | None:
+        """Where a module or two do not fit: how to begin these anew, or leave them in the file."""
+        missing = [line.name for line in self.lines if line.status is Status.MISSING]
+        anew = [line.name for line in self.lines if line.status is Status.WRONG_SHAPE] + missing
+        spare = [line.name for line in self.others if line.status is Status.UNEXPECTED]
+        others = len(missing) + len(spare)
+        loaded = sum(line.status is Status.LOADED for line in self.lines)
+        if len(anew) + len(spare) != len(self.findings) or (others and loaded <= others):
             return None
-        name = module.pop() or shapes[0]
-        return f"`fresh: {name}` initialises it anew, as one does with the head for other classes"
+        said = []
+        for key, names, effect in (
+            ("fresh", anew, "initialises anew what it names, as one does with the head for other classes"),
+            ("ignore", spare, "leaves in the file what has no place here"),
+        ):
+            modules = list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+            if len(modules) > _FEW:
+                return None
+            if modules:
+                value = modules[0] if len(modules) == 1 else f"[{', '.join(modules)}]"
+                said.append(f"`{key}: {value}` {effect} (`--set 'weights.{key}={value}'`)")
+        return "; ".join(said) or None
 
     def _renamed(self) -> str | None:
         missing = {line.name for line in self.lines if line.status is Status.MISSING}

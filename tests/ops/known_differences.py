@@ -253,6 +253,7 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "functional_linear": ("beside a weight of one dimension a bias goes with some shapes only", _biased_vector),
     "index": ("the dimensions before the positions are counted from the front", _before_nothing),
     "trapezoid": ("PyTorch gives zeros that have no gradient", _no_signal),
+    "matrix_norm": ("PyTorch gives zeros that have no gradient", _no_signal),
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),
     "normal": ("a number `std` beside a tensor is archspec's own, and integers are no deviations", _two_deviations),
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),

@@ -58,7 +58,7 @@ def test_the_report(digits_run: Path, tmp_path: Path, here: Here) -> None:
     assert unfit.returncode == 1
     rows = [line.split()[:3] for line in unfit.stdout.splitlines() if line.startswith("wrong")]
     assert rows == [["wrong", "shape", "fc.weight"], ["wrong", "shape", "fc.bias"]]
-    assert "help: `fresh: fc` initialises it anew" in unfit.stdout
+    assert "help: `fresh: fc` initialises anew what it names" in unfit.stdout
     every = here("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--json")
     told = json.loads(every.stdout)
     state = safetensors.torch.load_file(digits_run / "weights.safetensors")
@@ -118,6 +118,11 @@ def test_predicting_with_other_weights(digits_run: Path, tmp_path: Path, here: H
     best = here("predict", digits_run, "digits:3")
     spec = here("predict", digits_run / "spec.yaml", "digits:3", "--weights", digits_run / "weights.safetensors")
     assert (spec.returncode, spec.stdout) == (0, best.stdout)
+    given = f"weights.file={digits_run / 'last.safetensors'}"
+    named = here("predict", digits_run / "spec.yaml", "digits:3", "--set", given)
+    assert (named.returncode, named.stdout) == (0, last.stdout), named.stderr
+    refused = here("predict", digits_run, "digits:3", "--set", given)
+    assert refused.returncode == 2 and "not given with a run" in refused.stderr
     none = here("predict", digits_run / "spec.yaml", "digits:3")
     assert none.returncode == 2 and "names no weights" in none.stderr
     (tmp_path / "w.safetensors").write_bytes(b"\0" * 20)

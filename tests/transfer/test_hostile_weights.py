@@ -140,6 +140,21 @@ def test_shards(tmp_path: Path) -> None:
     assert found.code == "AS702" and "too" in found.message
 
 
+def test_a_folder_with_files_of_other_names(tmp_path: Path) -> None:
+    """diffusers' names, or the only file there is; where there are several, which of them is not guessed."""
+    source = built().state_dict()
+    (tmp_path / "unet").mkdir()
+    for name in ("some.safetensors", "diffusion_pytorch_model.safetensors"):
+        save(tmp_path / "unet", source, name)
+        module, _ = load(write(tmp_path, "unet"))
+        assert all(torch.equal(module.state_dict()[k], source[k]) for k in source)
+        (tmp_path / "unet" / "optimizer.pt").write_bytes(b"none of its weights")
+    (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").rename(tmp_path / "unet" / "other.safetensors")
+    (found,) = pipeline.check(write(tmp_path, "unet")).diagnostics
+    assert found.code == "AS702" and "no weights of the usual names" in found.message
+    assert found.help is not None and found.help.endswith("optimizer.pt, other.safetensors, some.safetensors")
+
+
 class Evil:
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, ("pwned",)

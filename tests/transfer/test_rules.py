@@ -261,6 +261,21 @@ def test_advice_where_all_names_differ_by_a_prefix(tmp_path: Path) -> None:
     assert found.help is not None and 'rename: {"*": "body.*"}' in found.help
 
 
+def test_advice_where_a_module_does_not_fit(tmp_path: Path) -> None:
+    source = built().state_dict()
+    save(
+        tmp_path, {k: t for k, t in source.items() if not k.startswith("head.")} | {"pooler.dense.bias": torch.ones(2)}
+    )
+    (found,) = pipeline.check(write(tmp_path, "w.safetensors")).diagnostics
+    assert found.help is not None
+    assert "`fresh: head` initialises anew" in found.help and "`ignore: pooler.dense` leaves in the file" in found.help
+    fits = pipeline.check(write(tmp_path, {"file": "w.safetensors", "fresh": "head", "ignore": "pooler.dense"}))
+    assert fits.ok
+    save(tmp_path, {"head.bias": source["head.bias"], "pooler.dense.bias": torch.ones(2)})
+    (found,) = pipeline.check(write(tmp_path, "w.safetensors")).diagnostics
+    assert found.help is None  # most of it is missing: it is another model's file
+
+
 def test_nothing_that_fits_is_an_error_even_where_nothing_is_strict(tmp_path: Path) -> None:
     save(tmp_path, {"other": torch.zeros(2)})
     assert not pipeline.check(write(tmp_path, {"file": "w.safetensors", "strict": False})).ok
