@@ -142,6 +142,7 @@ def check_recipe(
         split=shared.split,
         sequences=shared.sequences,
         stages=shared.stages,
+        context=shared.context,
         chosen=chosen,
     )
 

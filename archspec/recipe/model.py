@@ -11,6 +11,7 @@ from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 
 if TYPE_CHECKING:
+    from archspec.partition.context import Context
     from archspec.partition.sequence import Sequences
     from archspec.partition.stages import Stage
     from archspec.recipe.augment import Augmentation
@@ -308,13 +309,14 @@ class Recipe:
     `batch_size` equals it and a last, smaller batch must be dropped. `tuning`: which parameters learn, and how fast.
     `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `sequences`: where
     sequences are in parts meanwhile (see archspec.partition.sequence). `stages`: of a pipeline (see
-    archspec.partition.stages), empty without one. `chosen`: the paths of the modules that `runtime` names, by the
+    archspec.partition.stages), empty without one. `context`: which inputs are in parts of their sequences (see
+    archspec.partition.context). `chosen`: the paths of the modules that `runtime` names, by the
     key that names them (see archspec.recipe.naming).
     """
 
     __slots__ = (
         "augment", "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value",
-        "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
+        "context", "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
         "on_nonfinite", "optimizer", "runtime", "schedule", "seed", "sequences", "split", "stages",
         "tuning",
     )  # fmt: skip
@@ -344,6 +346,7 @@ class Recipe:
         split: dict[str, str] | None = None,
         sequences: Sequences | None = None,
         stages: tuple[Stage, ...] = (),
+        context: Context | None = None,
         chosen: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.data = data
@@ -368,4 +371,5 @@ class Recipe:
         self.split = split or {}
         self.sequences = sequences
         self.stages = stages
+        self.context = context
         self.chosen = chosen or {}

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.parameters.table import Table
+from archspec.partition.context import Context, context_plan
 from archspec.partition.reach import owners, reached
-from archspec.partition.sequence import Sequences, sequence_plan
+from archspec.partition.sequence import SEQUENCE, Sequences, sequence_plan
 from archspec.partition.stages import Stage, Uncut, pipeline_stages
 from archspec.partition.tensor import tensor_plan
 from archspec.reading.nodes import Mapping, Node
@@ -27,6 +28,7 @@ class Shares(NamedTuple):
     split: dict[str, str] = {}  # noqa: RUF012 - not changed
     sequences: Sequences | None = None
     stages: tuple[Stage, ...] = ()
+    context: Context | None = None
 
 
 def check_parallel(
@@ -47,7 +49,7 @@ def check_parallel(
     typed, table = model()
     if (
         parallel.data == "ddp"
-        and parallel.tensor == 1
+        and max(parallel.tensor, parallel.context) == 1
         and (idle := _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning))
     ):
         names = ", ".join(f"`{name}`" for name in idle[:3]) + (f" and {len(idle) - 3} more" if len(idle) > 3 else "")
@@ -57,7 +59,8 @@ def check_parallel(
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
     sequences = sequence_plan(typed, split) if split and parallel.sequence else None
-    return Shares(split, sequences, stages)
+    context = None if parallel.context == 1 else _context(typed, parallel.context, given, binding, diagnostics)
+    return Shares(split, sequences, stages, context)
 
 
 def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnostics) -> dict[str, str]:
@@ -70,6 +73,24 @@ def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnosti
         message = "tensor parallelism finds nothing to share: no pair of linear layers, no embedding"
         diagnostics.error("AS507", _at(given, "tensor"), message, help="say `parallel: fsdp`")
     return plan.modules
+
+
+def _context(typed: Typed, degree: int, given: Node, binding: Binding, diagnostics: Diagnostics) -> Context:
+    plan = context_plan(typed)
+    at = _at(given, "context")
+    if not plan.inputs:
+        message = "`context` finds no sequence to share: attention reads none of the inputs as [B, T] or [B, T, …]"
+        diagnostics.error("AS507", at, message, help="say `parallel: fsdp`")
+    for what, span in plan.refused:
+        message = f"{what} needs a sequence whole, and `context` gives each process a part"
+        diagnostics.error("AS507", at, message, secondary=[Label(span, "here")], help="say `data: fsdp`")
+    for number in plan.inputs:
+        length = binding.type(typed.inputs[number]).shape[SEQUENCE]
+        if isinstance(length, int) and length % degree:
+            name = typed.graph.inputs[number].name
+            message = f"the {length} places of `{name}` cannot be shared out evenly by {degree} processes"
+            diagnostics.error("AS507", at, message)
+    return plan
 
 
 def _stages(
@@ -137,13 +158,16 @@ def _batch_norm(typed: Typed, table: Table, tuning: Tuning) -> Span | None:
 def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> None:
     """Kinds that PyTorch does not take together."""
     parallel = settings.parallel
-    if parallel.context > 1:
-        message = "`context` parallelism is not there yet (and PyTorch has it in the attention kernels of GPUs only)"
-        diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
-    if parallel.tensor > 1 and settings.compile.enabled:
-        message = "PyTorch does not compile products that processes share"
-        diagnostics.error("AS507", _at(given, "tensor"), message, help="leave `compile` out, or say `data: fsdp`")
     inner = [axis for axis in ("tensor", "context", "pipeline") if getattr(parallel, axis) > 1]
+    if settings.compile.enabled and inner and inner[0] != "pipeline":
+        message = "PyTorch does not compile products that processes share"
+        diagnostics.error("AS507", _at(given, inner[0]), message, help="leave `compile` out, or say `data: fsdp`")
+    if inner[:2] == ["tensor", "context"]:
+        message = "PyTorch shares attention along one axis of processes: `tensor` (its heads) or `context` (its places)"
+        diagnostics.error("AS507", _at(given, "context"), message, help="leave one of them out, or say `data: fsdp`")
+    if parallel.context > 1 and parallel.pipeline > 1:
+        message = "`context` shares sequences from the inputs of the model on, and a later stage of `pipeline` has none"
+        diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"
         diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`, or ddp")

@@ -111,7 +111,7 @@ class Parallel(Part):
         "of `tensor`: between these products (norms, dropout, sums) each process has a part of the sequence, where the "
         "graph allows it: less memory, the same numbers",
     )
-    context = arg(PositiveInt, 1, "processes that share every sequence (PyTorch has it for GPUs; not there yet: 1)")
+    context = arg(PositiveInt, 1, "processes that have a part of every sequence each")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")
     schedule = arg(
         Choice(*ONE_STAGE, *INTERLEAVED),

@@ -125,7 +125,7 @@ def execute(
         stop_on_signals() as stop,
         restored_matmul(),
         joined(given.recipe.runtime.parallel, given.device) as world,
-        shared_products(world),
+        shared_products(world, given.recipe.context),
     ):
         return _execute(given, run, world, stop, quiet=quiet or not world.main, warn=warn)
 
@@ -208,7 +208,7 @@ def _execute(
 
 def _prepared(module: nn.Module, given: Plan, world: World) -> Prepared:
     recipe = given.recipe
-    shares = (recipe.split, recipe.sequences, recipe.stages)
+    shares = (recipe.split, recipe.sequences, recipe.stages, recipe.context)
     return prepare(module, given.device, recipe.runtime, world, recipe.chosen, *shares)
 
 
@@ -256,6 +256,10 @@ def translated(error: Exception) -> Exception:
         )
     if isinstance(error, IndexError) and (found := re.match(r"Target (-?\d+) is out of bounds", str(error))):
         return TrainingError(f"the data have the class number {found[1]}, for which the model has no output")
+    if isinstance(error, NotImplementedError) and (
+        unknown := re.search(r"Operator (\S+) does not have a sharding", str(error))
+    ):
+        return TrainingError(f"PyTorch does not share out {unknown[1]}: take another `runtime.parallel`")
     if compiler_failed(error):
         return TrainingError(f"`runtime.compile`: {str(error).strip().splitlines()[0]}")
     if isinstance(error, OSError):

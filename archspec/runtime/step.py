@@ -111,7 +111,8 @@ class Stepper:
         """Backward through the batch, or through one part of it after another; the loss of the whole."""
         mine = len(next(iter(batch.values())))
         size = self._state.micro_batch_size or mine
-        if self._replicas == 1 and size >= mine and self._prepared.pipeline is None:
+        together = self._replicas == 1 and self._world.degree("context") == 1
+        if together and size >= mine and self._prepared.pipeline is None:
             loss = self._objective(self._outputs(batch), batch)
             self._backward(loss)
             return loss.detach()

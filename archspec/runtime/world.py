@@ -184,7 +184,7 @@ def _mesh(parallel: Parallel, device: torch.device, lengths: dict[str, int]) -> 
 def copies_of(parallel: Parallel, data: int) -> int:
     """How many groups of the `data` processes that share the batch have the whole model, as `fully_shard` does it."""
     # DistributedDataParallel takes no DTensor: whole copies of shards of one process each are the same.
-    return data if parallel.data == "ddp" and parallel.tensor > 1 else parallel.replicate
+    return data if parallel.data == "ddp" and max(parallel.tensor, parallel.context) > 1 else parallel.replicate
 
 
 def local_device(name: str) -> str:

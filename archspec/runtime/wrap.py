@@ -1,6 +1,6 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device and memory format, tensor parallelism, precision of single
+The order is one decision, kept in one function: device and memory format, tensors in parts, precision of single
 blocks, the stage of a pipeline, activation checkpointing, compiled blocks, shards or replicas, and last the whole
 compiled.
 """
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
 from archspec.partition.stages import Stage
 from archspec.recipe.runtime import Runtime
@@ -24,7 +25,7 @@ from archspec.runtime.parallel.fsdp import fsdp
 from archspec.runtime.parallel.pipeline.cut import Cut, cut, cut_several
 from archspec.runtime.parallel.pipeline.run import Part, Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
-from archspec.runtime.parallel.tensor import tensor_parallel, whole_between_stages
+from archspec.runtime.parallel.tensor import share_tensors, shared_mesh, whole_between_stages
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
 
@@ -79,6 +80,7 @@ def prepare(
     split: Mapping[str, str] | None = None,
     sequences: Sequences | None = None,
     stages: Sequence[Stage] = (),
+    context: Context | None = None,
 ) -> Prepared:
     """Move the module to the device and put around it what `runtime` asks for. `chosen` and what follows: see Recipe.
 
@@ -88,11 +90,11 @@ def prepare(
     precision, parallel = runtime.precision, runtime.parallel
     module = module.to(device)
     if runtime.memory_format == "channels_last":
-        channels_last(module, weights=parallel.data != "fsdp" and world.degree("tensor") == 1)
-    module = tensor_parallel(module, world, split or {}, sequences)
+        channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
+    module = share_tensors(module, world, split or {}, sequences, context)
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
-    context = forward_context(precision, device)
+    autocast = forward_context(precision, device)
     chunks: list[tuple[nn.Module, Cut]] = []
     if stages and (processes := world.degree("pipeline")) > 1:
         begins = [each.begins for each in stages]
@@ -111,7 +113,7 @@ def prepare(
     if compile.enabled and compile.blocks:
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
-    if parallel.data == "fsdp" or (parallel.data == "ddp" and world.degree("tensor") > 1):
+    if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None):
         outer = fsdp(module, world, offload=parallel.offload)
     elif parallel.data == "ddp" and len(chunks) < 2:
         outer = ddp(module, world, device)
@@ -123,7 +125,7 @@ def prepare(
     if chunks:
         parts = [Part(cut, chunk, outer if chunk is module else chunk) for chunk, cut in chunks]
         pipeline = Pipeline(parts, module, world, device, parallel.schedule)
-    return Prepared(outer, module, device, context, pipeline)
+    return Prepared(outer, module, device, autocast, pipeline)
 
 
 def _here(module: nn.Module, paths: Sequence[str]) -> list[nn.Module]:

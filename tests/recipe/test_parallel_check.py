@@ -32,7 +32,7 @@ train:
         ("{parallel: {pipeline: 3, microbatches: 2}}", "2 micro-batches for 3 stages"),
         ("{micro_batch_size: 8, parallel: {pipeline: 2, microbatches: 2}}", "say the same in two ways"),
         ("{precision: fp16, parallel: {pipeline: 2}}", "`fp16` gradients"),
-        ("{parallel: {context: 2}}", "is not there yet"),
+        ("{parallel: {context: 2}}", "finds no sequence to share"),
         ("{parallel: {tensor: 5}}", "cannot be shared out evenly by 5"),
         ("{parallel: {data: data_parallel, tensor: 2}}", "is one process"),
         ("{parallel: {data: ddp, offload: true}}", "`offload` is for `data: fsdp`"),

@@ -1,4 +1,4 @@
-"""Every large matrix product shared by the processes of the tensor axis.
+"""Every large matrix product shared by the processes of the tensor axis, and sequences by those of the context axis.
 
 Parameters become `DTensor`s in the layout that the graph asks for (archspec.partition.tensor); PyTorch then works out
 for every operation what each process does and what they exchange, so the numbers are those of one process.
@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
+from archspec.runtime.parallel.context import context_parallel, in_places, ring_attention
 from archspec.runtime.parallel.logits import in_parts, put_together
 from archspec.runtime.parallel.sequence import sequence_parallel, summed
 from archspec.runtime.world import World
@@ -28,15 +31,25 @@ BIAS = {"columns", "gathered"}
 SUMS = {"rows", "table"}  # each process has a part of the sum
 
 
-def tensor_parallel(
-    module: nn.Module, world: World, split: Mapping[str, str], sequences: Sequences | None = None
+def shared_mesh(world: World) -> DeviceMesh | None:
+    """The axis along which tensors are shared, context or tensor; None where there is none."""
+    axes = [axis for axis in ("context", "tensor") if world.degree(axis) > 1]
+    return world.axis(axes[0]) if axes else None
+
+
+def share_tensors(
+    module: nn.Module,
+    world: World,
+    split: Mapping[str, str],
+    sequences: Sequences | None = None,
+    context: Context | None = None,
 ) -> nn.Module:
-    """Split the modules of `split` ({path: how}) over the tensor axis, in place; everything else is on all of them,
-    but for `sequences` in parts.
+    """Split the modules of `split` ({path: how}) over the tensor axis, in place; every other parameter is on all
+    processes. `sequences` are in parts between these modules, or from the inputs on as `context` says.
     """
-    if world.mesh is None or world.degree("tensor") == 1:
+    mesh = shared_mesh(world)
+    if mesh is None:
         return module
-    mesh = world.mesh["tensor"]
     dims: dict[int, int] = {}
     for path, how in split.items():
         inner = module.get_submodule(path)
@@ -62,6 +75,8 @@ def tensor_parallel(
             module.get_submodule(path).register_forward_hook(summed)
     if sequences is not None:
         sequence_parallel(module, sequences)
+    if context is not None and context.inputs:
+        context_parallel(module, mesh, context)
     module.register_forward_hook(_whole)
     return module
 
@@ -85,7 +100,7 @@ def _between(_: nn.Module, args: Any, output: Any) -> Any:
 
 def _put_together(output: Any, *, all: bool) -> Any:
     if isinstance(output, Tensor):
-        return put_together(output) if all or not in_parts(output) else output
+        return put_together(output) if all or not (in_parts(output) or in_places(output)) else output
     if isinstance(output, Mapping):
         return {key: _put_together(value, all=all) for key, value in output.items()}
     if isinstance(output, (tuple, list)):
@@ -109,14 +124,17 @@ def whole_between_stages(module: nn.Module, world: World, *, last: bool) -> None
 
 
 @contextmanager
-def shared_products(world: World) -> Iterator[None]:
+def shared_products(world: World, context: Context | None = None) -> Iterator[None]:
     """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
     with ExitStack() as stack:
-        if world.degree("tensor") > 1:
+        if (mesh := shared_mesh(world)) is not None:
             stack.enter_context(implicit_replication())
             # On a processor all draw the same numbers, as they have begun with one seed.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
-            if not torch.cuda.is_available():  # PyTorch splits attention on a processor in this form only
+            on_gpu, apart = mesh.device_type == "cuda", world.degree("context") > 1
+            if on_gpu and apart and context is not None and context.ring:
+                stack.enter_context(ring_attention())
+            elif apart or not on_gpu:  # PyTorch splits attention on a processor in this form only
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield
