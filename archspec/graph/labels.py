@@ -77,7 +77,7 @@ def output_names(ctx: Context, scope: Scope, item: Item) -> list[tuple[str, Span
 
 
 def ties_of(ctx: Context, scope: Scope, item: Item) -> dict[str, tuple[str, Span]] | None:
-    """{own parameter: (path of the parameter it is, its place)}; None if wrong (reported)."""
+    """{own parameter or module: (path of the one it is, its place)}; None if wrong (reported)."""
     node = item.get("tie")
     if node is None:
         return {}
@@ -94,7 +94,7 @@ def ties_of(ctx: Context, scope: Scope, item: Item) -> dict[str, tuple[str, Span
         path = ctx.evaluate(target, scope.env)
         if path is FAILED:
             return None
-        if not isinstance(path, str) or "." not in path:
+        if not isinstance(path, str) or not path:
             ctx.error(
                 "AS205",
                 target.span,

@@ -1,4 +1,4 @@
-"""Do the paths in `tie` lead to modules? (Which parameters a module has is known once sizes are.)"""
+"""Do the paths in `tie` lead to modules, or into them? (Which parameters a module has is known once sizes are.)"""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def check_ties(ctx: Context, root: Graph) -> None:
         todo += graph.inner
 
 
-def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | str | None:
-    """The op that owns the parameter at `path`; None if what is on the way is not known; else what to try instead."""
+def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | Graph | str | None:
+    """What is at `path`, or has the parameter there; None if that is not known yet; else what to try instead."""
     if graph.later is not None:
         return None
     if id(graph) not in known:
@@ -40,6 +40,8 @@ def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | str | 
             modules.setdefault(where, call)
         known[id(graph)] = modules
     modules = known[id(graph)]
+    if path in modules:
+        return modules[path]
     for where in _prefixes(path):
         if where not in modules:
             continue
@@ -47,10 +49,8 @@ def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | str | 
         if isinstance(call, Graph):
             return _find(call, path[len(where) + 1 :], known)
         return call
-    if path in modules:
-        call = modules[path]
-        if call is None or (isinstance(call, OpCall) and call.cls.attribute == "parameter"):
-            return call
+    if any(where.startswith(f"{path}.") for where in modules):
+        return None  # a list of modules whose names lie in it
     if UNNAMED in modules:  # an item is in error of which not even the name is known: it may be that
         return None
     head = path.rpartition(".")[0]

@@ -283,9 +283,9 @@ _COMMON: dict[str, Schema] = {
         "anyOf": [{"type": "boolean"}, _EXPRESSION],
     },
     "tie": {
-        "description": "This item's parameter is another: `{weight: wte.weight}`.",
+        "description": "This item's parameter is another, or all those of a module: `{weight: wte.weight}`.",
         "type": "object",
-        "additionalProperties": {"type": "string", "pattern": r"\.|\$"},
+        "additionalProperties": {"type": "string", "minLength": 1},
     },
     "init": {"$ref": "#/definitions/init"},
     "parametrize": {
