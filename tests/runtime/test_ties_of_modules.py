@@ -1,4 +1,4 @@
-"""A tie of a module: two names for every parameter in it, one tensor each, as PyTorch has a module that two others hold."""
+"""A tie of a module: every parameter in it has two names, as those of a module that two others hold have in PyTorch."""
 
 from __future__ import annotations
 
