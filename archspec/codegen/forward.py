@@ -216,8 +216,9 @@ class Forward:
         written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size)
         if written is not None:
             return written
-        names = {name: self.heads.symbol(name, aligned.node) for name in size.symbols}
-        return size.template.format(*texts, **names)
+        return self.heads.whole(size) or size.template.format(
+            *texts, **{name: self.heads.symbol(name, aligned.node) for name in size.symbols}
+        )
 
     # -- repeats -------------------------------------------------------------------------------------------
 

@@ -45,6 +45,18 @@ class Heads:
             raise SizeUnknownError(name, node)
         return self._named(place, name)
 
+    def whole(self, size: SizeText) -> str | None:
+        """A variable for a size that an input has as it stands, where no input has its symbols; None elsewhere."""
+        instances = self.plan.instances
+        if size.inputs or all(self._place([symbol(name)] * len(instances)) is not None for name in size.symbols):
+            return None
+        place = self._place([size.dim] * len(instances))  # without inputs it is one size in all instances
+        if place is None:
+            return None
+        return self._named(
+            place, next((n for n in self.plan.graph.local_symbols if self._place_of(n) == place), "size")
+        )
+
     def written(self, row: Row, size: SizeText) -> str | None:
         """The expression that the spec has where `row` takes this size, over variables; None if it has none there."""
         for text, values in row.expressions():

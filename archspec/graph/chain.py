@@ -20,7 +20,16 @@ from archspec.graph.joins import Joining
 from archspec.graph.labels import evaluated_name, item_name, output_names, text_of, ties_of
 from archspec.graph.names import Position, snake_case, spliceable
 from archspec.graph.repeats import Turn, read_flag, turns_of
-from archspec.graph.results import bind, carry_of, label_span, outputs_fit, pass_by, too_many_outputs, unknown_value
+from archspec.graph.results import (
+    bind,
+    carry_of,
+    hand_out,
+    label_span,
+    outputs_fit,
+    pass_by,
+    too_many_outputs,
+    unknown_value,
+)
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.structures import Captured, attach_ties
@@ -32,8 +41,10 @@ from archspec.reading.nodes import Node as YamlNode
 def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:
     """Elaborate every item of the list; the last one's value."""
     for index, node in enumerate(scope.items.items):
-        scope.current = index
+        scope.current, known = index, len(scope.names)
         before = _item(ctx, scope, node, (*scope.position, index), before)
+        if scope.turn_of:
+            hand_out(ctx, scope, node, known)
     return before
 
 
@@ -191,7 +202,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
         scope.builder.feed(number, fed)
     attach_ties(scope.builder, number, {**made.ties, **tie})
     if not forward:
-        return pass_by(ctx, scope, item, name, outputs, start, item.get("forward"))
+        return pass_by(ctx, scope, item, name, outputs, start, item.get("forward"), number)
     bind(ctx, scope, item, name, outputs, number, turns, start, quiet=not unique)
     return Value(number)
 
@@ -360,7 +371,8 @@ def _turns_in_place(
             return None
         position = (*item.position, turn.number) if repeated else item.position
         read = value if merge is None else start
-        value = structures.run(ctx, scope, item, position, turn.env, read, walk, scope.builder)
+        turn_of = item.loop_names if repeated else frozenset()
+        value = structures.run(ctx, scope, item, position, turn.env, read, walk, scope.builder, turn_of=turn_of)
         if value is None:
             return None
         if isinstance(value, Value):

@@ -10,7 +10,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item
 from archspec.graph.labels import text_of
-from archspec.graph.names import Position, name_of
+from archspec.graph.names import Position, loop_names, name_of
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
@@ -18,6 +18,7 @@ from archspec.ops.kinds import show
 from archspec.reading.expressions import evaluate
 from archspec.reading.nodes import Mapping
 from archspec.reading.nodes import Node as YamlNode
+from archspec.reading.nodes import Sequence as YamlSequence
 
 UNNAMED = "?"  # the path of an item in error of which no name is known
 
@@ -95,6 +96,24 @@ def bind(
             scope.bind(ctx, text, Binding(Value(number, k), where, step if not name and k == 0 else None))
 
 
+def hand_out(ctx: Context, scope: Scope, node: YamlNode, known: int) -> None:
+    """Names that go by the turn are those of the list around too: bind there what the item just walked has bound.
+
+    `known`: how many names the list had before it.
+    """
+    if not isinstance(node, Mapping) or scope.parent is None or len(scope.names) == known:
+        return
+    outputs = node.get("outputs")
+    written = [node.get("name"), *(outputs.items if isinstance(outputs, YamlSequence) else ())]
+    by_turn = scope.turn_of - loop_names(node.get("repeat"))
+    fixed = {text_of(each) for each in written if not ctx.mentions(each) & by_turn}
+    if all(text_of(each) in fixed for each in written):
+        return
+    for name in list(scope.names)[known:]:
+        if name not in fixed:
+            scope.parent.bind(ctx, name, scope.names[name])
+
+
 def pass_by(
     ctx: Context,
     scope: Scope,
@@ -103,8 +122,12 @@ def pass_by(
     outputs: list[tuple[str, Span]],
     start: Value | None,
     forward: YamlNode | None = None,
+    step: int | None = None,
 ) -> Chain:
-    """An item left out: its value is its first input. `forward`: what leaves it out, if `when` does not."""
+    """An item left out: its value is its first input.
+
+    `forward`: what leaves it out, if `when` does not; then `step` makes its modules, which `use` may call.
+    """
     when = item.get("when") or item.get("repeat")
     where = when.span if when is not None else item.key_span
     nothing = Absent(where)
@@ -113,7 +136,7 @@ def pass_by(
         nothing = Absent(where, "its `forward` is false and it reads nothing", "that forward leaves out")
     value: Chain = nothing if start is None else start
     if name:
-        scope.bind(ctx, name, Binding(value, label_span(item), left_out=True))
+        scope.bind(ctx, name, Binding(value, label_span(item), step, left_out=True))
     for k, (text, span) in enumerate(outputs):
         if text not in ("_", name):
             scope.bind(ctx, text, Binding(value if k == 0 else nothing, span, left_out=True))

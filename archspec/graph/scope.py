@@ -112,18 +112,28 @@ class Builder:
 
 
 class Scope:
-    """One list being walked: its own names so far, then those of the lists around it."""
+    """One list being walked: its own names so far, then those of the lists around it.
 
-    __slots__ = ("builder", "current", "env", "items", "names", "parent", "position", "unspelt")
+    `turn_of`: where it is a turn of a repeat whose modules are the list's around, what that repeat binds.
+    """
+
+    __slots__ = ("builder", "current", "env", "items", "names", "parent", "position", "turn_of", "unspelt")
 
     def __init__(
-        self, builder: Builder, items: Sequence, position: Position, env: dict[str, Any], parent: Scope | None = None
+        self,
+        builder: Builder,
+        items: Sequence,
+        position: Position,
+        env: dict[str, Any],
+        parent: Scope | None = None,
+        turn_of: frozenset[str] = frozenset(),
     ) -> None:
         self.builder = builder
         self.items = items
         self.position = position
         self.env = env
         self.parent = parent
+        self.turn_of = turn_of
         self.names: dict[str, Binding] = {}
         self.unspelt: list[str] = []  # names of items in error that hold expressions, and cannot be worked out
         self.current = 0  # index of the item being elaborated
@@ -160,12 +170,12 @@ class Scope:
         return None
 
     def visible(self) -> list[str]:
-        out: list[str] = []
+        out: dict[str, None] = {}
         scope: Scope | None = self
         while scope is not None:
-            out += scope.names
+            out |= dict.fromkeys(scope.names)
             scope = scope.parent
-        return out
+        return list(out)
 
     def bring(self, value: Value, origin: Scope, name: str, span: Span) -> Value:
         """A value of the list `origin` as a value of this list's graph (captured through the graphs between)."""

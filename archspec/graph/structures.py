@@ -47,14 +47,16 @@ def run(
     walk: Walk,
     builder: Builder,
     given: Iterable[GraphInput] = (),
+    turn_of: frozenset[str] = frozenset(),
 ) -> Value | Absent | None:
     """Build the structure's steps in `builder` from its input `start`; its value, or None (reported).
 
     `start` is None for a scan that reads no value of the chain, and for a sequence that is computed once. `given`:
-    inputs that a sequence reads by name.
+    inputs that a sequence reads by name. `turn_of`: see `Scope`.
     """
     lists = {
-        where: Scope(builder, items, (*position, *where), env, scope) for where, items, _ in inner_lists(item.node)
+        where: Scope(builder, items, (*position, *where), env, scope, turn_of)
+        for where, items, _ in inner_lists(item.node)
     }
     if not _well_formed(ctx, item):
         return None

@@ -8,7 +8,7 @@ from archspec.dims import Size, ceil_div
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import result_type
 from archspec.ops.expr import Call, In, Index, Method
-from archspec.ops.kinds import AnyInt, ListOf, NonNegativeInt, OneOf, PositiveInt
+from archspec.ops.kinds import AnyInt, ASize, ListOf, NonNegativeInt, OneOf, PositiveInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
@@ -176,7 +176,7 @@ class Split(Pieces):
 
     rule = "the shape of x, along `dim` a `split_size` for each piece; of a lone one, the last has the rest"
     split_size = arg(
-        OneOf(PositiveInt, ListOf(NonNegativeInt, 1), title="a positive integer, or a list of sizes"),
+        OneOf(PositiveInt, ListOf(ASize, 1), title="a positive integer, or a list of sizes"),
         doc="size of a piece, or the sizes of all pieces",
     )
     dim = arg(AnyInt, 0, "the dimension to take apart")
@@ -192,6 +192,8 @@ class Split(Pieces):
             require.known(x.shape[axis], message, inputs=(0,), axis=(axis,))
         else:
             message = "the sizes of `split` must add up to the size of the dimension"
+            for size in self.split_size:
+                require.at_least(size, 0, "a piece of `split` has no negative size", inputs=(0,), argument="split_size")
             total = sum(self.split_size)
             require.equal(total, x.shape[axis], message, inputs=(0,), argument="split_size", axis=(axis,))
 

@@ -142,3 +142,65 @@ def test_a_last_turn_that_nobody_reads_is_called_for_itself() -> None:
     )
     lines = [line.partition("  #")[0].strip() for line in text.splitlines()]
     assert lines[-3:] == ["x = self.h[0](x)", "self.h[1](x)", "return self.head(x)"]
+
+
+def test_turns_read_what_earlier_ones_named() -> None:
+    """Names by the turn are the list's around: a box is refined turn by turn, and read from outside."""
+    text = (
+        'inputs: {x: "float32[B, 4]", given: "float32[B, 2]"}\nlayers:\n'
+        "  - {name: box0, sigmoid: {}, from: given}\n"
+        "  - from: x\n    repeat: 2\n    sequence:\n"
+        "      - {name: seen, concat: {dim: -1}, from: [_, box$i]}\n"
+        "      - {name: step.$i, linear: 2}\n"
+        "      - {name: box$(i + 1), add: {}, from: [box$i, step.$i]}\n"
+        "      - {name: layer.$i, linear: 4, from: seen}\n"
+        "outputs: [layer.1, box1, box2]\n"
+    )
+    model = archspec.compile(text)
+    x, given = torch.randn(3, 4), torch.randn(3, 2)
+    got = model(x, given)
+    boxes = [given.sigmoid()]
+    for step, layer in zip(model.step, model.layer, strict=True):
+        seen = torch.cat([x, boxes[-1]], dim=-1)
+        boxes.append(boxes[-1] + step(seen))
+        x = layer(seen)
+    for found, want in zip(got.values(), (x, boxes[1], boxes[2]), strict=True):
+        torch.testing.assert_close(found, want, rtol=0, atol=0)
+
+
+def test_a_module_made_before_the_turns_that_call_it() -> None:
+    text = (
+        HEAD
+        + "  - {name: shared, forward: false, linear: 4}\n"
+        + "  - repeat: 2\n    sequence:\n      - {name: fc.$i, linear: 4}\n      - use: shared\n"
+    )
+    model = archspec.compile(text)
+    x = torch.randn(2, 4)
+    want = model.shared(model.fc[1](model.shared(model.fc[0](x))))
+    torch.testing.assert_close(model(x), want, rtol=0, atol=0)
+
+
+def test_turns_that_go_through_sizes_of_the_inputs() -> None:
+    """Levels of a pyramid in one sequence, taken apart again; the sizes are the inputs' own, not the spec's symbols."""
+    text = (
+        'inputs: {x: "float32[B, 3, H, W]"}\nlayers:\n'
+        "  - {name: level, repeat: 2, conv2d: {out_channels: 3, kernel_size: 3, stride: 2, padding: 1}}\n"
+        "  - {name: joined, Joined: {}, from: [level.0, level.1], outputs: [a, b]}\n"
+        "outputs: [a, b]\n"
+        "blocks:\n  Joined:\n"
+        '    inputs: {fine: "float32[N, C, H0, W0]", coarse: "float32[N, C, H1, W1]"}\n    outputs: [map0, map1]\n'
+        "    layers:\n"
+        "      - {name: a, rearrange: n c h w -> n (h w) c, from: fine}\n"
+        "      - {name: b, rearrange: n c h w -> n (h w) c, from: coarse}\n"
+        "      - {concat: {dim: 1}, from: [a, b]}\n      - {name: fc, linear: 5}\n"
+        "      - {split: {split_size: [$(H0 * W0), $(H1 * W1)], dim: 1}, outputs: [part0, part1]}\n"
+        "      - repeat: {each: [$H0, $H1], as: height}\n        sequence:\n"
+        "          - {name: map$i, from: part$i, "
+        "rearrange: {pattern: n (h w) c -> n c h w, axes_lengths: {h: $height}}}\n"
+    )
+    model = archspec.compile(text)
+    x = torch.randn(2, 3, 20, 28)
+    fine = model.level[0](x)
+    fc = model.joined.fc
+    for got, level in zip(model(x).values(), (fine, model.level[1](fine)), strict=True):
+        torch.testing.assert_close(got, fc(level.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))

@@ -165,6 +165,8 @@ def _sizes(kind: Kind[Any], value: Any, symbolic: Callable[[Any], Any]) -> Any:
     if isinstance(kind, (ListOf, Spread)):
         if isinstance(value, (list, tuple)):
             return [_sizes(kind.kind, v, symbolic) for v in value]
+        if isinstance(kind, ListOf) and not kind.lone:  # another kind's value
+            return value
         return _sizes(kind.kind, value, symbolic)
     if isinstance(kind, OneOf):
         for one in kind.kinds:
