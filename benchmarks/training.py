@@ -16,31 +16,10 @@ import torch
 
 from benchmarks.trainers import by_hand, ours
 from benchmarks.trainers.task import TASKS, Task, Took
+from benchmarks.trainers.turns import interleaved, ratio
 
 ROUNDS = 9
 PEERS = {"Lightning": "by_lightning", "transformers": "by_transformers"}
-
-
-def interleaved(ways: dict[str, Callable[[], Took]], rounds: int) -> dict[str, list[Took]]:
-    """Seconds of every way, round by round; the order turns by one each round. The first round is thrown away."""
-    names = list(ways)
-    taken: dict[str, list[Took]] = {name: [] for name in names}
-    for turn in range(rounds + 1):
-        for k in range(len(names)):
-            name = names[(k + turn) % len(names)]
-            took = ways[name]()
-            if turn:
-                taken[name].append(took)
-    return taken
-
-
-def ratio(of: list[Took], to: list[Took]) -> str:
-    """Median and quartiles of the ratios round by round: of processor time, then of time on the wall."""
-    texts = []
-    for k, name in enumerate(("processor", "wall")):
-        low, middle, high = statistics.quantiles([a[k] / b[k] for a, b in zip(of, to, strict=True)], n=4)
-        texts.append(f"{name} {middle:.3f} ({low:.3f} to {high:.3f})")
-    return ", ".join(texts)
 
 
 def compare(task: Task, rounds: int) -> None:
@@ -63,13 +42,6 @@ def compare(task: Task, rounds: int) -> None:
         print(f"{task.name:34}{name:14}{rate:10.0f} samples/s   {ratio(taken['by hand'], each)}{aim}")
 
 
-def checkpoints(task: Task, rounds: int) -> None:
-    """The share of the time that checkpoints take, when they are wanted all the time."""
-    often = {"checkpoint.seconds": 0.2}
-    taken = interleaved({"without": lambda: ours.epoch(task), "with": lambda: ours.epoch(task, **often)}, rounds)
-    print(f"{task.name:34}a checkpoint every 0.2 s: {ratio(taken['with'], taken['without'])}   aim <= 1.03")
-
-
 def main() -> None:
     torch.set_num_threads(1)
     print(f"{'speed of an epoch against a loop by hand':48}{'median':>20}   ratio (quartiles)")
@@ -77,8 +49,6 @@ def main() -> None:
         tasks = [make(Path(folder)) for make in TASKS]
         for task in tasks:
             compare(task, ROUNDS)
-        for task in tasks:
-            checkpoints(task, ROUNDS)
     if torch.cuda.is_available():
         from benchmarks.trainers.on_gpu import main as on_gpu
 

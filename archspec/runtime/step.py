@@ -73,7 +73,8 @@ class Stepper:
 
     def _clipped(self, batch: Batch, counted: bool) -> Tensor:
         """New gradients, clipped by value and then by norm; the loss."""
-        self._state.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:  # as `zero_grad` does, which spends ten times the time on profiling hooks
+            parameter.grad = None
         loss = self._gradients(batch, counted)
         if self._state.scaler.is_enabled():
             self._state.scaler.unscale_(self._state.optimizer)

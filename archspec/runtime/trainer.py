@@ -332,10 +332,11 @@ class Trainer:
             "samples_per_second": self.state.running.samples / seconds,
         }
         self.state.line = Running()
-        self.folder.log("step", values)
+        self.folder.log("step", values, soon=True)
 
     def _finish_epoch(self) -> None:
         state = self.state
+        self.folder.flush()  # evaluation may take long
         # Several processes evaluate to the end: one must not leave the others alone.
         stop = self.stop if self.world.size == 1 else None
         held_out = evaluate(

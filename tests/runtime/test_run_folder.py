@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archspec.runtime.run_folder import METRICS, RunError, RunFolder, read_facts, read_metrics
+from archspec.runtime.run_folder import HELD, METRICS, RunError, RunFolder, read_facts, read_metrics
 
 
 def test_numbers_go_up_and_gaps_are_not_filled(tmp_path: Path) -> None:
@@ -56,6 +56,32 @@ def test_metrics_are_strict_json_lines_at_once(tmp_path: Path) -> None:
     with (tmp_path / "run" / METRICS).open("a") as file:
         file.write('{"kind": "epo')  # killed in the middle of a line
     assert [e["kind"] for e in read_metrics(tmp_path / "run")] == ["epoch", "final"]
+
+
+def test_lines_of_steps_wait_for_one_another_but_not_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("archspec.runtime.run_folder.time.perf_counter", lambda: now)
+    folder = RunFolder.create(tmp_path / "run", "net")
+
+    def seen() -> list[int]:
+        return [line["step"] for line in read_metrics(tmp_path / "run")]
+
+    folder.log("step", {"step": 1}, soon=True)
+    assert seen() == [1]  # the first is there at once
+    folder.log("step", {"step": 2}, soon=True)
+    assert seen() == [1]
+    now += HELD
+    folder.log("step", {"step": 3}, soon=True)
+    assert seen() == [1, 2, 3]
+    folder.log("step", {"step": 4}, soon=True)
+    folder.log("epoch", {"step": 5})
+    assert seen() == [1, 2, 3, 4, 5]
+    folder.log("step", {"step": 6}, soon=True)
+    assert folder.position() == (tmp_path / "run" / METRICS).stat().st_size
+    assert seen()[-1] == 6  # a checkpoint says how far the file goes
+    folder.log("step", {"step": 7}, soon=True)
+    folder.close()
+    assert seen()[-1] == 7
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
