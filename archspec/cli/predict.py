@@ -96,6 +96,8 @@ def brief(found: dict[str, Any]) -> str:
     """One line for a sample among many."""
     if "class" in found:
         return f"{printable(found['class'])}  {found['probability']:.4f}"
+    if "sequence" in found:
+        return f"{sequence(found)}  {found['probability']:.4f}"
     if "shares" in found:
         return ", ".join(f"{printable(name)} {share:.1%}" for name, share in found["shares"].items())
     return numbers(found.get("probabilities", found.get("values")))
@@ -103,6 +105,8 @@ def brief(found: dict[str, Any]) -> str:
 
 def whole(found: dict[str, Any], styles: Styles) -> list[str]:
     """The lines for the only sample."""
+    if "sequence" in found:
+        return [brief(found)]
     if "class" in found:
         table = {entry["class"]: entry["probability"] for entry in found["top"]}
     elif "shares" in found:
@@ -119,6 +123,10 @@ def whole(found: dict[str, Any], styles: Styles) -> list[str]:
     if "text" in found:
         lines.append(f"next: {printable(found['text'])}")
     return lines
+
+
+def sequence(found: dict[str, Any]) -> str:
+    return " ".join(printable(name) for name in found["sequence"]) or "(nothing)"
 
 
 def numbers(values: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -48,6 +49,16 @@ def ctc(term: LossTerm, loss: Ctc, *, sum_only: bool) -> Callable[[Outputs, Mapp
         return share
 
     return evaluate
+
+
+def best_path(values: Tensor, blank: int) -> tuple[list[int], float]:
+    """The sequence that log-probabilities [T, C] say by the best class of each step (Graves et al., 2006): repeats as
+    one, without blanks; and the probability of that sequence, over all the places where it can stand."""
+    best = torch.unique_consecutive(values.argmax(-1))
+    sequence = best[best != blank]
+    lengths = torch.tensor([len(values)]), torch.tensor([len(sequence)])
+    cost = functional.ctc_loss(values[:, None], sequence[None], *lengths, blank, "sum")
+    return sequence.tolist(), math.exp(-cost.item())
 
 
 def _lengths(field: str | None, batch: Mapping[str, Tensor], most: int) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Predictions of a finished run, read as its losses say: classes, probabilities, values, or the next token."""
+"""Predictions of a finished run, read as its losses say: classes, probabilities, sequences, values, the next token."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from archspec.data.text import Codec, codec
 from archspec.ops.tensor import TensorType
 from archspec.pipeline import Report
 from archspec.recipe.files import DataError
+from archspec.recipe.losses import Ctc
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
 from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
+from archspec.runtime.ctc import best_path
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.outputs import Outputs, pick
 from archspec.runtime.run_folder import RunError
@@ -76,8 +78,8 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
 
     Of a class: {"class", "probability", "top": [{"class", "probability"}, …]}. Of the next token the same, with the
     greedy continuation of `length` tokens as "text". Of a class at each place: {"shares": {class: share}}. Of yes or
-    no: {"probabilities"}. Else {"values"} (forecasts in the units of their columns). `shape` says how the last two are
-    nested.
+    no: {"probabilities"}. Of a sequence (`ctc`): {"sequence": [class, …], "probability"}. Else {"values"} (forecasts in
+    the units of their columns). `shape` says how probabilities, shares and values are nested.
 
     Raises SpecError (AS504) and RunError for an input that cannot be read or is not what the model reads.
     """
@@ -128,6 +130,9 @@ def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
         if probabilities.ndim > 1 and not _is_text(run, term):
             return _shares(probabilities, run)
         return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, run, top)
+    if isinstance(term.loss, Ctc):
+        sequence, probability = best_path(values, term.loss.blank)
+        return {"sequence": [class_name(k, run) for k in sequence], "probability": probability}
     kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
     values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
     series = run.recipe.data.kind

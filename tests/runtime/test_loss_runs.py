@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Sequence
+from itertools import groupby, product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
+import archspec
 from archspec.cli.main import main
+from archspec.runtime.ctc import best_path
 from archspec.runtime.run_folder import read_metrics
 
 SPEECH = """
@@ -70,6 +78,40 @@ def test_ctc_learns_and_goes_through_a_batch_in_parts(speech: Path) -> None:
     whole = losses(speech / "whole")
     assert whole[-1] < 0.7 * whole[0]
     assert losses(speech / "parts") == pytest.approx(whole, rel=1e-3)
+
+
+def collapsed(path: Sequence[int]) -> list[int]:
+    return [k for k, _ in groupby(path) if k != 0]
+
+
+def test_a_sequence_is_predicted(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = speech / "run"
+    assert main(["train", str(speech / "speech.yaml"), "-o", str(run), "-q"]) == 0
+    module = archspec.compile(run / "spec.yaml").eval()
+    module.load_state_dict(load_file(run / "weights.safetensors"))
+    with np.load(speech / "speech.npz") as given, torch.inference_mode():
+        best = module(torch.from_numpy(given["x"])).argmax(-1).tolist()
+    capsys.readouterr()
+    assert main(["predict", str(run), str(speech / "speech.npz"), "--json"]) == 0
+    told = [sample["scores"] for sample in json.loads(capsys.readouterr().out)["predictions"]]
+    assert [one["sequence"] for one in told] == [[str(k) for k in collapsed(path)] for path in best]
+    assert main(["predict", str(run), str(speech / "speech.npz")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("1: " + (" ".join(told[0]["sequence"]) or "(nothing)"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_its_probability_is_that_of_all_paths_that_say_it(seed: int) -> None:
+    values = (3 * torch.randn(4, 3, generator=torch.Generator().manual_seed(seed))).log_softmax(-1)
+    said, probability = best_path(values, 0)
+    assert said == collapsed(values.argmax(-1).tolist())
+    paths = [path for path in product(range(3), repeat=4) if collapsed(path) == said]
+    assert probability == pytest.approx(sum(math.exp(values[range(4), path].sum()) for path in paths), rel=1e-5)
+
+
+def test_of_blanks_alone_nothing_is_said() -> None:
+    values = torch.tensor([[0.9, 0.1], [0.8, 0.2]]).log()
+    said, probability = best_path(values, 0)
+    assert said == [] and probability == pytest.approx(0.72)
 
 
 def test_lengths_that_the_model_does_not_have(speech: Path, capsys: pytest.CaptureFixture[str]) -> None:
