@@ -22,6 +22,7 @@ def merge(outer: Forward, number: int, aligned: NodePlan) -> None:
     texts = ["None" if s is None else variables.text(s) for s in aligned.sources]
     turns = len(aligned.first.calls)
     add = aligned.first.merge is not None and aligned.first.merge.name == "add"
+    add = add and aligned.first.outputs[0].dtype != "bool"  # `sum` begins with 0: it would count them
     listed = _list(outer, number, aligned, texts)
     parts: list[str] = []
     expr = _whole_list(aligned.merge, turns)

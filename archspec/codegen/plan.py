@@ -218,6 +218,9 @@ class Planner:
                         read.append(None if value is None else aligned(typed, value))
                 node.sources.append(merge(read, here))
             if any(d is MISSING for d in node.done):
+                passed = node.sources[0] if node.sources else None
+                if passed and any(d is MISSING and seen(passed, j) is None for j, d in enumerate(node.done)):
+                    raise NotUnifiableError  # a branch that reads nothing of what passes by
                 name = node.node.paths[0].rpartition(".")[2]
                 when = node.node.when.value if isinstance(node.node.when, Scalar) else None
                 node.present = Var(tuple(d is not MISSING for d in node.done), f"use_{name}", when)

@@ -126,7 +126,7 @@ class ViewAsComplex(Op):
         return TensorType(COMPLEX_OF[x.dtype], x.shape[:-1])
 
     def forward(self, x: TensorType) -> Any:
-        return Call("torch.view_as_complex", In(0))
+        return Call("torch.view_as_complex", Method(In(0), "contiguous"))  # the pairs have to lie together
 
 
 @op("view_as_real", "torch.view_as_real")

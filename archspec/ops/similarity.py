@@ -89,10 +89,9 @@ class PairwiseDistance(Op):
             if x.dtype == "bool":
                 require.fail("AS303", "`pairwise_distance` does not take bool", inputs=(number,))
         shape = broadcast(require, [x1.shape, x2.shape], self.name, (0, 1))
-        require.rank(x1.with_shape(shape), least=1, what="the broadcast input", inputs=(0, 1))
         dtype = floating_result(result_type(x1, x2))
         dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
-        return TensorType(dtype, (*shape[:-1], 1) if self.keepdim else shape[:-1])
+        return TensorType(dtype, (*shape[:-1], 1) if self.keepdim and shape else shape[:-1])
 
     def module(self, x1: TensorType, x2: TensorType) -> Call:
         return Call("nn.PairwiseDistance", **given(self, "p", "eps", "keepdim"))

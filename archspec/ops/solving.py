@@ -288,6 +288,9 @@ class Vecdot(Op):
             if category(t.dtype) < 2:
                 require.floating(t, "each input of `vecdot`", inputs=(number,))
         require.same_dtype(x, y, "the inputs of `vecdot`", inputs=(0, 1))
+        if x.rank == y.rank == 1:  # the dot product of two vectors does not broadcast
+            message = "`vecdot` of two vectors needs them of one length"
+            require.equal(x.shape[0], y.shape[0], message, inputs=(0, 1), axis=(0, 0))
         joint = x.with_shape(broadcast(require, [x.shape, y.shape], self.name, (0, 1)))
         axis = require.axis(joint, self.dim)
         return joint.with_shape(s for a, s in enumerate(joint.shape) if a != axis)

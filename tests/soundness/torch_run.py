@@ -45,6 +45,7 @@ BY_NUMBER = (
     "singular", "or element < 0", "is not finite",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
     "invalid multinomial distribution", "probability tensor contains", "is not positive-definite",
+    "window overlap add min", "Argument 4 has illegal value",
     "algorithm failed to converge", "input matrix is singular", "source < number of ones in mask",
 )  # fmt: skip
 
