@@ -1,4 +1,4 @@
-"""Activations: every one of torch.nn. The functional form stands in a `forward`, the module in an `nn.Sequential`."""
+"""Activations of torch.nn. The functional form stands in a `forward`, the module in an `nn.Sequential`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NonZero = Refined(
 )
 
 
-class _Activation(Op):
+class Activation(Op):
     """Applied to each element. The dtypes are those PyTorch has kernels for."""
 
     rule: ClassVar[str] = SAME
@@ -51,7 +51,7 @@ class _Activation(Op):
         return Call(self.functional, In(0), *first, **named)
 
 
-class _ToFloat(_Activation):
+class _ToFloat(Activation):
     """Integers are taken as float32."""
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
@@ -59,24 +59,7 @@ class _ToFloat(_Activation):
         return y if x.dtype in (*FLOATING, *COMPLEX) else y.with_dtype("float32")
 
 
-class _AlongDim(_Activation):
-    """Normalised along one dimension."""
-
-    dim = arg(AnyInt, doc="the dimension; negative counts from the end")
-    examples: ClassVar[tuple[Example, ...]] = (
-        Example(-1, "float32[B, 8]", "float32[B, 8]"),
-        Example({"dim": 1}, "float64[B, 3, H, W]", "float64[B, 3, H, W]"),
-    )
-
-    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
-        return None if axis == self.dim % output.rank else axis
-
-    def infer(self, require: Require, x: TensorType) -> TensorType:
-        require.axis(x, self.dim)
-        return super().infer(require, x)
-
-
-class _Bounded(_Activation):
+class _Bounded(Activation):
     """Replaces values by constants, which an integer dtype must be able to hold."""
 
     dtypes = (*FLOATING, *INTEGRAL)
@@ -98,7 +81,7 @@ class _Bounded(_Activation):
 
 
 @op("relu", "torch.nn.ReLU")
-class ReLU(_Activation):
+class ReLU(Activation):
     """max(0, x)."""
 
     nonnegative = True
@@ -108,7 +91,7 @@ class ReLU(_Activation):
 
 
 @op("relu6", "torch.nn.ReLU6")
-class ReLU6(_Activation):
+class ReLU6(Activation):
     """min(max(0, x), 6)."""
 
     nonnegative = True
@@ -117,25 +100,25 @@ class ReLU6(_Activation):
 
 
 @op("leaky_relu", "torch.nn.LeakyReLU")
-class LeakyReLU(_Activation):
+class LeakyReLU(Activation):
     """x where positive, else negative_slope * x."""
 
     keeps_nonnegative = True
     functional = "F.leaky_relu"
     leading = ("negative_slope",)
     negative_slope = arg(Number, 0.01, "slope below zero")
-    examples = (*_Activation.examples, Example(0.2, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example(0.2, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("prelu", "torch.nn.PReLU")
-class PReLU(_Activation):
+class PReLU(Activation):
     """x where positive, else weight * x; the weight is learned (He et al., 2015)."""
 
     keeps_nonnegative = True
     num_parameters = arg(PositiveInt, 1, "1, or the number of channels")
     init = arg(Number, 0.25, "first value of the weight")
     examples = (
-        *_Activation.examples,
+        *Activation.examples,
         Example({"num_parameters": 4, "init": 0.1}, "float64[B, 4, T]", "float64[B, 4, T]"),
     )
 
@@ -164,7 +147,7 @@ class PReLU(_Activation):
 
 
 @op("rrelu", "torch.nn.RReLU")
-class RReLU(_Activation):
+class RReLU(Activation):
     """leaky_relu with a slope drawn from [lower, upper] in training, and their mean in evaluation."""
 
     keeps_nonnegative = True
@@ -188,66 +171,66 @@ class RReLU(_Activation):
 
 
 @op("elu", "torch.nn.ELU")
-class ELU(_Activation):
+class ELU(Activation):
     """x where positive, else alpha * (exp(x) - 1)."""
 
     keeps_nonnegative = True
     functional = "F.elu"
     leading = ("alpha",)
     alpha = arg(Number, 1.0, "limit below zero, negated")
-    examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("selu", "torch.nn.SELU")
-class SELU(_Activation):
+class SELU(Activation):
     """Scaled elu that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
 
     functional = "F.selu"
 
 
 @op("celu", "torch.nn.CELU")
-class CELU(_Activation):
+class CELU(Activation):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
 
     keeps_nonnegative = True
     functional = "F.celu"
     leading = ("alpha",)
     alpha = arg(NonZero, 1.0, "limit below zero, negated")
-    examples = (*_Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"alpha": 0.5}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("gelu", "torch.nn.GELU")
-class GELU(_Activation):
+class GELU(Activation):
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
 
     functional = "F.gelu"
     approximate = arg(Choice("none", "tanh"), "none", "exact, or by tanh")
-    examples = (*_Activation.examples, Example({"approximate": "tanh"}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"approximate": "tanh"}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("silu", "torch.nn.SiLU")
-class SiLU(_Activation):
+class SiLU(Activation):
     """x * sigmoid(x), also called swish."""
 
     functional = "F.silu"
 
 
 @op("mish", "torch.nn.Mish")
-class Mish(_Activation):
+class Mish(Activation):
     """x * tanh(softplus(x))."""
 
     functional = "F.mish"
 
 
 @op("softplus", "torch.nn.Softplus")
-class Softplus(_Activation):
+class Softplus(Activation):
     """log(1 + exp(beta * x)) / beta, linear where beta * x is above the threshold."""
 
     nonnegative = True
     functional = "F.softplus"
     beta = arg(Number, 1.0, "sharpness")
     threshold = arg(Number, 20.0, "above it the function is x")
-    examples = (*_Activation.examples, Example({"beta": 2, "threshold": 10}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"beta": 2, "threshold": 10}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("softsign", "torch.nn.Softsign")
@@ -259,23 +242,23 @@ class Softsign(_ToFloat):
 
 
 @op("softshrink", "torch.nn.Softshrink")
-class Softshrink(_Activation):
+class Softshrink(Activation):
     """x moved towards zero by lambd; zero within it."""
 
     functional = "F.softshrink"
     leading = ("lambd",)
     lambd = arg(NonNegativeFloat, 0.5, "width of the zero zone")
-    examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("hardshrink", "torch.nn.Hardshrink")
-class Hardshrink(_Activation):
+class Hardshrink(Activation):
     """x, but zero where |x| <= lambd."""
 
     functional = "F.hardshrink"
     leading = ("lambd",)
     lambd = arg(Number, 0.5, "width of the zero zone")
-    examples = (*_Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"lambd": 0.25}, "float64[B, 4]", "float64[B, 4]"))
 
 
 @op("tanhshrink", "torch.nn.Tanhshrink")
@@ -293,7 +276,7 @@ class Hardtanh(_Bounded):
     functional = "F.hardtanh"
     min_val = arg(Number, -1.0, "lower limit")
     max_val = arg(Number, 1.0, "upper limit")
-    examples = (*_Activation.examples, Example({"min_val": 0, "max_val": 6}, "float64[B, 4]", "float64[B, 4]"))
+    examples = (*Activation.examples, Example({"min_val": 0, "max_val": 6}, "float64[B, 4]", "float64[B, 4]"))
 
     def constants(self) -> tuple[float, ...]:
         return (self.min_val, self.max_val)
@@ -306,7 +289,7 @@ class Hardtanh(_Bounded):
 
 
 @op("hardsigmoid", "torch.nn.Hardsigmoid")
-class Hardsigmoid(_Activation):
+class Hardsigmoid(Activation):
     """x / 6 + 1 / 2 limited to [0, 1]."""
 
     nonnegative = True
@@ -314,7 +297,7 @@ class Hardsigmoid(_Activation):
 
 
 @op("hardswish", "torch.nn.Hardswish")
-class Hardswish(_Activation):
+class Hardswish(Activation):
     """x * hardsigmoid(x) (Howard et al., 2019)."""
 
     functional = "F.hardswish"
@@ -330,7 +313,7 @@ class Sigmoid(_ToFloat):
 
 
 @op("log_sigmoid", "torch.nn.LogSigmoid")
-class LogSigmoid(_Activation):
+class LogSigmoid(Activation):
     """log(sigmoid(x))."""
 
     functional = "F.logsigmoid"
@@ -359,7 +342,7 @@ class Threshold(_Bounded):
 
 
 @op("glu", "torch.nn.GLU")
-class GLU(_Activation):
+class GLU(Activation):
     """Gated linear unit: the first half along `dim` times the sigmoid of the second (Dauphin et al., 2016)."""
 
     rule = "the shape of x, with S//2 along `dim`"
@@ -380,47 +363,3 @@ class GLU(_Activation):
 
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
         return None if axis == self.dim % output.rank else axis
-
-
-@op("softmax", "torch.nn.Softmax")
-class Softmax(_AlongDim):
-    """exp(x) divided by its sum along `dim`."""
-
-    nonnegative = True
-    functional = "F.softmax"
-
-
-@op("softmin", "torch.nn.Softmin")
-class Softmin(_AlongDim):
-    """softmax of -x."""
-
-    nonnegative = True
-    functional = "F.softmin"
-
-
-@op("log_softmax", "torch.nn.LogSoftmax")
-class LogSoftmax(_AlongDim):
-    """log(softmax(x))."""
-
-    functional = "F.log_softmax"
-
-
-@op("softmax2d", "torch.nn.Softmax2d")
-class Softmax2d(_Activation):
-    """softmax over the channels of [N, C, H, W] or [C, H, W]."""
-
-    nonnegative = True
-    examples = (
-        Example({}, "float32[B, 3, H, W]", "float32[B, 3, H, W]"),
-        Example({}, "float64[3, 4, 4]", "float64[3, 4, 4]"),
-    )
-
-    def infer(self, require: Require, x: TensorType) -> TensorType:
-        require.rank(x, 3, 4, what="the input of `softmax2d`", inputs=(0,))
-        return super().infer(require, x)
-
-    def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
-        return None if axis == output.rank - 3 else axis
-
-    def forward(self, x: TensorType) -> Any:
-        return Call("F.softmax", In(0), dim=-3)

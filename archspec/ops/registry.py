@@ -23,8 +23,8 @@ FAMILIES = {
     "norm": "batch_norm1d batch_norm2d batch_norm3d instance_norm1d instance_norm2d instance_norm3d"
     " layer_norm rms_norm group_norm local_response_norm",
     "activation": "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus softsign softshrink"
-    " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu"
-    " softmax softmin log_softmax softmax2d",
+    " hardshrink tanhshrink hardtanh hardsigmoid hardswish sigmoid log_sigmoid tanh threshold glu",
+    "softmax": "softmax softmin log_softmax softmax2d",
     "dropout": "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout stochastic_depth",
     "noise": "gumbel_softmax rand randn randint randperm bernoulli poisson normal multinomial",
     "embedding": "embedding embedding_bag",

@@ -40,8 +40,8 @@ from archspec.ops.kinds import (
     Refined,
     SizeKind,
     Spread,
+    Str,
     ValueRef,
-    _Str,
 )
 from archspec.ops.require import Mismatch, Require
 from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, TensorType
@@ -159,7 +159,7 @@ def lenient(kind: Kind[Any], value: Any) -> Any:
         return float(value)
     if isinstance(kind, (Int, SizeKind)) and plain:
         return value
-    if isinstance(kind, (Choice, _Str, ValueRef)) and isinstance(value, str):
+    if isinstance(kind, (Choice, type(Str), ValueRef)) and isinstance(value, str):
         return value
     raise Undecidable
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from archspec.dims import Dim, symbol
 from archspec.ops.base import Op
 from archspec.ops.kinds import (
+    Bool,
     Choice,
     Float,
     Int,
@@ -23,7 +24,6 @@ from archspec.ops.kinds import (
     SizeKind,
     SizeOrNumber,
     Spread,
-    _Bool,
 )
 from archspec.ops.tensor import TensorType
 
@@ -46,7 +46,7 @@ def values(kind: Kind[Any], seen: list[Any]) -> st.SearchStrategy[Any]:
 
 
 def _values(kind: Kind[Any]) -> st.SearchStrategy[Any] | None:
-    if isinstance(kind, _Bool):
+    if isinstance(kind, type(Bool)):
         return st.booleans()
     if isinstance(kind, Int):
         low = -3 if kind.least is None else kind.least - 1

@@ -8,6 +8,7 @@ from typing import Any
 from archspec.dims import Dim
 from archspec.ops.base import Op
 from archspec.ops.kinds import (
+    Bool,
     Choice,
     Float,
     Int,
@@ -19,7 +20,6 @@ from archspec.ops.kinds import (
     Scalar,
     SizeKind,
     Spread,
-    _Bool,
 )
 from archspec.ops.tensor import TensorType
 from tests.soundness.walker import arguments
@@ -55,7 +55,7 @@ class Arguments:
     def of(self, kind: Kind[Any]) -> Any:
         """A value of the kind, MISSING where none can be made up."""
         rng = self.rng
-        if isinstance(kind, _Bool):
+        if isinstance(kind, type(Bool)):
             return rng.random() < 0.5
         if isinstance(kind, Int):
             return self._integer(kind)
