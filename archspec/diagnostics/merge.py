@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from archspec.diagnostics.model import Diagnostic, Fix, Label
+from archspec.diagnostics.model import Diagnostic, Fix, Label, Span
 
 _NAMES = frozenset({"AS202", "AS203", "AS206", "AS209"})  # of ops, arguments, values and parameters that are not there
-_SPELT = frozenset({"AS206", "AS207"})  # of names that an expression may spell otherwise in each call of a block
+_SPELT = "AS206"  # of a name, which an expression may spell otherwise in each call of a block
 _SHOWN = 4  # further places, or further spellings
 
 
@@ -17,24 +17,30 @@ def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The findings, in their order, with errors of one cause put together in the first of them.
 
     Of a name that is not known the further places become secondary, and its repair is that of all of them. Of sizes
-    that do not fit in a block one call is told of, and how many more there are; of pieces of one value (`chunk`) of
-    which none fits, the first. Of a name that each call spells otherwise the others are in notes.
+    that do not fit in a block one call is told of, and how many more there are; of those that come from one item the
+    others are labels of the first; of a name that each call spells otherwise they are notes.
     """
     here: dict[Any, list[Diagnostic]] = {}
     for number, d in enumerate(found):
-        alone = not d.is_error or not (d.code in _SPELT or d.code.startswith("AS3"))
+        alone = not d.is_error or not (d.code == _SPELT or d.code.startswith("AS3"))
         here.setdefault(number if alone else (d.code, d.span), []).append(d)
     groups: dict[Any, list[Diagnostic]] = {}
+    told: dict[Span, int] = {}  # by what may have caused it
     for number, same in enumerate(here.values()):
         d = same[0] if len(same) == 1 else _in_one_place(same)
-        named = d.is_error and d.code in _NAMES
-        groups.setdefault((d.code, d.message) if named else d.cause or number, []).append(d)
+        key: Any = number
+        if d.is_error and d.code in _NAMES:
+            key = (d.code, d.message)
+        elif d.causes:
+            key = next((told[span] for span in sorted(d.causes) if span in told), number)
+            told.update(dict.fromkeys(d.causes, number) if key == number else {})
+        groups.setdefault(key, []).append(d)
     return [group[0] if len(group) == 1 else _of_one_cause(group) for group in groups.values()]
 
 
 def _in_one_place(group: list[Diagnostic]) -> Diagnostic:
     first, rest = group[0], group[1:]
-    if first.code not in _SPELT:
+    if first.code != _SPELT:
         more = f"it does not fit in {_count(len(rest), 'more call')} either"
         return replace(first, notes=(*first.notes, more))
     told = [f"for another call: {d.message}" for d in rest[:_SHOWN]]

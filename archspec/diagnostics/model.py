@@ -60,7 +60,7 @@ class Fix(NamedTuple):
 class Diagnostic:
     """One finding. `span` is where the repair most likely belongs.
 
-    `cause`: an item that may be at fault in its place; errors that have it in common are told of as one.
+    `causes`: items that may be at fault in its place; errors that have one in common are told of as one.
     """
 
     code: str
@@ -73,7 +73,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     severity: Severity = Severity.ERROR
     fix: Fix | None = None
-    cause: Span | None = None
+    causes: frozenset[Span] = frozenset()
 
     @property
     def is_error(self) -> bool:
@@ -104,10 +104,10 @@ class Diagnostics:
         help: str | None = None,
         notes: Iterable[str] = (),
         fix: Fix | None = None,
-        cause: Span | None = None,
+        causes: Iterable[Span] = (),
     ) -> None:
-        kind = Severity.ERROR
-        self.add(Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), kind, fix, cause))
+        kind, by = Severity.ERROR, frozenset(causes)
+        self.add(Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), kind, fix, by))
 
     def warning(
         self,

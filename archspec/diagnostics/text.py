@@ -258,6 +258,8 @@ class _Renderer:
 
 def _cut(text: str, start: int, room: int) -> tuple[str, int]:
     """At most `room` columns of a text from column `start` on, and the column at which they begin."""
+    if text.isascii():
+        return text[start : start + room], start if start < len(text) else 0
     at, begin, used = 0, -1, 0
     out: list[str] = []
     for char in text:

@@ -111,19 +111,27 @@ class Knowledge:
                     return False
                 if fits and form is not None:
                     changed.add(form[0])
+            charge(len(requirements))
+            reach = touched | changed
             for r in requirements:
-                charge(4)
-                if r.values is not None or (touched | changed).isdisjoint(self.related(r.symbols)):
+                if r.values is not None or not self._concerns(r, reach):
                     continue
                 found = self._conclude(r)
                 if found is False:
                     return False
                 if found:
                     changed.add(found)
+                    reach |= changed
             if not changed:
                 break
             touched = frozenset(changed)
         return True
+
+    def _concerns(self, r: Requirement, names: frozenset[str]) -> bool:
+        """Does a requirement restrict one of the symbols, or what one is given in terms of?"""
+        if not names.isdisjoint(r.symbols):
+            return True
+        return not self._solved.keys().isdisjoint(r.symbols) and not names.isdisjoint(self.related(r.symbols))
 
     def _conclude(self, r: Requirement) -> str | Literal[False] | None:
         """The symbol for which something new follows; None if for none; False if the requirement cannot be met."""

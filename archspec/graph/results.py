@@ -174,7 +174,7 @@ def unknown_value(
         ctx.frames[-1].uses = None
     chosen = isinstance(node, Mapping) and "when" in node.entries  # it may be the one that is left out
     for text, span in names.items():
-        if text not in scope.names:
+        if text not in scope.names or scope.names[text].left_out:
             scope.names[text] = Binding(Value(number), span, number, unknown=True, misnamed=misnamed, left_out=chosen)
     return Value(number)
 

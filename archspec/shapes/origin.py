@@ -57,7 +57,7 @@ def cut(typed: Typed, parent: CallSite | None, value: Value | None) -> Span | No
         done = typed.nodes[value.node]
         op = done.calls[-1] if done.calls else None
         if op is not None and not isinstance(op, Typed) and op.result[0].startswith("*"):
-            return _place(done.node)
+            return place(done.node)
         value = back(typed, value)
     return None
 
@@ -82,10 +82,10 @@ def _origin(typed: Typed, parent: CallSite | None, value: Value | None, axis: in
         if then is UNKNOWN or not done.calls:
             return None
         if then is None or then.rank != now.rank:
-            return Origin(_place(done.node), done.node.label, None, size, done)
+            return Origin(place(done.node), done.node.label, None, size, done)
         if then.shape[axis] != size:
             return _inside(typed, value, axis, left) or Origin(
-                _place(done.node), done.node.label, then.shape[axis], size, done
+                place(done.node), done.node.label, then.shape[axis], size, done
             )
         value = before
     return None
@@ -130,5 +130,6 @@ def _inside(typed: Typed, value: Value, axis: int, left: list[int]) -> Origin | 
     return None
 
 
-def _place(node: Node) -> Span:
+def place(node: Node) -> Span:
+    """Where an item says what it makes."""
     return node.raw.span if isinstance(node.raw, Mapping) else node.span

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a check of a clean spec does without
 
 def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> None:
     """The diagnostic for an op that refuses its inputs."""
-    from archspec.shapes.origin import cut, origin
+    from archspec.shapes.origin import origin
     from archspec.shapes.trail import trail
 
     node = site.typed.graph.nodes[site.number]
@@ -63,12 +63,11 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
     if refusal is not None and refusal.kind in ("promise", "requirement"):
         notes = (str(refusal), *notes)
         code = "AS308" if refusal.kind == "promise" else code
-    causes = {cut(site.typed, site.parent, node.inputs[i]) for i in blamed}
     diagnostics.error(
         code,
         span,
         refused.message,
-        cause=causes.pop() if len(causes) == 1 else None,
+        causes=_causes(site, blamed, origins),
         label=label,
         secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
         trail=steps,
@@ -76,6 +75,18 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         notes=notes,
         fix=fix,
     )
+
+
+def _causes(site: CallSite, blamed: list[int], origins: list[Origin | None]) -> list[Span]:
+    """The item itself, and those that may have made what it reads wrong."""
+    from archspec.shapes.origin import cut, place
+
+    node = site.typed.graph.nodes[site.number]
+    cuts = [cut(site.typed, site.parent, node.inputs[i]) for i in blamed]
+    made = [each.span for each in origins if each is not None and each.done is not None]
+    if len(blamed) == 1:  # one history says less than two that clash
+        made = []
+    return [place(node), *made, *(span for span in cuts if span is not None)]
 
 
 def _repair(

@@ -113,8 +113,39 @@ layers:
   - {name: heads_q, unflatten: {dim: -1, sizes: [8, -1]}, from: q}
   - {name: heads_k, unflatten: {dim: -1, sizes: [8, -1]}, from: k}
   - {add: {}, from: [x, v]}
+  - {name: other, unflatten: {dim: -1, sizes: [9, -1]}, from: x}
 """
     (one, other) = archspec.check(spec).diagnostics
     assert (one.code, one.span.line) == ("AS305", 4)
-    assert [label.span.line for label in one.secondary if "multiple" in label.text] == [5]
-    assert (other.code, other.span.line) == ("AS302", 6), "it reads what was not cut too"
+    assert [label.span.line for label in one.secondary if "multiple" in label.text or "differ" in label.text] == [5, 6]
+    assert (other.code, other.span.line) == ("AS305", 7), "it reads what was not cut"
+
+
+def test_two_histories_that_clash_in_two_places() -> None:
+    """The padding is missing once: both products fail for it, and another fault stays another error."""
+    spec = """\
+inputs: {x: "float32[B, 8, 16, 16]"}
+layers:
+  - {name: gates, conv2d: {out_channels: 8, kernel_size: 1}}
+  - {name: close, conv2d: {out_channels: 8, kernel_size: 3}, from: x}
+  - {name: wide, conv2d: {out_channels: 8, kernel_size: 5, padding: 2}}
+  - {name: a, mul: {}, from: [close, gates]}
+  - {name: b, mul: {}, from: [wide, gates]}
+  - {name: other, max_pool2d: 2, from: x}
+  - {add: {}, from: [other, x]}
+"""
+    one, other = archspec.check(spec).diagnostics
+    assert (one.code, one.span.line, other.span.line) == ("AS302", 6, 9)
+    assert {label.span.line for label in one.secondary} == {4, 6, 7}
+
+
+def test_alternatives_of_which_one_is_in_error() -> None:
+    spec = """\
+inputs: {x: "float32[B, 8]"}
+params: {both: true}
+layers:
+  - {when: $(not both), chunk: {chunks: 2, dim: -1}, outputs: [a, b]}
+  - {when: $both, chunks: {chunks: 2, dim: -1}, outputs: [a, b]}
+  - {add: {}, from: [a, b]}
+"""
+    assert [(d.code, d.span.line) for d in archspec.check(spec).diagnostics] == [("AS202", 5)]

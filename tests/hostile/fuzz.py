@@ -200,7 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         for number, data in enumerate(seeds(given.target, target.longest)):
             (begun / str(number)).write_bytes(data)
         options = [f"-runs={given.runs}", f"-seed={given.seed}", f"-max_len={target.longest}"]
-        options += ["-timeout=20", "-verbosity=0"]
+        options += ["-timeout=300", "-verbosity=0"]  # of the clock: what hangs
         folders = [corpus if given.keep else new, begun, corpus]
         atheris.Setup([sys.argv[0], *options, *map(str, folders)], target.run)
         atheris.Fuzz()

@@ -31,4 +31,4 @@ def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool =
                 },
             }
         )
-    return json.dumps(issues, indent=1) + "\n"
+    return json.dumps(issues) + "\n"
