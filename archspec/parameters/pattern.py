@@ -48,12 +48,14 @@ class Pattern:
     def rename(self, name: str, template: str) -> str | None:
         """The name that `template` makes of it; None where the pattern does not match.
 
-        The template's first `*` is what the pattern's first `*` stands for, and so on; `{2}` is the second.
+        The template's first `*` is what the pattern's first `*` stands for, and so on; `{2}` is the second. Where it
+        makes nothing of a module, what is in the module is the model's own.
         """
         found = self.match(name)
         if found is None:
             return None
-        return fill(template, found[: self.wildcards]) + "".join(found[self.wildcards :])
+        head, rest = fill(template, found[: self.wildcards]), "".join(found[self.wildcards :])
+        return head + rest if head else rest.removeprefix(".")
 
     def __repr__(self) -> str:
         return f"Pattern({self.text!r})"

@@ -81,6 +81,10 @@ def read_pattern(
 def pattern_at(text: str, span: Span, what: str, diagnostics: Diagnostics, *, negatable: bool = False) -> Rule | None:
     """A pattern written at a place (a key, say), or None after an error."""
     negated = negatable and text.startswith("!")
+    if text.endswith("."):
+        help = f"the name of a module means all that is in it: `{text.rstrip('.')}`"
+        diagnostics.error("AS205", span, f"`{what}`: no name ends in a dot, as `{text}` does", help=help)
+        return None
     try:
         return Rule(Pattern(text[1:] if negated else text), span, negated)
     except PatternError as wrong:

@@ -13,7 +13,7 @@ PICKLED = (".pt", ".pth", ".bin", ".ckpt")
 SUFFIXES = (SAFETENSORS, *PICKLED)
 INDEX = ".index.json"
 MOST_FILES = 1_000
-_STEMS = ("model", "diffusion_pytorch_model", "pytorch_model")  # as transformers and diffusers call their files
+_STEMS = ("model", "diffusion_pytorch_model", "pytorch_model", "weights")  # of transformers, diffusers, and a run here
 _IN_A_FOLDER = tuple(f"{stem}{end}{index}" for end in (SAFETENSORS, ".bin") for stem in _STEMS for index in (INDEX, ""))
 _MOST_SHOWN = 5
 

@@ -213,9 +213,8 @@ class _Planner:
         """Hold what is there against what is wanted."""
         self.used.update(piece.stored.key for piece in recipe.pieces)
         shape = _joined(recipe)
-        how = [f"from `{piece.stored.name}`" for piece in recipe.pieces if piece.stored.name != entry.name]
-        if len(how) > 1:
-            how = [f"from {', '.join(f'`{piece.stored.name}`' for piece in recipe.pieces)}"]
+        others = any(piece.stored.name != entry.name for piece in recipe.pieces)
+        how = [f"from {', '.join(map(_source, recipe.pieces))}"] if others else []
         if (order := self.order(entry.name, len(shape or ()))) is not None and shape is not None:
             recipe = recipe._replace(order=order)
             shape = tuple(shape[k] for k in order)
@@ -271,6 +270,16 @@ class _Planner:
             if name in self.section.fresh:
                 status, how = Status.IGNORED, "its place is fresh"
             self.others.append(Line(status, each.name, file=each.shape, dtype=each.dtype, how=how, renamed=name))
+
+
+def _source(piece: Piece) -> str:
+    """`c_attn.weight` (16:32 of 48)"""
+    name = f"`{piece.stored.name}`"
+    if piece.length is None:
+        return name
+    whole = piece.stored.shape[piece.dim] // piece.groups
+    group = f" in each of {piece.groups}" if piece.groups > 1 else ""
+    return f"{name} ({piece.start}:{piece.start + piece.length} of {whole}{group})"
 
 
 def _joined(recipe: Recipe) -> tuple[int, ...] | None:

@@ -33,6 +33,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("qwen3_next_tiny", "onnx"): "takes `T` = .* for a constant",
     ("qwen3_next_tiny", "program"): _STEPS,
     ("recurrent_gemma_tiny", "program"): _STEPS,
+    ("recurrent_gemma_tiny", "torchscript"): _STEPS,
     ("rwkv_tiny", "program"): _STEPS,
     ("mamba_tiny", "torchscript"): _STEPS,
     ("rwkv_tiny", "torchscript"): _STEPS,

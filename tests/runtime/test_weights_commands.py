@@ -54,6 +54,7 @@ def test_the_report(digits_run: Path, tmp_path: Path, here: Here) -> None:
     fits = archspec("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, cwd=tmp_path)
     assert (fits.returncode, fits.stderr) == (0, "")
     assert "→ digits_cnn: 20 loaded" in fits.stdout
+    assert here("weights", DIGITS, digits_run, *SMALL).stdout == fits.stdout  # a run means its best weights
     unfit = here("weights", DIGITS, digits_run / "weights.safetensors", *SMALL, "--set", "classes=3")
     assert unfit.returncode == 1
     rows = [line.split()[:3] for line in unfit.stdout.splitlines() if line.startswith("wrong")]

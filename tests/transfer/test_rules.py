@@ -51,6 +51,9 @@ def test_renaming_in_order(tmp_path: Path) -> None:
     assert same(module.state_dict(), source)
     gamma = next(line for line in report.lines if line.name == "norm.weight")
     assert gamma.how == "from `net.norm.gamma`"
+    rules = {"net": "", "*.gamma": "*.weight", "layers": "body"}
+    module, _ = load(write(tmp_path, {"file": "w.safetensors", "rename": rules}))
+    assert same(module.state_dict(), source)
 
 
 def test_transposed_matrices_and_permuted_tensors(tmp_path: Path) -> None:
@@ -98,8 +101,11 @@ def test_a_transposed_fused_projection_as_gpt2_has_it(tmp_path: Path) -> None:
         },
         "transpose": ["attn"],
     }
-    module, _ = load(write(tmp_path, section, GQA))
+    module, report = load(write(tmp_path, section, GQA))
     assert same(module.state_dict(), source)
+    rows = {k: len(source[f"attn.{k}.bias"]) for k in "qkv"}
+    (told,) = (line.how for line in report.lines if line.name == "attn.k.bias")
+    assert told == f"from `h.c_attn.bias` ({rows['q']}:{rows['q'] + rows['k']} of {sum(rows.values())})"
 
 
 def test_parts_within_each_head_as_gpt_neox_has_them(tmp_path: Path) -> None:
@@ -290,6 +296,7 @@ def test_nothing_that_fits_is_an_error_even_where_nothing_is_strict(tmp_path: Pa
         ({"transpose": {"head": [0, 0]}}, "AS205", "no order of dimensions"),
         ({"rename": {"a.*": "*.*"}}, "AS205", "the pattern has 1"),
         ({"rename": {"[": "*"}}, "AS205", "does not close"),
+        ({"rename": {"net.": ""}}, "AS205", "no name ends in a dot"),
         ({"rename": ["a"]}, "AS205", "takes a mapping"),
         ({"split": {"*.qkv": {"into": ["a"]}}}, "AS204", "two names or more"),
         ({"split": {"*.qkv": {"from": ["a", "b"]}}}, "AS201", "unknown key `from`"),
