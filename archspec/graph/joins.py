@@ -67,7 +67,8 @@ class Joining(NamedTuple):
 
 def gives_back_one(call: OpCall) -> bool:
     """Is what the op gives of a single value that value: the sum, the product of one?"""
-    return issubclass(call.cls, Arithmetic) and call.values.get(call.cls.scalar_name) is None
+    cls = call.cls
+    return issubclass(cls, Arithmetic) and cls.inputs[0].startswith("*") and call.values.get(cls.scalar_name) is None
 
 
 def read(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], turns: list[Turn]) -> Joining | None:

@@ -55,6 +55,7 @@ BY_NUMBER = (
 REFUSED: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
     "qr": lambda op, types: op.mode == "complete" and types[0].rank >= 2 and types[0].shape[-2] > types[0].shape[-1],
     "nan_to_num": lambda op, types: category(types[0].dtype) == 3,
+    "atan2": lambda op, types: types[0].dtype == "bool" and types[1].is_floating,
     "hypot": lambda op, types: all(category(t.dtype) < 2 for t in types),
 }
 
