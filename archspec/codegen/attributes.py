@@ -256,16 +256,19 @@ class Attributes:
         for aligned in self.plan.every_node():
             if aligned.node.shared is not None:
                 continue
-            for own, other in aligned.node.tie.items():
+            for own, other in aligned.first.tie.items():
                 for path in aligned.node.paths:
-                    module, _, name = joined(path, own).rpartition(".")
-                    self.lines.append(f"{self._reach(module)}.{name} = {self._parameter(other)}")
+                    self.lines.append(f"{self._member(joined(path, own))} = {self._tied_to(other)}")
 
-    def _parameter(self, path: str) -> str:
-        if path in self._reached:
-            return self._reached[path]
+    def _tied_to(self, path: str) -> str:
+        return self._reached[path] if path in self._reached else self._member(path)
+
+    def _member(self, path: str) -> str:
+        """A parameter of a module, or a module in another."""
         module, _, name = path.rpartition(".")
-        return f"{self._reach(module)}.{name}"
+        if is_attribute(name):
+            return f"{self._reach(module)}.{name}"
+        return f"{self._reach(module)}[{name if name.isdigit() else quoted(name)}]"
 
     def _reach(self, path: str) -> str:
         """Text of the module at a path from this class."""

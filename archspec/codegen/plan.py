@@ -236,7 +236,7 @@ class Planner:
         present = [d for d in aligned.done if d is not MISSING]
         places = {tuple(_homes(d.node) if aligned.alone else d.node.paths) for d in present}
         kinds = {(d.node.repeated, d.node.shared, d.node.carry, d.node.forward) for d in present}
-        if len(kinds) > 1 or len(places) > 1:
+        if len(kinds) > 1 or len(places) > 1 or any(d.tie != present[0].tie for d in present):
             raise NotUnifiableError
         if len({len(d.outputs) for d in present}) > 1:  # `chunk` of another size may give fewer values
             raise NotUnifiableError

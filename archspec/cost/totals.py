@@ -10,6 +10,7 @@ from archspec.dims import Dim, Size, TooComplex
 from archspec.ops.base import Op, State
 from archspec.ops.tensor import ITEMSIZE
 from archspec.shapes.state import states
+from archspec.shapes.ties import tied_entries
 from archspec.shapes.typed import Typed, TypedNode
 
 Types = tuple[Any, ...]
@@ -108,18 +109,22 @@ class Costs:
             inner = self.of(callee)
             if done.node.scan is not None:
                 inner = inner._replace(flops=_times(done.steps, inner.flops))
-            if not done.node.tie:
+            if not done.tie:
                 return inner
-            tied = [s for path, s in states(callee) if s.parameter and path in done.node.tie]
+            entries = tied_entries(done, done.calls.index(callee))
+            every = [s for path, s in states(callee) if path in entries]
+            tied = [s for s in every if s.parameter]
+            buffers = [s for s in every if s.persistent and not s.parameter]
             size = sum(map(_bytes, tied))
             return inner._replace(
                 parameters=inner.parameters - sum(math.prod(s.shape) for s in tied),
+                buffers=inner.buffers - sum(math.prod(s.shape) for s in buffers),
                 param_bytes=inner.param_bytes - size,
-                state_bytes=inner.state_bytes - size,
+                state_bytes=inner.state_bytes - size - sum(map(_bytes, buffers)),
                 trainable=inner.trainable - sum(math.prod(s.shape) for s in tied if s.requires_grad),
             )
-        if done.node.tie:
-            return op_cost(callee, inputs, outputs, done.node.tie)
+        if done.tie:
+            return op_cost(callee, inputs, outputs, done.tie)
         known = callee.known.get(inputs)
         if known is None:
             return op_cost(callee, inputs, outputs)

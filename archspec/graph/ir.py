@@ -94,7 +94,7 @@ class Node:
     `item`: identity of the spec item it came from, equal in all instances of a block (for codegen's alignment).
     `raw`: the YAML of the arguments; its expressions are what codegen prints where arguments differ by instance.
     `shared`: number of the node whose modules this one calls again (`use`), else None.
-    `tie`: {own parameter path: path of the parameter it is, from the root of this graph}.
+    `tie`: {path of an own parameter or module: path of the one it is, from the root of this graph}.
     `init`: for each call, how its parameters begin; None where nothing is said.
     `join`: of a repeat whose turns do not follow one another.
     `forward`: false where its modules are made and kept, and forward does not call them; then nothing reads it.

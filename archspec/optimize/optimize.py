@@ -45,7 +45,8 @@ class _Whole:
                 continue
             seen.add(id(typed))
             for done in typed.nodes:
-                self._tied.update(done.node.tie.values())
+                self._tied.update(done.tie.values())
+                self._tied.update(joined(path, own) for path in done.node.paths for own in done.tie)
                 stack += [call for call in done.calls if isinstance(call, Typed)]
 
     def graph(self, typed: Typed) -> Done:

@@ -9,6 +9,7 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
 from archspec.ops.base import Op, State
 from archspec.shapes.state import held
+from archspec.shapes.ties import tied_entries
 from archspec.shapes.typed import Typed
 
 MOST = 200_000  # names that are looked at one by one
@@ -84,9 +85,9 @@ def _walk(typed: Typed, prefix: str, ties: dict[str, str]) -> Iterator[tuple[str
     for done in typed.nodes:
         if done.node.shared is not None:
             continue
-        for path, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
+        for turn, (path, callee, inputs) in enumerate(zip(done.node.paths, done.calls, done.call_inputs, strict=True)):
             own = prefix + path
-            ties.update({joined(own, name): prefix + target for name, target in done.node.tie.items()})
+            ties.update({joined(own, name): prefix + target for name, target in tied_entries(done, turn).items()})
             if isinstance(callee, Typed):  # the body of a scan has the path ""
                 for name, state, op in _walk(callee, f"{own}." if path else prefix, ties):
                     yield name, held(done, state), op

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.ir import joined
-from archspec.ops.base import State
+from archspec.ops.base import Op, State
 from archspec.ops.tensor import TensorType
+from archspec.shapes.again import same_module
 from archspec.shapes.state import state_of, states
 from archspec.shapes.typed import Typed, TypedNode
 
@@ -36,40 +37,69 @@ class _Known:
         return out
 
 
+def tied_entries(done: TypedNode, turn: int) -> dict[str, str]:
+    """{own entry of the state: the one that it is} of one call: of a module that is tied, all that it has."""
+    if not done.tie:
+        return done.tie
+    return {
+        name: target + name[len(own) :]
+        for name, _ in state_of(done.calls[turn], done.call_inputs[turn])
+        for own, target in done.tie.items()
+        if name == own or name.startswith(f"{own}.")
+    }
+
+
 def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:
-    """Every tie of one graph whose nodes are all without error; that of a module is made one for each parameter."""
+    """Every tie of one graph whose nodes are all without error.
+
+    Of a module there is one for each parameter; but modules that are alike are one, with their buffers: then `tie` of
+    the typed node has it whole.
+    """
     known = _Known({name: state for name, state in states(typed) if state.parameter})
-    for done in typed.nodes:
-        if done.node.tie:
-            _take_apart(done, known)
+    apart = [(done, _take_apart(done, known)) for done in typed.nodes if done.node.tie]
     known.ties = {
         joined(path, own): target
-        for done in typed.nodes
+        for done, ties in apart
         for path in done.node.paths
-        for own, target in done.node.tie.items()
+        for own, (target, _) in ties.items()
     }
-    for done in typed.nodes:
+    for done, ties in apart:
         wrong: Span | None = None
-        for own, target in done.node.tie.items():
-            if done.node.tie_spans[own] is wrong:
+        for own, (target, span) in ties.items():
+            if span is wrong:
                 continue  # another parameter of the same module was told of
             for turn in range(len(done.calls)):
-                if not _check(diagnostics, done, turn, own, target, known):
-                    wrong = done.node.tie_spans[own]
+                if not _check(diagnostics, done, turn, own, (target, span), known):
+                    wrong = span
+        if wrong is None:
+            done.tie = _whole(typed, done) or {own: target for own, (target, _) in ties.items()}
 
 
-def _take_apart(done: TypedNode, known: _Known) -> None:
+def _take_apart(done: TypedNode, known: _Known) -> dict[str, tuple[str, Span]]:
+    """{own parameter: (the one that it is, the place of the tie)}."""
     node = done.node
-    tie: dict[str, str] = {}
-    spans: dict[str, Span] = {}
+    out: dict[str, tuple[str, Span]] = {}
     for own, target in node.tie.items():
         module = joined(node.paths[0], own)
         inside = known.inside.get(module, []) if target in known.inside else []
         for rest in [name[len(module) :] for name in inside] or [""]:
-            tie[own + rest] = target + rest
-            spans[own + rest] = node.tie_spans[own]
-    if tie != node.tie:
-        done.node = replace(node, tie=tie, tie_spans=spans)
+            out[own + rest] = target + rest, node.tie_spans[own]
+    return out
+
+
+def _whole(typed: Typed, done: TypedNode) -> dict[str, str] | None:
+    """The ties as they are written, where every module that is tied is alike to its own."""
+    tie = done.node.tie
+    for own, target in tie.items():
+        there = _module(typed, target)
+        for callee in done.calls if there is not None or _module(done.calls[0], own) is not None else ():
+            mine = _module(callee, own)
+            if mine is None or there is None or any(each.startswith(f"{own}.") for each in tie):
+                return None
+            if not (_wired_alike(mine.callee, there.callee) and same_module(*mine, *there)):
+                return None
+    inside = any(target.startswith(f"{joined(path, own)}.") for path in done.node.paths for own, target in tie.items())
+    return None if inside else tie
 
 
 def _check(
@@ -77,12 +107,12 @@ def _check(
     done: TypedNode,
     turn: int,
     own: str,
-    target: str,
+    other: tuple[str, Span],
     known: _Known,
 ) -> bool:
     """Is the tie right? If not, that is told of."""
     node = done.node
-    span: Span = node.tie_spans[own]
+    target, span = other
     mine = {name: state for name, state in state_of(done.calls[turn], done.call_inputs[turn]) if state.parameter}
     name = joined(node.paths[turn], own)
     if own not in mine and name not in known.inside:
@@ -113,6 +143,43 @@ def _check(
     else:
         return True
     return False
+
+
+class _Module(NamedTuple):
+    callee: Op | Typed
+    inputs: tuple[Any, ...]
+
+
+def _module(around: Op | Typed, path: str) -> _Module | None:
+    """The module at a path inside a call, or in the graph that a tie stands in."""
+    if not isinstance(around, Typed):
+        return None
+    for done in around.nodes:
+        if done.node.shared is not None:
+            continue
+        for own, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
+            if own == path:
+                attribute = isinstance(callee, Op) and callee.attribute != "module"
+                return None if attribute else _Module(callee, inputs)
+            if done.node.in_place or path.startswith(f"{own}."):
+                found = _module(callee, path if done.node.in_place else path[len(own) + 1 :])
+                if found is not None:
+                    return found
+    return None
+
+
+def _wired_alike(a: Op | Typed, b: Op | Typed) -> bool:
+    """Do the steps of both read the same of one another?"""
+    if not isinstance(a, Typed) or not isinstance(b, Typed):
+        return type(a) is type(b)
+    if len(a.nodes) != len(b.nodes) or [v for _, v in a.graph.outputs] != [v for _, v in b.graph.outputs]:
+        return False
+    return all(
+        (x.node.inputs, x.node.paths) == (y.node.inputs, y.node.paths)
+        and len(x.calls) == len(y.calls)
+        and all(map(_wired_alike, x.calls, y.calls))
+        for x, y in zip(a.nodes, b.nodes, strict=True)
+    )
 
 
 def _type(state: State) -> TensorType:

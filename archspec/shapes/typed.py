@@ -31,9 +31,22 @@ class TypedNode:
     its one call is made. `init`: for each call of an op, how its parameters begin, by their names, where that is not as
     in PyTorch. Of a repeat whose turns are joined: `merge`, the op; or, for rows that are routed, `rows`, the symbol of
     how many a turn has, and `steps`, how many all turns have together.
+    `tie`: of parameters, or of modules that are alike.
     """
 
-    __slots__ = ("call_inputs", "calls", "init", "inputs", "merge", "node", "outputs", "results", "rows", "steps")
+    __slots__ = (
+        "call_inputs",
+        "calls",
+        "init",
+        "inputs",
+        "merge",
+        "node",
+        "outputs",
+        "results",
+        "rows",
+        "steps",
+        "tie",
+    )
 
     def __init__(self, node: Node, inputs: tuple[Any, ...]) -> None:
         self.node = node
@@ -46,12 +59,14 @@ class TypedNode:
         self.results: list[tuple[Any, ...]] = []
         self.merge: Op | None = None
         self.rows = ""
+        self.tie: dict[str, str] = node.tie
 
     def copy(self, node: Node, calls: list[Op | Typed]) -> TypedNode:
         """The same of another node, with calls that are as these are."""
         new = TypedNode(node, self.inputs)
         new.calls, new.call_inputs, new.results, new.outputs = calls, self.call_inputs, self.results, self.outputs
         new.steps, new.init, new.merge, new.rows = self.steps, self.init, self.merge, self.rows
+        new.tie = self.tie
         return new
 
 
