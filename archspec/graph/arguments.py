@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
-from archspec.diagnostics.suggest import did_you_mean, rename
+from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
 from archspec.graph.context import FAILED, Context, has_local_size
 from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
@@ -33,6 +33,20 @@ INFERRED = frozenset(
     }
 )
 
+# What an argument is called elsewhere: by another op, by NumPy, Keras or Flax.
+MEANT = {
+    "axis": "dim",
+    "end": "stop",
+    "epsilon": "eps",
+    "features": "out_features",
+    "filters": "out_channels",
+    "keepdims": "keepdim",
+    "rate": "p",
+    "stop": "end",
+    "strides": "stride",
+    "units": "out_features",
+    "use_bias": "bias",
+}
 
 _PLAIN = frozenset({int, str, bool, float, type(None)})  # kinds of values in which there is no size
 
@@ -145,6 +159,10 @@ def _unknown(ctx: Context, cls: type[Op], key: str, node: Mapping) -> None:
         help: str | None = "it follows from the input; leave it out"
         whole = entry_span(node, key)
         fix = Fix(f"leave `{key}` out", (Edit(whole, None),)) if whole is not None else None
+    elif (meant := MEANT.get(key)) in names:
+        assert meant is not None
+        help = f"it is called `{meant}`"
+        fix = write_instead(key, meant, span) if meant not in node else None
     elif not names:
         help = "it takes none"
     else:

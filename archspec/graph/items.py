@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import MOST, did_you_mean, meant_keys, rename, write_instead
+from archspec.graph.chosen import with_op
 from archspec.graph.context import Context
 from archspec.graph.names import COMMON, STRUCTURES, WORDS, Position, is_block_name, loop_names
 from archspec.ops.base import Op
@@ -114,9 +115,10 @@ def _read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     return None
 
 
-def read_merge(ctx: Context, node: Node, position: Position) -> Item | None:
-    """The `merge` of a `parallel`: an op with arguments and nothing else."""
-    item = read_item(ctx, node, position)
+def read_merge(ctx: Context, node: Node, position: Position, env: dict[str, Any]) -> Item | None:
+    """The `merge` of a `parallel`: an op, maybe one that a parameter names, with arguments and nothing else."""
+    chosen = with_op(ctx, node, env)
+    item = read_item(ctx, chosen, position) if chosen is not None else None
     if item is None:
         return None
     if item.kind != "op":
@@ -171,13 +173,6 @@ def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
         return
     if is_block_name(key) and isinstance(ctx.root, Mapping) and "include" in ctx.root and ctx.diagnostics.has_errors:
         return  # `include` was misspelt, which is reported: the files that have the block were not read
-    if "$" in key:
-        ctx.error(
-            "AS202",
-            span,
-            f"an op that joins is named outright; `{key}` is an expression",
-        )
-        return
     from archspec.ops import coverage
 
     same = coverage.of_this_name(key)

@@ -92,7 +92,7 @@ def read(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...], turn
 
 
 def _merge(ctx: Context, merge: YamlNode, item: Item, env: dict[str, Any], count: int) -> OpCall | None:
-    op = read_merge(ctx, merge, (*item.position, "merge"))
+    op = read_merge(ctx, merge, (*item.position, "merge"), env)
     if op is None or op.op is None:
         return None
     call = op_call(ctx, op, env)

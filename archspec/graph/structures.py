@@ -310,11 +310,11 @@ def join(
 def _merge_call(
     ctx: Context, merge: YamlNode, position: Position, env: dict[str, Any], count: int
 ) -> tuple[OpCall, Item] | None:
-    item = read_merge(ctx, merge, (*position, "merge"))
+    item = read_merge(ctx, merge, (*position, "merge"), env)
     if item is None or item.op is None:
         return None
     call = op_call(ctx, item, env)
-    if count and not takes(item.op.inputs, count):
+    if call is not None and count and not takes(item.op.inputs, count):
         what = f"`{item.key}` reads {counted(item.op.inputs)}"
         ctx.error("AS210", item.key_span, f"{what}, and there are {count} branches")
         return None

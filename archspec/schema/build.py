@@ -172,9 +172,11 @@ def _merge(ops: list[str]) -> Schema:
         "description": "How the branches are joined: `add`, `{concat: {dim: 1}}`.",
         "anyOf": [
             {"enum": [name for name in ops if not required_arguments(all_ops()[name])]},
+            _CHOSEN,
             {
                 "type": "object",
                 "properties": {name: {"$ref": f"#/definitions/op_{name}"} for name in ops},
+                "patternProperties": {"^\\$": {}},
                 "additionalProperties": False,
                 "minProperties": 1,
                 "maxProperties": 1,

@@ -107,12 +107,12 @@ def _check(
     done: TypedNode,
     turn: int,
     own: str,
-    other: tuple[str, Span],
+    tied: tuple[str, Span],
     known: _Known,
 ) -> bool:
     """Is the tie right? If not, that is told of."""
     node = done.node
-    target, span = other
+    target, span = tied
     mine = {name: state for name, state in state_of(done.calls[turn], done.call_inputs[turn]) if state.parameter}
     name = joined(node.paths[turn], own)
     if own not in mine and name not in known.inside:
