@@ -108,7 +108,7 @@ def _class(plan: ClassPlan) -> str:
     if forward is not None:
         if out[-1] and init != ["super().__init__()"]:
             out.append("")
-        out += layout(f"def forward(self, {', '.join(forward.signature)}):", 4)
+        out += layout(f"def forward({', '.join(['self', *forward.signature])}):", 4)
         for statement, comment in forward.lines:
             out += _statement(statement, comment)
     return "\n".join(out)

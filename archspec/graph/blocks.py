@@ -62,7 +62,9 @@ class BlockDef:
             name.removesuffix("?"): GraphInput(name.removesuffix("?"), span, None, text, name.endswith("?"))
             for name, span, text in reversed(found)
         }
-        return list(reversed(unique.values())) or [GraphInput("x", self.span)]
+        if not unique and not isinstance(self.node.get("inputs"), Sequence):
+            return [GraphInput("x", self.span)]
+        return list(reversed(unique.values()))
 
     def _written_inputs(self) -> list[tuple[str, Span, Node | None]]:
         declared = self.node.get("inputs")
@@ -341,7 +343,8 @@ def _build(
             nothing = Absent(each.span, f"`{block.name}` is not given it", "there is none", help)
             scope.names[each.name] = Binding(nothing, each.span)
     before, ctx.tensors = ctx.tensors, frozenset(each.name for each in declared)
-    last = walk(ctx, scope, Value(-1, 0))
+    nothing = Absent(block.span, f"`{block.name}` reads nothing", "there is none")
+    last = walk(ctx, scope, Value(-1, 0) if builder.inputs else nothing)
     outputs = read_outputs(ctx, scope, block.node.get("outputs"), last, block.span)
     ctx.tensors = before
     ctx.leave()

@@ -59,6 +59,8 @@ def read_name(
     if found is None and name == BEFORE:
         ctx.error("AS206", node.span, "`_` is the value before an item, and stands in its `from` only")
         return None
+    if found is None and ctx.leaving_out and ctx.mentions(node):  # such as the turn before the first
+        return NOTHING
     if found is None:
         explain_unknown(ctx, scope, name, node.span)
         return None

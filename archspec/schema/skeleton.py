@@ -126,7 +126,8 @@ def block(items: Schema) -> Schema:
             "params": params("Parameters: a default, or a type word if required (int, float, bool, str, list, any)."),
             "inputs": {
                 "title": "a list of names, or a mapping of names to types",
-                "description": "What it reads; `[x]` if left out. A type binds its sizes: `{x: float32[N, T, D]}`.",
+                "description": "What it reads; `[x]` if left out, nothing if `[]`. "
+                "A type binds its sizes: `{x: float32[N, T, D]}`.",
                 "type": ["array", "object"],
                 "items": {"title": "a name", "type": "string", "pattern": INPUT},
                 "propertyNames": {"pattern": INPUT},
@@ -134,7 +135,6 @@ def block(items: Schema) -> Schema:
                     "title": "a type such as float32[N, T, D], or null",
                     "type": ["string", "null"],
                 },
-                "minItems": 1,
                 "minProperties": 1,
             },
             "layers": {**items, "description": "The block: a chain of items."},

@@ -204,3 +204,20 @@ def test_turns_that_go_through_sizes_of_the_inputs() -> None:
     fc = model.joined.fc
     for got, level in zip(model(x).values(), (fine, model.level[1](fine)), strict=True):
         torch.testing.assert_close(got, fc(level.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+
+def test_a_block_that_reads_nothing() -> None:
+    text = (
+        'inputs: {x: "float32[B, 6]"}\nblocks:\n'
+        "  Places:\n    inputs: []\n    layers: [{arange: {end: 6, dtype: float32}}, {mul: 2}]\n"
+        "  Bias:\n    inputs: []\n    layers:\n"
+        "      - {name: weight, parameter: {shape: 6}}\n      - {name: rule, Places: {}}\n"
+        "      - {mul: {}, from: [weight, rule]}\n"
+        "layers:\n  - {name: fixed, register_buffer: {}, sequence: [Places]}\n  - {name: bias, Bias: {}}\n"
+        "  - {add: {}, from: [x, fixed, bias]}\n"
+    )
+    assert "def forward(self):" in archspec.source(text)
+    model = archspec.compile(text)
+    torch.nn.init.normal_(model.bias.weight)
+    x, places = torch.randn(2, 6), 2 * torch.arange(6.0)
+    torch.testing.assert_close(model(x), x + places + model.bias.weight * places, rtol=0, atol=0)
