@@ -20,8 +20,15 @@ _MOST_SHOWN = 5
 
 def expand(path: Path) -> list[Path]:
     """The files of tensors that a path means. Raises WeightsFileError."""
+    try:
+        return _expand(path)
+    except OSError as error:
+        raise WeightsFileError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _expand(path: Path) -> list[Path]:
     if path.is_dir():
-        return expand(_in_folder(path))
+        return _expand(_in_folder(path))
     if path.name.endswith(INDEX):
         return shards(path)
     if path.suffix not in SUFFIXES and path.exists():
@@ -37,10 +44,7 @@ def _in_folder(folder: Path) -> Path:
     for name in _IN_A_FOLDER:
         if (folder / name).exists():
             return folder / name
-    try:
-        there = sorted(path for path in folder.iterdir() if path.name.endswith((INDEX, *SUFFIXES)))
-    except OSError as error:
-        raise WeightsFileError(f"{folder} cannot be read: {error.strerror}") from None
+    there = sorted(path for path in folder.iterdir() if path.name.endswith((INDEX, *SUFFIXES)))
     for end in (INDEX, SAFETENSORS):
         of_a_kind = [path for path in there if path.name.endswith(end)]
         if len(of_a_kind) == 1:

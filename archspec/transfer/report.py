@@ -24,8 +24,8 @@ class Status(Enum):
 
 
 GOOD = frozenset({Status.LOADED, Status.FRESH, Status.KEPT, Status.IGNORED})
-_FEW = 2  # modules that a rule names one by one
 ALWAYS = frozenset({Status.NOT_FINITE})  # a finding even where nothing is strict
+_FEW = 2  # modules that a rule names one by one
 
 
 class Line(NamedTuple):

@@ -306,6 +306,7 @@ def test_nothing_that_fits_is_an_error_even_where_nothing_is_strict(tmp_path: Pa
         ({"rename": {f"a{k}": "b" for k in range(300)}}, "AS205", "at most 256"),
         ("https://example.org/w.safetensors", "AS205", "nothing is read over a network"),
         ("none.safetensors", "AS702", "No such file"),
+        ("a" * 300 + ".safetensors", "AS702", "cannot be read"),
         ("net.yaml", "AS702", "not called as weights are"),
         (5, "AS205", "a file, a list of files, or a mapping"),
         ([5], "AS205", "path of a file"),
