@@ -2,7 +2,7 @@
 
 Time: processor seconds of a step, in turn (A B A B …) in one process, after warm-up. Memory: by how much the process's
 peak of resident memory rises over two steps, above the weights and the optimizer's state, each setting in a process of
-its own.
+its own. Then the same of a forward pass of what `export --optimize` makes of a model.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from archspec import pipeline
 from archspec.deploy.optimized import optimized
@@ -93,17 +94,25 @@ def stepping(network: Network, settings: dict[str, Any]) -> Callable[..., None]:
     return step
 
 
-def _rise(network: Network, settings: dict[str, Any], told: Any) -> None:
-    """In a process of its own: tell by how many bytes the peak of resident memory rises over two steps."""
-    torch.set_num_threads(1)
+def warmed(network: Network, settings: dict[str, Any]) -> Callable[[], None]:
+    """A step whose optimizer has its state and whose code is in memory; what is compiled is compiled."""
     step = stepping(network, settings)
-    step(1)  # the optimizer has its state then, and PyTorch's own code is in memory
+    step(1)
+    if "compile" in settings:
+        step()
+    return step
+
+
+def _rise(make: Callable[[], Callable[[], object]], told: Any) -> None:
+    """In a process of its own: tell by how many bytes the peak of resident memory rises as it runs twice."""
+    torch.set_num_threads(1)
+    run = make()
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what is free already must not hide what is taken
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what it is now
     before = _resident("VmRSS")
-    step()
-    step()
+    run()
+    run()
     told.put(_resident("VmHWM") - before)
 
 
@@ -112,10 +121,11 @@ def _resident(which: str) -> int:
     return 1024 * int(next(line for line in lines if line.startswith(which)).split()[1])
 
 
-def rise(network: Network, settings: dict[str, Any]) -> int:
+def rise(make: Callable[[], Callable[[], object]]) -> int:
+    """By how many bytes the peak of memory rises in what `make` gives, which it makes ready."""
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
-    child = context.Process(target=_rise, args=(network, settings, told))
+    child = context.Process(target=_rise, args=(make, told))
     child.start()
     child.join()
     return int(told.get())
@@ -143,30 +153,61 @@ def compare(network: Network, rises: dict[str, int]) -> None:
                 taken[name].append(spent)
     for name, spent in taken.items():
         low, middle, high = statistics.quantiles([a / b for a, b in zip(spent, taken["plain"], strict=True)], n=4)
-        memory = f"{rises[name] / 2**20:7.1f} MiB {rises[name] / rises['plain']:6.2f}" if name in rises else " " * 18
+        memory = f"{rises[name] / 2**20:7.1f} MiB {rises[name] / rises['plain']:6.2f}"
         millis = statistics.median(spent) * 1e3
         print(f"{network.name:38}{name:35}{memory}{millis:10.1f} ms {middle:6.2f} ({low:.2f} to {high:.2f})")
 
 
-def inference() -> None:
+SIMPLE = """
+archspec: 1
+inputs: {x: "float32[B, 16, 256, 256]"}
+layers:
+  - {name: first, conv2d: {out_channels: 16, kernel_size: 3, padding: 1}}
+  - {name: near, gelu: {}}
+  - OTHER
+  - {name: out, add: {}, from: [near, SECOND]}
+outputs: {y: out}
+"""
+INFERENCE = {
+    "resnet18, 8 x 64 x 64, forward": ((8, 3, 64, 64), ROOT / "specs/vision/resnet18.yaml"),
+    "a gelu that is there twice": (
+        (1, 16, 256, 256),
+        SIMPLE.replace("OTHER", "{name: same, gelu: {}, from: first}").replace("SECOND", "same"),
+    ),
+    "a convolution that nothing reads": (
+        (1, 16, 256, 256),
+        SIMPLE.replace("OTHER", "{name: unread, conv2d: {out_channels: 16, kernel_size: 3, padding: 1}, from: x}")
+        .replace("SECOND", "first"),
+    ),
+}  # fmt: skip
+
+
+def inference(name: str, size: tuple[int, ...], spec: Path | str) -> None:
     """A forward pass of what `export --optimize` gives, against the model before."""
-    report = pipeline.check(ROOT / "specs/vision/resnet18.yaml", weights=None)
+    report = pipeline.check(spec, weights=None).raise_for_errors()
     module = from_source(pipeline.emitted(report)).eval()
     better = optimized(report, module)
-    image = torch.randn(1, 3, 64, 64)
-    ways = {"plain": module, "--optimize": better.module}
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    with torch.inference_mode():
-        for turn in range(3 * ROUNDS + 2):
-            for name, each in ways.items():
-                spent = seconds(lambda each=each: each(image))  # type: ignore[misc]
-                if turn >= 2:
-                    taken[name].append(spent)
+    image = torch.randn(size)
+
+    def of(each: nn.Module) -> Callable[[], object]:
+        run = torch.inference_mode()(lambda: each(image))
+        run()
+        return run
+
+    plain, other = rise(lambda: of(module)), rise(lambda: of(better.module))
+    ways = {"plain": of(module), "--optimize": of(better.module)}
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(3 * ROUNDS + 2):
+        for way, run in ways.items():
+            spent = seconds(run)
+            if turn >= 2:
+                taken[way].append(spent)
     ratios = [a / b for a, b in zip(taken["--optimize"], taken["plain"], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     millis = statistics.median(taken["--optimize"]) * 1e3
-    name = f"export --optimize, {better.found.words()[0]}"
-    print(f"{'resnet18, 1 x 64 x 64, forward':38}{name:53}{millis:10.1f} ms {middle:6.2f} ({low:.2f} to {high:.2f})")
+    found = f"export --optimize, {better.found.words()[0]}"
+    memory = f"{other / 2**20:7.1f} MiB {other / plain:6.2f}"
+    print(f"{name:38}{found:35}{memory}{millis:10.1f} ms {middle:6.2f} ({low:.2f} to {high:.2f})")
 
 
 def main() -> None:
@@ -174,13 +215,14 @@ def main() -> None:
     print(f"{'a step of training':73}{'memory, ratio':>18}{'time, ratio to plain (quartiles)':>36}")
     rises = {  # first: the memory that this process takes for its own steps is not the children's
         network.name: {
-            name: rise(network, settings) for name, settings in settings_of(network).items() if "compile" not in name
+            name: rise(partial(warmed, network, settings)) for name, settings in settings_of(network).items()
         }
         for network in NETWORKS
     }
+    for name, (size, spec) in INFERENCE.items():
+        inference(name, size, spec)
     for network in NETWORKS:
         compare(network, rises[network.name])
-    inference()
 
 
 if __name__ == "__main__":
