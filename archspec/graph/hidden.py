@@ -18,7 +18,9 @@ def warn(ctx: Context, root: Mapping) -> None:
     own = {name: span for name, span in declared.keys.items() if span.file == root.span.file}
     defaults = {
         name: {
-            param.name: param.span for param in block.parameters().values() if param.type is None and param.name in own
+            param.name: param.span
+            for param in block.parameters().values()
+            if param.type is None and param.name in own and param.name not in ctx.mentions(param.node)
         }
         for name, block in ctx.blocks.items()
     }

@@ -11,7 +11,7 @@ A block has a parameter with a default, called as a parameter of the spec is, an
 its own default. Or a `repeat` gives the name another meaning: with `as`, or as `$i`, the number of the turn.
 
 One name stands for two values, and a reader expects the other one: `--set dim=512` would change the spec and not the
-block. A block that is given the parameter, or that requires it, is no case of it.
+block. A block that is given the parameter, requires it, or reads the spec's in its default is no case of it.
 """,
         "Hand the spec's value on, or rename one of the two:",
         """
