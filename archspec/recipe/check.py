@@ -87,7 +87,7 @@ def check_recipe(
     if _errors(diagnostics) > before or settings is None or section.optimizer is None or batch_size is None:
         return None
     assert tuning is not None
-    check_together(section.optimizer, section.average, settings, diagnostics)
+    check_together(section.optimizer, settings, diagnostics)
     check_fused(section.optimizer, settings, runtime, diagnostics)
     for name, span, key in section.monitors(runtime):
         check_monitor(name, metrics, span, diagnostics, key)

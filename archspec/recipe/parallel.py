@@ -11,6 +11,7 @@ from archspec.partition.reach import owners, reached
 from archspec.partition.sequence import SEQUENCE, Sequences, sequence_plan
 from archspec.partition.stages import Stage, Uncut, pipeline_stages
 from archspec.partition.tensor import tensor_plan
+from archspec.partition.whole import unshared
 from archspec.reading.nodes import Mapping, Node
 from archspec.recipe.bind import Binding
 from archspec.recipe.model import LossTerm, Tuning
@@ -56,6 +57,11 @@ def check_parallel(
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
         help = "put a loss on the output they lead to, remove them, or `freeze` them"
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
+    for axis in ("tensor", "context"):
+        for name, span in unshared(typed) if getattr(parallel, axis) > 1 else ():
+            message = f"PyTorch does not share out `{name}` among processes of `{axis}`"
+            notes = [Label(span, "here")]
+            diagnostics.error("AS507", _at(given, axis), message, secondary=notes, help="say `data: fsdp`")
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
     sequences = sequence_plan(typed, split) if split and parallel.sequence else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.reading.nodes import Mapping, Node
-from archspec.recipe.model import Average, Optimizer
+from archspec.recipe.model import Optimizer
 from archspec.recipe.optimizers import FUSED
 from archspec.recipe.parts import Written
 from archspec.recipe.runtime import Runtime
@@ -12,29 +12,17 @@ from archspec.recipe.runtime import Runtime
 
 def check_together(
     optimizer: Written[Optimizer],
-    average: Written[Average] | None,
     runtime: Runtime,
     diagnostics: Diagnostics,
 ) -> None:
     """AS205 at the part that excludes another."""
-    part, parallel = optimizer.part, runtime.parallel
-    several = _several(runtime)
-    if part.closure and several:
+    part = optimizer.part
+    if part.closure and _several(runtime):
         message = f"`{part.name}` goes through a batch several times a step, which several processes do not do together"
         diagnostics.error("AS205", optimizer.span, message, help="train in one process, or take `adamw`")
     if part.closure and runtime.precision.default == "fp16":
         message = f"`{part.name}` takes no scaled gradients, which `fp16` needs"
         diagnostics.error("AS205", optimizer.span, message, help="say `precision: bf16`, or float32")
-    split = parallel.data == "fsdp" or parallel.tensor > 1
-    if part.adamw is not None and split:
-        message = f"`{part.name}` needs whole matrices, and `runtime.parallel` lays them out in shards"
-        diagnostics.error("AS205", optimizer.span, message, help="say `data: ddp`, or take `adamw`")
-    if average is not None and split:
-        message = "an average of the weights needs them whole, and `runtime.parallel` lays them out in shards"
-        diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")
-    elif average is not None and parallel.pipeline > 1:
-        message = "an average of the weights needs the whole model, and a stage of `pipeline` has a part"
-        diagnostics.error("AS205", average.span, message, help="say `data: ddp`, or leave `average` out")
 
 
 def check_fused(

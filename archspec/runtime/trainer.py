@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -91,7 +91,7 @@ class Trainer:
         self.state = TrainState(prepared.bare, optimizer, schedule, grad_scaler)
         self.state.micro_batch_size = recipe.runtime.micro_batch_size
         if recipe.average is not None:
-            self.state.average = Averaged(recipe.average, prepared.bare, self.total)
+            self.state.average = Averaged(recipe.average, prepared.bare, self.total, self.world)
         if recipe.early_stopping is not None:
             self.state.stopper = Stopper(recipe.early_stopping, recipe.metrics)
         self.objective = Objective(recipe.losses, prepared.device)
@@ -146,8 +146,8 @@ class Trainer:
             self.fetcher.close()
             self.saver.wait()
         if self._stopped:
-            self._averaged()
-            self.keeper.stopped()
+            with self._judged():
+                self.keeper.stopped()
         self.keeper.flush()
         self._checkpoint()
         self.saver.wait()
@@ -335,16 +335,21 @@ class Trainer:
         self.folder.log("step", values, soon=True)
 
     def _finish_epoch(self) -> None:
-        state = self.state
         self.folder.flush()  # evaluation may take long
         # Several processes evaluate to the end: one must not leave the others alone.
         stop = self.stop if self.world.size == 1 else None
-        held_out = evaluate(
-            self._averaged(epoch=True), self.objective, self.meters, self.data.holdout, self.recipe, stop, self.fetcher
-        )
-        if held_out is None:
-            self._stopped = True
-            return
+        with self._judged(epoch=True) as judged:
+            held_out = evaluate(judged, self.objective, self.meters, self.data.holdout, self.recipe, stop, self.fetcher)
+            if held_out is None:
+                self._stopped = True
+                return
+            self._record(held_out)
+        if self.state.step in self._best_steps():
+            self._checkpoint()
+
+    def _record(self, held_out: dict[str, float]) -> None:
+        """The epoch is over: its entry in the history, and its weights."""
+        state = self.state
         state.epoch += 1
         entry: dict[str, Any] = {
             "epoch": state.epoch,
@@ -368,19 +373,20 @@ class Trainer:
         self.folder.log("epoch", {**entry, "best": best})
         self.keeper.epoch(best=best)
         self.display.epoch(entry, best=best)
-        if state.step in self._best_steps():
-            self._checkpoint()
 
-    def _averaged(self, *, epoch: bool = False) -> Prepared:
+    @contextmanager
+    def _judged(self, *, epoch: bool = False) -> Iterator[Prepared]:
         """What is evaluated and kept: the module, or the average of its weights; `epoch`: it is the end of one."""
         average = self.state.average
         if average is None:
-            return self.prepared
+            yield self.prepared
+            return
         if epoch:
             average.update(self.state.step, epoch=True)
         average.refresh(self.prepared, self.data, self.recipe)
-        self.keeper.module = average.module
-        return self.prepared._replace(bare=average.module)
+        with average.module() as module:
+            self.keeper.module = module
+            yield self.prepared._replace(bare=module)
 
     def _best_steps(self) -> list[int]:
         """The steps at the end of the best epochs, as many as checkpoints of them are kept."""

@@ -80,6 +80,19 @@ def test_what_a_pipeline_does_not_take() -> None:
     assert error.code == "AS507" and "the model's batch is 64" in error.message
 
 
+@pytest.mark.parametrize(
+    "layer", ["hardswish", "{prelu: {}}", "{unsqueeze: 1}\n  - {gru: {hidden_size: 96}}\n  - {squeeze: 1}"]
+)
+def test_what_pytorch_does_not_share_out(layer: str) -> None:
+    text = SPEC.replace("  - relu\n", f"  - {layer}\n")
+    for parallel in ("fsdp", "{pipeline: 2}"):
+        assert pipeline.check(text + f"runtime: {{parallel: {parallel}}}\n").ok
+    report = pipeline.check(text + "runtime: {parallel: {tensor: 2}}\n")
+    (error,) = (d for d in report.diagnostics if "does not share out" in d.message)
+    assert error.code == "AS507" and error.span.line == len(text.splitlines()) + 1
+    assert error.secondary[0].span.line in (5, 6)
+
+
 def test_a_frozen_head_needs_no_gradient() -> None:
     text = SPEC.replace("  epochs: 1\n", "  epochs: 1\n  freeze: [aux]\n") + "runtime: {parallel: ddp}\n"
     assert pipeline.check(text).ok

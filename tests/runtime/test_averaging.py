@@ -217,7 +217,6 @@ def test_a_run_that_stops_early_is_done(tmp_path: Path, capsys: pytest.CaptureFi
         ("  average: AVERAGE", "  average: {ema: {decay: 2}}", "average", "probability"),
         ("  average: AVERAGE", "  early_stopping: {patience: 0}", "early_stopping", "positive integer"),
         ("best: 2", "bst: 2", "runtime", "no argument `bst`"),
-        ("runtime: {", "  average: ema\nruntime: {parallel: fsdp, ", "average", "whole"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_line(old: str, new: str, place: str, words: str) -> None:

@@ -18,20 +18,20 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from archspec.partition.context import Context
 from archspec.partition.sequence import SEQUENCE
-from archspec.runtime.parallel.sequence import PARTS
+from archspec.runtime.parallel.sequence import PARTS, WHOLE
 
 
-def context_parallel(module: nn.Module, mesh: DeviceMesh, plan: Context) -> None:
-    """The inputs of `plan` come in parts, of T / processes places each."""
+def inputs_shared(module: nn.Module, mesh: DeviceMesh, plan: Context | None) -> None:
+    """The inputs of `plan` come in parts, of T / processes places each, and all others whole."""
+    parted = () if plan is None else plan.inputs
 
-    def part(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            # Every process has the whole already: nothing is sent.
-            distribute_tensor(value, mesh, PARTS, src_data_rank=None) if number in plan.inputs else value
-            for number, value in enumerate(args)
-        )
+    def shared(value: Any, number: int) -> Any:
+        if isinstance(value, DTensor) or value.requires_grad:  # of another stage
+            return value
+        # Every process has the whole already: nothing is sent.
+        return distribute_tensor(value, mesh, PARTS if number in parted else WHOLE, src_data_rank=None)
 
-    module.register_forward_pre_hook(part)
+    module.register_forward_pre_hook(lambda _, args: tuple(shared(value, number) for number, value in enumerate(args)))
 
 
 def in_places(values: Tensor) -> bool:

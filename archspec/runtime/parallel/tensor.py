@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
-from archspec.runtime.parallel.context import context_parallel, in_places, ring_attention
+from archspec.runtime.parallel.context import in_places, inputs_shared, ring_attention
 from archspec.runtime.parallel.logits import in_parts, put_together
 from archspec.runtime.parallel.sequence import sequence_parallel, summed
 from archspec.runtime.world import World
@@ -75,8 +75,7 @@ def share_tensors(
             module.get_submodule(path).register_forward_hook(summed)
     if sequences is not None:
         sequence_parallel(module, sequences)
-    if context is not None and context.inputs:
-        context_parallel(module, mesh, context)
+    inputs_shared(module, mesh, context)
     module.register_forward_hook(_whole)
     return module
 
