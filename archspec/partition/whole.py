@@ -51,7 +51,7 @@ def refused(op: Op, types: tuple[Any, ...]) -> bool:
     if op.name in UNSHARED:
         return True
     if op.name in UNSHARED_COMPLEX:
-        return types[0].dtype.startswith("complex")
+        return bool(types[0].dtype.startswith("complex"))
     if op.name == "embedding":
         return bool(getattr(op, "max_norm") is not None or getattr(op, "sparse"))  # noqa: B009
     mode = getattr(op, "mode" if op.name == "pad" else "padding_mode", None)

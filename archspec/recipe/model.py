@@ -223,12 +223,14 @@ class Optimizer(Part):
     """An optimizer. `counterpart` is its torch.optim class, which takes `keywords`.
 
     `ours`: arguments that are not of that class. `one_group`: it takes no groups of parameters. `closure`: it goes
-    through a batch several times a step. `adamw`: what updates the parameters it does not take, if there are any.
+    through a batch several times a step. `sharded`: PyTorch has it for parameters that lie in shards. `adamw`: what
+    updates the parameters it does not take, if there are any.
     """
 
     ours: ClassVar[tuple[str, ...]] = ()
     one_group: ClassVar[bool] = False
     closure: ClassVar[bool] = False
+    sharded: ClassVar[bool] = True
     lr: float
     adamw: Optimizer | None = None
 

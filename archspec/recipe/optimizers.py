@@ -152,6 +152,7 @@ class Adamax(Optimizer):
 class Adafactor(Optimizer):
     """Adafactor, with factored second moments (Shazeer and Stern, 2018)."""
 
+    sharded = False
     lr = arg(NonNegativeFloat, 1e-2, "learning rate")
     beta2_decay = arg(Float(None, 0, title="a number at most 0"), -0.8, "exponent of the second moment's decay")
     eps = arg(
@@ -182,6 +183,7 @@ class Asgd(Optimizer):
 class Rprop(Optimizer):
     """Resilient backpropagation (Riedmiller and Braun, 1993); meant for whole-batch gradients."""
 
+    sharded = False
     lr = arg(NonNegativeFloat, 1e-2, "first step size")
     etas = arg(TwoPositive, [0.5, 1.2], "factors of decrease and increase")
     step_sizes = arg(TwoPositive, [1e-6, 50.0], "smallest and largest step")

@@ -16,13 +16,16 @@ def check_together(
     diagnostics: Diagnostics,
 ) -> None:
     """AS205 at the part that excludes another."""
-    part = optimizer.part
+    part, parallel = optimizer.part, runtime.parallel
     if part.closure and _several(runtime):
         message = f"`{part.name}` goes through a batch several times a step, which several processes do not do together"
         diagnostics.error("AS205", optimizer.span, message, help="train in one process, or take `adamw`")
     if part.closure and runtime.precision.default == "fp16":
         message = f"`{part.name}` takes no scaled gradients, which `fp16` needs"
         diagnostics.error("AS205", optimizer.span, message, help="say `precision: bf16`, or float32")
+    if not part.sharded and (parallel.data == "fsdp" or parallel.tensor > 1):
+        message = f"`{part.name}` works in place on what PyTorch (2.13) does not change in place in shards"
+        diagnostics.error("AS205", optimizer.span, message, help="say `data: ddp`, or take `adamw`")
 
 
 def check_fused(

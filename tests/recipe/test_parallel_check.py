@@ -93,6 +93,15 @@ def test_what_pytorch_does_not_share_out(layer: str) -> None:
     assert error.secondary[0].span.line in (5, 6)
 
 
+@pytest.mark.parametrize("optimizer", ["adafactor", "rprop"])
+@pytest.mark.parametrize("parallel", ["fsdp", "{tensor: 2}"])
+def test_optimizers_that_pytorch_does_not_have_for_shards(optimizer: str, parallel: str) -> None:
+    text = SPEC.replace("optimizer: sgd", f"optimizer: {optimizer}")
+    (error,) = pipeline.check(text + f"runtime: {{parallel: {parallel}}}\n").diagnostics
+    assert error.code == "AS205" and error.span.line == 12 and f"`{optimizer}`" in error.message
+    assert pipeline.check(text + "runtime: {parallel: {pipeline: 2}}\n").ok
+
+
 def test_a_frozen_head_needs_no_gradient() -> None:
     text = SPEC.replace("  epochs: 1\n", "  epochs: 1\n  freeze: [aux]\n") + "runtime: {parallel: ddp}\n"
     assert pipeline.check(text).ok

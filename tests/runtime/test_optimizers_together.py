@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from trained_together import compare, run, written
 
+from archspec.recipe.optimizers import OPTIMIZERS
+
 Settings = dict[str, Any]
 MUON: Settings = {"train.optimizer": {"muon": {"lr": 0.02, "adamw": {"lr": 1e-3, "eps": 1e-4}}}}
 EMA: Settings = {"train.average": {"ema": {"decay": 0.9}}, "train.epochs": 2}
@@ -50,6 +52,15 @@ def test_muon_and_averages_however_they_are_shared_out(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_muon_and_averages_on_meshes(tmp_path: Path) -> None:
     agree(tmp_path, 4, {"both": {**MUON, **EMA}}, MESHES)
+
+
+@pytest.mark.slow
+def test_every_optimizer(tmp_path: Path) -> None:
+    names = [name for name, part in OPTIMIZERS.parts.items() if part.sharded and not part.closure and name != "muon"]
+    rates: dict[str, Settings] = {name: {"train.optimizer": {name: {"lr": 1e-3}}} for name in names}
+    for name in ("adam", "adamw", "nadam", "radam", "adamax"):
+        rates[name]["train.optimizer"][name]["eps"] = 1e-4  # of the rounding of a zero gradient no step is to be made
+    agree(tmp_path, 2, rates, {kind: SHARED[kind] for kind in ("fsdp", "tensor")})
 
 
 @pytest.mark.slow
