@@ -171,7 +171,7 @@ def _unused_of(ctx: Context, graph: Graph) -> dict[Position, tuple[Span, str, st
     for number, node in enumerate(graph.nodes):
         used = number in read or number in again or not node.forward
         if not used and tied:
-            used = any(t == path or t.startswith(f"{path}.") for t in tied for path in node.paths)
+            used = any(f"{t}.".startswith(f"{path}.") or path.startswith(f"{t}.") for t in tied for path in node.paths)
         if used:
             out[node.item] = None
         else:
