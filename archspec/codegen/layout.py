@@ -13,7 +13,7 @@ def layout(text: str, indent: int) -> list[str]:
     pad = " " * indent
     if indent + len(text) <= WIDTH or "\n" in text:
         return [pad + text]
-    chained = _fluent(text, indent) or _operators(text, indent) or _choice(text, indent)
+    chained = _fluent(text, indent) or _operators(text, indent) or _choice(text, indent) or _condition(text, indent)
     if chained is not None:
         return chained
     pairs = _brackets(text)
@@ -110,6 +110,19 @@ def _choice(text: str, indent: int) -> list[str] | None:
         return None
     parts = zip([-1, *breaks], [*breaks, len(text)], strict=True)
     return [line for a, b in parts for line in layout(text[a + 1 : b], indent)]
+
+
+def _condition(text: str, indent: int) -> list[str] | None:
+    """The condition of a choice, split before each `or`, where there is none before each `and`; else None."""
+    if not text.startswith("if ") or text.endswith(":"):
+        return None
+    spaces = [at for at, depth, char in _scan(text) if depth == 0 and char == " "]
+    for word in (" or ", " and "):
+        breaks = [at for at in spaces if text.startswith(word, at)]
+        if breaks:
+            parts = zip([-1, *breaks], [*breaks, len(text)], strict=True)
+            return [line for a, b in parts for line in layout(text[a + 1 : b], indent)]
+    return None
 
 
 def _scan(text: str) -> list[tuple[int, int, str]]:
