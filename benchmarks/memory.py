@@ -64,6 +64,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fused: true": {"fused": True},
     "memory_format: channels_last": {"memory_format": "channels_last"},
     "precision: bf16": {"precision": Precision.parse({"default": "bf16"})},
+    "compile: true": {"compile": Compile.parse({})},
     "compile: {blocks: Layer}": {"compile": Compile.parse({"blocks": ["Layer"]})},
 }
 
@@ -138,8 +139,8 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def settings_of(network: Network) -> dict[str, dict[str, Any]]:
-    other = "memory_format: channels_last" if "GPT" in network.name else "compile: {blocks: Layer}"
-    return {name: settings for name, settings in SETTINGS.items() if name != other}
+    others = "memory_format" if "GPT" in network.name else "compile"
+    return {name: settings for name, settings in SETTINGS.items() if not name.startswith(others)}
 
 
 def compare(network: Network, rises: dict[str, int]) -> None:
