@@ -28,7 +28,7 @@ def _cases(knowledge: Knowledge, requirements: list[Requirement], names: frozens
     """Every way in which the requirements with alternatives can be met; none if there are no such, or too many."""
     cases: list[Case] = [{}]
     for r in requirements:
-        if len(r.options) == 1 or r.values is not None or r.symbols.isdisjoint(names):
+        if r.symbols.isdisjoint(names) or len(r.options) == 1 or r.values is not None:
             continue
         split: list[Case] = []
         for case in cases:

@@ -112,26 +112,24 @@ class Knowledge:
                 if fits and form is not None:
                     changed.add(form[0])
             charge(len(requirements))
-            reach = touched | changed
+            reach = self._reach(touched | changed)
             for r in requirements:
-                if r.values is not None or not self._concerns(r, reach):
+                if r.values is not None or reach.isdisjoint(r.symbols):
                     continue
                 found = self._conclude(r)
                 if found is False:
                     return False
                 if found:
                     changed.add(found)
-                    reach |= changed
+                    reach = self._reach(touched | changed)
             if not changed:
                 break
             touched = frozenset(changed)
         return True
 
-    def _concerns(self, r: Requirement, names: frozenset[str]) -> bool:
-        """Does a requirement restrict one of the symbols, or what one is given in terms of?"""
-        if not names.isdisjoint(r.symbols):
-            return True
-        return not self._solved.keys().isdisjoint(r.symbols) and not names.isdisjoint(self.related(r.symbols))
+    def _reach(self, names: frozenset[str]) -> frozenset[str]:
+        """The symbols, and those that are given in terms of them."""
+        return names.union(n for n, size in self._solved.items() if not names.isdisjoint(symbols_of(size)))
 
     def _conclude(self, r: Requirement) -> str | Literal[False] | None:
         """The symbol for which something new follows; None if for none; False if the requirement cannot be met."""
