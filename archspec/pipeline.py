@@ -35,7 +35,7 @@ from archspec.reading.text import MAX_BYTES
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
 from archspec.schema.document import as_meant, validate
-from archspec.schema.skeleton import SECTIONS
+from archspec.schema.skeleton import SECTIONS, WHOLE
 from archspec.shapes.infer import Inference
 from archspec.shapes.inline import in_place
 from archspec.shapes.report import too_long
@@ -226,7 +226,9 @@ def _stages(
         report.sources[OVERRIDES] = override_source(params)
     root = own = read(spec.text, spec.file, found)
     folders: dict[str, Path] = {}
-    if isinstance(root, Mapping) and ("extends" in root or "include" in root or "replace" in root):
+    if isinstance(root, Mapping) and any(
+        key not in WHOLE for key in root.entries
+    ):  # other files, or what may have been one
         from archspec.graph.assemble import assemble
         from archspec.reading.files import Disk
 
@@ -245,8 +247,6 @@ def _stages(
         return
     if found.has_errors:
         root = as_meant(root)
-        if "extends" in root:  # it was misspelt, which is reported: of what it starts from nothing is known
-            return
     elaboration = report.elaboration = elaborate(root, params, found)
     if elaboration is None:
         return

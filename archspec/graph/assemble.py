@@ -13,10 +13,10 @@ from archspec.diagnostics.suggest import closest, did_you_mean, meant_keys, rena
 from archspec.graph.replace import replace_items
 from archspec.reading.files import DISK, File, Files, FileSource
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
-from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, SECTIONS, VERSION
+from archspec.schema.document import misspells
+from archspec.schema.skeleton import LIBRARY, MERGED, REMOVABLE, SECTIONS, VERSION, WHOLE
 
 KEYS = ("extends", "include", "replace")
-_ORDER = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "budget", *SECTIONS)
 
 
 class Assembled(NamedTuple):
@@ -48,10 +48,12 @@ class _Assembly:
 
     def whole(self, file: File, chain: tuple[File, ...]) -> Mapping | None:
         own = file.root
+        if misspells(own, "extends", self.diagnostics):
+            return None  # of what it starts from nothing is known
         with_blocks = self.with_included(file)
         extends = own.get("extends")
         if extends is None:
-            if "replace" in own and "extends" not in meant_keys(own.entries, (*KEYS, *_ORDER)).values():
+            if "replace" in own:
                 self.diagnostics.error(
                     "AS204",
                     own.keys["replace"],
@@ -104,7 +106,7 @@ class _Assembly:
                 seen.add(library.identity)
                 complete &= self.add_blocks(self.library(library, path), blocks)
         own_blocks = own.get("blocks")
-        for key, meant in meant_keys(own.entries, (*KEYS, *_ORDER)).items() if own_blocks is None else ():
+        for key, meant in meant_keys(own.entries, (*KEYS, *WHOLE)).items() if own_blocks is None else ():
             if meant == "blocks":  # the misspelt key is reported later; its blocks are there
                 own_blocks = own.entries[key]
         if isinstance(own_blocks, Mapping):
@@ -191,7 +193,7 @@ class _Assembly:
     def merged(self, own: Mapping, base: Mapping) -> Mapping:
         entries, keys = dict(base.entries), dict(base.keys)
         # A misspelt key takes the place of what it is meant for; the schema stage reports it.
-        meant = meant_keys(own.entries, _ORDER)
+        meant = meant_keys(own.entries, WHOLE)
         said = {meant.get(key, key): node for key, node in own.entries.items()}
         if "layers" in said and isinstance(said.get("outputs"), Mapping):  # all outputs are of these layers
             entries.pop("outputs", None)
@@ -207,7 +209,7 @@ class _Assembly:
                 entries.pop(section, None)
             entries[key] = node
             keys[key] = own.keys[key]
-        order = [key for key in _ORDER if key in entries] + [key for key in entries if key not in _ORDER]
+        order = [key for key in WHOLE if key in entries] + [key for key in entries if key not in WHOLE]
         return Mapping({key: entries[key] for key in order}, {key: keys[key] for key in order}, own.span)
 
     def by_key(self, section: str, own: Mapping, base: Mapping) -> Mapping:

@@ -48,6 +48,16 @@ def validate(root: Node, diagnostics: Diagnostics) -> bool:
     return isinstance(root.get("inputs"), Mapping) and isinstance(root.get("layers"), Sequence)
 
 
+def misspells(root: Mapping, key: str, diagnostics: Diagnostics) -> bool:
+    """Is a key of the document, which is not there, misspelt? It is reported then (AS201)."""
+    known = list(skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"])
+    for written, meant in meant_keys(root.entries, known).items():
+        if meant == key:
+            _unknown_key(written, root, known, (), diagnostics)
+            return True
+    return False
+
+
 def as_meant(root: Mapping) -> Mapping:
     """The document with its misspelt keys, which are reported, read as what they were meant for."""
     known = skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"]
@@ -97,8 +107,6 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
     kind = error.validator
     if (kind in ("pattern", "minimum") and path[-1:] != ("blocks",)) or (path[:1] == ("symbols",) and len(path) == 3):
         return  # the graph stage's
-    if node.data() is None and path and isinstance(root, Mapping) and _misspells_extends(root):
-        return  # a null takes away what the spec that is started from has
     if kind == "additionalProperties" and isinstance(node, Mapping):
         known = list(schema.get("properties", {}))
         for key in node.entries:
@@ -108,8 +116,7 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
         known = list(schema.get("properties", {}))
         meant = {name for other in node.entries if other not in known for name in closest(other, known)[:1]}
         for key in schema["required"]:
-            # A misspelt key is one error, and `extends` may bring what is missing.
-            if key not in node.entries and key not in meant and "extends" not in meant:
+            if key not in node.entries and key not in meant:  # a misspelt key is one error
                 _missing_key(key, node, root, where, diagnostics)
     elif kind == "pattern":
         _bad_block_name(str(error.instance), node, diagnostics)
@@ -127,11 +134,6 @@ def _report(error: ValidationError, root: Node, diagnostics: Diagnostics) -> Non
         diagnostics.error("AS205", root.span, f"a spec is {schema['title']}, not {_shown(root)}")
     else:
         _bad_value(node, path, schema, diagnostics)
-
-
-def _misspells_extends(root: Mapping) -> bool:
-    known = skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"]
-    return "extends" in meant_keys(root.entries, known).values()
 
 
 _EMPTY: dict[str | int, str] = {

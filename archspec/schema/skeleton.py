@@ -27,6 +27,8 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
     "train": {"title": "a mapping", "type": "object"},
     "runtime": {"title": "a mapping", "type": "object"},
 }
+# The keys of a spec that is one file, in the order in which a whole is put together.
+WHOLE = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "budget", *SECTIONS)
 
 
 def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:

@@ -208,3 +208,14 @@ if __name__ == "__main__":
         text = printed(Path(each))
         (Path(each) / "expected.txt").write_text(text, encoding="utf-8")
         sys.stdout.write(f"-- {each}\n{text}")
+
+
+@pytest.mark.parametrize("more", ["", "replace: {fc: null}\n", "weights: null\n", "layers: [relu]\nparamz: {a: 1}\n"])
+def test_a_misspelt_extends_ends_the_check(tmp_path: Path, more: str) -> None:
+    """Of what it starts from nothing is known, so nothing else is said; also of a spec that another starts from."""
+    (tmp_path / "net.yaml").write_text(f"archspec: 1\nextend: resnet50.yaml\n{more}")
+    (tmp_path / "tuned.yaml").write_text("archspec: 1\nextends: net.yaml\nparams: {classes: 3}\n")
+    for name in ("net.yaml", "tuned.yaml"):
+        (one,) = pipeline.check(tmp_path / name).diagnostics
+        assert (one.code, one.span.line, one.message) == ("AS201", 2, "a spec has no key `extend`")
+        assert one.span.file.endswith("net.yaml") and one.help == "did you mean `extends`?"
