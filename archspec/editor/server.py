@@ -18,6 +18,7 @@ from archspec.editor.definition import definition
 from archspec.editor.inlay import hints
 from archspec.editor.outline import Entry, outline
 
+MOST_SHOWN = 500  # findings of one file: `archspec check` has all
 PAUSE = 0.08  # seconds after the last keystroke in which nothing is checked
 _KINDS = {
     "op": lsp.CompletionItemKind.Function,
@@ -53,7 +54,8 @@ class Server(LanguageServer):
     def publish(self, uri: str) -> None:
         """Check the text and send what was found."""
         known = self.analysis(uri)
-        found = [self.diagnostic(uri, d) for d in known.diagnostics if d.span.file == known.file]
+        here = [d for d in known.diagnostics if d.span.file == known.file]
+        found = [self.diagnostic(uri, d) for d in here[:MOST_SHOWN]]
         elsewhere = [d for d in known.diagnostics if d.span.file != known.file]
         if elsewhere:  # a fault in a file that this one brings in is shown where the first line is
             first = lsp.Range(lsp.Position(0, 0), lsp.Position(0, 1))
@@ -89,6 +91,8 @@ class Server(LanguageServer):
         plain = lsp.Range(
             lsp.Position(span.line - 1, span.col - 1), lsp.Position(max(span.end_line, 1) - 1, max(span.end_col, 1) - 1)
         )
+        if document.source.isascii():  # where every client counts alike
+            return plain
         return document.position_codec.range_to_client_units(document.lines, plain)
 
     def uri_of(self, file: str, here: str) -> str:

@@ -120,3 +120,11 @@ async def test_a_fault_in_an_included_file(client: LanguageClient, tmp_path: Pat
     client.text_document_did_save(lsp.DidSaveTextDocumentParams(lsp.TextDocumentIdentifier(uri)))
     await client.wait_for_notification(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
     assert not client.diagnostics[uri]
+
+
+@pytest.mark.asyncio
+async def test_thousands_of_findings(client: LanguageClient, tmp_path: Path) -> None:
+    """The first are shown, and soon, though all stand on one long line."""
+    params = ", ".join(f"p{number}: no" for number in range(3000))
+    uri = await asyncio.wait_for(opened(client, tmp_path / "net.yaml", NET + f"params: {{{params}}} # é\n"), 30)
+    assert len(client.diagnostics[uri]) == 500
