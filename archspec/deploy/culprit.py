@@ -15,7 +15,7 @@ from archspec.codegen.emit import Source
 from archspec.codegen.printer import print_expr
 from archspec.deploy.errors import ExportError, Place, RefusedError
 from archspec.deploy.inputs import inputs, outputs
-from archspec.deploy.sizes import examples, symbols
+from archspec.deploy.sizes import examples, scans, symbols
 from archspec.dims import Dim, Size
 from archspec.model.build import from_source
 from archspec.ops.base import Op
@@ -50,7 +50,7 @@ def blamed(
     assert report.typed is not None
     until = time.monotonic() + _SECONDS
     named = set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)*", str(refused).replace("linalg_", "")))  # these are tried first
-    scan = next(_scans(report.typed, fixed), None)
+    scan = next(scans(report.typed, fixed), None)
     for found in sorted(_alone(report.typed, report), key=lambda found: found.op.name not in named):
         if time.monotonic() > until or (scan is not None and found.op.name not in named):
             break
@@ -90,15 +90,6 @@ def _takes(attempt: Attempt, found: _Found, fixed: Mapping[str, int]) -> bool:
     except ExportError:
         return False
     return True
-
-
-def _scans(typed: Typed, fixed: Mapping[str, int]) -> Iterator[TypedNode]:
-    """Loops of as many steps as a size that is free."""
-    for done in typed.nodes:
-        if done.node.scan is not None and isinstance(done.steps, Dim) and not done.steps.symbols <= set(fixed):
-            yield done
-    for inner, _ in typed.inner:
-        yield from _scans(inner, fixed)
 
 
 def _alone(typed: Typed, report: Report) -> Iterator[_Found]:

@@ -8,10 +8,12 @@ from itertools import islice, product
 from archspec.deploy.errors import ExportError
 from archspec.dims import Dim
 from archspec.pipeline import Report
+from archspec.shapes.typed import Typed, TypedNode
 
 Sizes = dict[str, int]
 _TRIES = 50_000
 _MEMBERS = 10
+_LARGER = 16  # times the usual size there are more chunks than one
 
 
 def symbols(report: Report) -> list[str]:
@@ -26,6 +28,8 @@ def symbols(report: Report) -> list[str]:
 
 def examples(report: Report, fixed: Mapping[str, int]) -> list[Sizes]:
     """Two assignments that differ in every symbol that can, save the `fixed` ones; one where none can.
+
+    They also differ in how many steps each `scan` has (of chunks, say), where they can: a tracer unrolls it.
 
     Sizes are neither 0 nor 1 where others are allowed: PyTorch's tracers take such sizes for constants. Raises
     ExportError where there are no sizes that the model takes.
@@ -45,13 +49,29 @@ def examples(report: Report, fixed: Mapping[str, int]) -> list[Sizes]:
             "no sizes are found that meet all requirements of the model", "fix some of them: --size NAME=N"
         )
     second = next(_assignments(report, choices, first), None)
+    steps = [done.steps for done in (scans(report.typed, fixed) if report.typed else ()) if isinstance(done.steps, Dim)]
+    steps = [each for each in steps if each.symbols <= set(first)]
+    if second is not None and any(each.evaluate(first) == each.evaluate(second) for each in steps):
+        looped = {name for each in steps for name in each.symbols}
+        larger = {name: _members(report, name, _LARGER) if name in looped else choices[name] for name in names}
+        more = _assignments(report, {**larger, **{name: [size] for name, size in fixed.items()}}, first)
+        second = next((s for s in more if all(e.evaluate(s) != e.evaluate(first) for e in steps)), second)
     return [first] if second is None else [first, second]
 
 
-def _members(report: Report, name: str) -> list[int]:
-    """Some of the values that a symbol may have, larger than would be degenerate."""
+def scans(typed: Typed, fixed: Mapping[str, int]) -> Iterator[TypedNode]:
+    """Loops of as many steps as a size that is free."""
+    for done in typed.nodes:
+        if done.node.scan is not None and isinstance(done.steps, Dim) and not done.steps.symbols <= set(fixed):
+            yield done
+    for inner, _ in typed.inner:
+        yield from scans(inner, fixed)
+
+
+def _members(report: Report, name: str, times: int = 1) -> list[int]:
+    """Some of the values that a symbol may have, larger than would be degenerate, and so many times that."""
     values = report.constraints.values(name)
-    floor = _floor(report, name)
+    floor = _floor(report, name) * times
     high = values.greatest
     found = list(islice((n for n in values if n >= floor), _MEMBERS))
     if not found and high is not None:

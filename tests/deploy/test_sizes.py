@@ -62,3 +62,10 @@ def test_refused(fixed: dict[str, int], words: str) -> None:
     report = pipeline.check(spec('x: "float32[B, T, 4]"', "linear: 3", "symbols: {T: {multiple_of: 2}}"))
     with pytest.raises(ExportError, match=words):
         examples(report, fixed)
+
+
+def test_the_second_sizes_take_a_scan_of_chunks_through_other_steps() -> None:
+    """What is unrolled for the first would pass for any size of as many chunks of 8."""
+    report = pipeline.check(next(path for path in SPECS if path.stem == "minimax_tiny"))
+    first, second = examples(report, {})
+    assert -(-first["T"] // 8) != -(-second["T"] // 8)
