@@ -218,6 +218,13 @@ def test_two_stages_gone_on_by_more_or_none(tmp_path: Path, reader: Path, count:
         torch.testing.assert_close(ours[name], tensor, rtol=1e-9, atol=1e-9, msg=name)
 
 
+def test_data_parallel_without_gpus_is_one_process(tmp_path: Path, alone: Path) -> None:
+    args = ("train", str(alone / "float64.yaml"), "--set", "runtime.parallel=data_parallel", "--device", "cpu")
+    done = archspec(*args, "-o", "r", "--quiet", cwd=tmp_path, CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 0, done.stderr
+    compare(tmp_path / "r", alone / "float64", 0)
+
+
 def test_processes_that_do_not_fit(tmp_path: Path, alone: Path) -> None:
     spec = str(alone / "float32.yaml")
     done = archspec("train", spec, "--set", "runtime.parallel={tensor: 2}", cwd=tmp_path)
