@@ -163,7 +163,6 @@ class Several(Transform):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         dtype = self.dtype(require, x)
-        require.rank(x, least=1, what=f"the input of `{self.name}`", inputs=(0,))
         axes = self.axes(require, x)
         if not axes and (self.real_input or self.real_output):
             require.fail("AS301", f"`{self.name}` transforms at least one dimension", inputs=(0,), argument="dim")
