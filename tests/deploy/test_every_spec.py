@@ -30,6 +30,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("lstm_classifier", "program"): _STEPS,
     ("lstm_forecast", "program"): _STEPS,
     ("mamba_tiny", "program"): _STEPS,
+    ("minimax_tiny", "onnx"): _STEPS,
     ("minimax_tiny", "program"): _STEPS,
     ("minimax_tiny", "torchscript"): _STEPS,
     ("qwen3_next_tiny", "onnx"): "takes `T` = .* for a constant",
