@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,10 +19,11 @@ from archspec.optimize.model import Optimized
 from archspec.pipeline import Report
 
 LIMIT = 1e-12  # of the largest output, in float64
+SINGLE = 1e-5  # in float32, where the graph itself has casts to it
 
 
 class Better(NamedTuple):
-    """`difference`: from the model before, in float64, as a share of the largest output."""
+    """`difference`: from the model before, as a share of the largest output; in float64, where the model runs in it."""
 
     source: Source
     module: nn.Module
@@ -32,20 +34,32 @@ class Better(NamedTuple):
 def optimized(report: Report, module: nn.Module, fixed: Sizes | None = None) -> Better:
     """The optimised model with the weights of `module`, which is in evaluation mode.
 
-    Raises ExportError where the two differ by more than LIMIT in float64 (or exactly, where that is what they give).
+    Raises ExportError where the two differ by more than LIMIT in float64 (or exactly, where that is what they give); by
+    more than SINGLE for a graph that casts to float32 and so does not run in float64.
     """
     source, found = pipeline.emitted_optimized(report)
-    wide = copy.deepcopy(module).double().eval()
-    other = optimized_module(source, found, wide)
-    worst = 0.0
-    for number, sizes in enumerate(examples(report, fixed or {})):
-        given = tuple(t.double() if t.is_floating_point() else t for t in inputs(report, sizes, seed=number))
-        names = list(report.outputs)
-        before, after = outputs(wide, given, names), outputs(other, given, names)
-        worst = max(worst, *(_difference(before[name], after[name]) for name in names))
-    if not worst <= LIMIT:
+    sizes = list(examples(report, fixed or {}))
+    try:
+        worst, limit = _worst(report, source, found, copy.deepcopy(module).double(), sizes), LIMIT
+    except RuntimeError:
+        worst, limit = _worst(report, source, found, module, sizes), SINGLE
+    if not worst <= limit:
         raise ExportError(f"the optimised model differs from the model by {worst:.2g} of its largest output")
     return Better(source, optimized_module(source, found, module), found, worst)
+
+
+def _worst(report: Report, source: Source, found: Optimized, module: nn.Module, sizes: Sequence[Sizes]) -> float:
+    """The largest difference over the examples, in the module's type. Raises RuntimeError where it has no one type."""
+    module = module.eval()
+    other = optimized_module(source, found, module)
+    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float64)
+    worst = 0.0
+    for number, each in enumerate(sizes):
+        given = tuple(t.to(dtype) if t.is_floating_point() else t for t in inputs(report, each, seed=number))
+        names = list(report.outputs)
+        before, after = outputs(module, given, names), outputs(other, given, names)
+        worst = max(worst, *(_difference(before[name], after[name]) for name in names))
+    return worst
 
 
 def _difference(wanted: Tensor, given: Tensor) -> float:

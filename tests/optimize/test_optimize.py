@@ -111,6 +111,9 @@ def test_published_networks(name: str, folds: int) -> None:
     assert found.difference <= 1e-12 and found.found.after <= found.found.before - folds
 
 
+IN_SINGLE = {"wav2vec2_conformer_tiny"}  # casts to float32 on its way, and has batch norms that are folded
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
@@ -123,7 +126,13 @@ def test_every_network_computes_the_same(path: Path) -> None:
         source, found = pipeline.emitted_optimized(report)
         assert found.after <= found.before and source.text
         return
-    assert better(path)[1].difference <= 1e-12
+    assert better(path)[1].difference <= (1e-6 if path.stem in IN_SINGLE else 1e-12)
+
+
+def test_a_model_with_a_cast_to_float32_is_optimised_too() -> None:
+    layers = f"  - {{name: conv, {CONV[1:-1]}}}\n  - {{name: norm, batch_norm2d: {{}}}}\n  - {{to: float32}}\n"
+    _, found = better(spec(layers + f"  - {{name: out, {CONV[1:-1]}}}\n"))
+    assert len(found.found.folds) == 1 and found.difference <= 1e-6
 
 
 def test_the_commands(tmp_path: Path) -> None:
