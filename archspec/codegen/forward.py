@@ -251,7 +251,8 @@ class Forward:
             for turn, expr in enumerate(exprs):
                 own = single[turn] if single else self.attributes.turn(number, turn) if aligned.ctor else ""
                 if turn == len(exprs) - 1 and left[turn] == target and not self.variables.uses[(number, 0)]:
-                    made.append(self.text(number, expr, [start, *others], own))  # an earlier turn is what is read
+                    text = self.text(number, expr, [start, *others], own)  # an earlier turn is what is read
+                    made.append(text if len(text) <= _LINE else f"_ = {text}")
                 elif left[turn] == target:
                     made += self._parted(number, target, expr, [start, *others], own)
                 else:

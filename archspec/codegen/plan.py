@@ -292,6 +292,8 @@ class Planner:
         if first.merge is not None:
             results = [(d.merge, tuple(r[0] for r in d.results)) for d in present]
             aligned.merge = merge_forward(results)
+        elif len({_routing(d) for d in present}) > 1:
+            raise NotUnifiableError
         if all(in_place(d) for d in present):
             aligned.body = self._body(aligned, present)
             return
@@ -325,6 +327,13 @@ class Planner:
                 for d, typed in zip(aligned.done, aligned.instances, strict=True)
             ]
         )
+
+
+def _routing(done: TypedNode) -> tuple[Any, ...]:
+    """What the loop over the turns of a `route` is written by."""
+    x, out = done.inputs[0], done.outputs[0]
+    same = x.shape[-1] == out.shape[-1]
+    return x.rank > 2, x.dtype, out.dtype, same or out.shape[-1]
 
 
 def _find_shared_containers(nodes: list[NodePlan]) -> None:
