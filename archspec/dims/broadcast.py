@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from archspec.dims.constraints import Constraints
-from archspec.dims.size import Size, maximum
+from archspec.dims.size import Dim, Size, maximum, symbol
 
 
 def broadcast_size(a: Size, b: Size) -> Size:
@@ -23,7 +23,9 @@ def broadcast_size(a: Size, b: Size) -> Size:
 
 
 @lru_cache(maxsize=1 << 12)
-def _greater(a: Size, b: Size) -> Size:
+def _greater(a: Dim, b: Dim) -> Size:
+    if all(size == symbol(name) for size in (a, b) for name in size.symbols):
+        return maximum(a, b)  # of two symbols neither is known to be the greater
     for greater, less in ((a, b), (b, a)):
         fits = Constraints()
         fits.broadcasts(a, b)
