@@ -95,7 +95,7 @@ def _flat(schema: Any, depth: int = 0) -> Iterator[Schema]:
     if (ref := schema.get("$ref")) is not None:
         target: Any = language()
         for part in str(ref).removeprefix("#/").split("/"):
-            target = target.get(part, {}) if isinstance(target, dict) else {}
+            target = target[int(part)] if isinstance(target, list) else target.get(part, {})
         yield from _flat(target, depth + 1)
         if "description" in schema:
             yield {"description": schema["description"]}

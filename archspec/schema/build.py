@@ -16,6 +16,7 @@ from archspec.ops.parametrized import ParametrizationKind
 from archspec.ops.registry import all_ops
 from archspec.schema import skeleton
 from archspec.schema.arguments import arguments_schema, required_arguments, summary
+from archspec.schema.replacement import REPLACED, by_path, definitions
 
 Schema = dict[str, Any]
 
@@ -33,7 +34,7 @@ def build(**given: Schema) -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": URL,
-        **_document(skeleton.spec(items, sections, item), parts),
+        **_document(skeleton.spec(items, sections, REPLACED, _by_path()), parts),
         "title": "archspec 1",
         "description": "A neural architecture, as archspec compiles it to PyTorch.",
         "definitions": {
@@ -51,6 +52,7 @@ def build(**given: Schema) -> Schema:
             "bare_item": _bare(ops),
             "full_item": _full(ops),
             "merge": _merge(ops),
+            **definitions(item, [*ops, *_STRUCTURES]),
             "names": {"type": "array", "minItems": 1, "items": {"type": "string"}},
             **parts,
             **_init(),
@@ -74,6 +76,19 @@ def _init() -> Schema:
             "additionalProperties": initialiser,
         },
     }
+
+
+def _by_path() -> dict[str, Schema]:
+    """What may stand under `replace` for a path with a dot; arguments may have the name of an item's key."""
+    keys: dict[str, list[Schema]] = {key: [{"$ref": f"#/definitions/full_item/properties/{key}"}] for key in _COMMON}
+    mappings: set[str] = set()
+    for op in all_ops().values():
+        for name, declared in op.args.items():
+            if name in keys:
+                keys[name].append({"$ref": f"#/definitions/op_{op.name}/anyOf/0/properties/{name}"})
+            elif any(one.get("type") == "object" for one in declared.kind.schema().get("anyOf", ())):
+                mappings.add(name)
+    return by_path(keys, sorted(mappings))
 
 
 def _by_reference(name: str, section: Schema, parts: Schema) -> Schema:

@@ -22,9 +22,14 @@ from archspec.schema import skeleton
 Path = tuple[str | int, ...]
 
 
+def _document() -> skeleton.Schema:
+    """What is looked at here: all but items, and what `replace` puts in their place."""
+    return skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {}, {})
+
+
 @cache
 def _validator() -> Draft7Validator:
-    return Draft7Validator(skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {}))
+    return Draft7Validator(_document())
 
 
 MAX_KEPT = 1 << 12  # outlines, and characters of each
@@ -50,7 +55,7 @@ def validate(root: Node, diagnostics: Diagnostics) -> bool:
 
 def misspells(root: Mapping, key: str, diagnostics: Diagnostics) -> bool:
     """Is a key of the document, which is not there, misspelt? It is reported then (AS201)."""
-    known = list(skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"])
+    known = list(_document()["properties"])
     for written, meant in meant_keys(root.entries, known).items():
         if meant == key:
             _unknown_key(written, root, known, (), diagnostics)
@@ -60,7 +65,7 @@ def misspells(root: Mapping, key: str, diagnostics: Diagnostics) -> bool:
 
 def as_meant(root: Mapping) -> Mapping:
     """The document with its misspelt keys, which are reported, read as what they were meant for."""
-    known = skeleton.spec(skeleton.item_list(), skeleton.SECTIONS, {})["properties"]
+    known = _document()["properties"]
     root = renamed(root, meant_keys(root.entries, known))
     blocks = root.get("blocks")
     if not isinstance(blocks, Mapping):

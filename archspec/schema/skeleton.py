@@ -31,11 +31,9 @@ SECTIONS: dict[str, Schema] = {  # which a later stage looks at
 WHOLE = ("archspec", "name", "doc", "params", "inputs", "symbols", "blocks", "layers", "outputs", "budget", *SECTIONS)
 
 
-def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Schema:
-    """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replacement`: of an item."""
-    unnamed = {"type": "object", "required": ["name"], "properties": {"name": {"type": "null"}}}
-    one = {"anyOf": [replacement, unnamed]}
-    replaced = [replacement, unnamed, {"type": "array", "minItems": 1, "items": one}, {"type": "null"}]
+def spec(items: Schema, sections: dict[str, Schema], replaced: Schema, by_path: dict[str, Schema]) -> Schema:
+    """The whole. `items`: schema of a list of items; `sections`: of SECTIONS; `replaced`: what may stand for an item
+    under `replace`; `by_path`: what may stand there for paths of a pattern, whatever they lead to."""
     return {
         "title": "a mapping of `archspec`, `inputs`, `layers` and the rest",
         "type": "object",
@@ -67,10 +65,10 @@ def spec(items: Schema, sections: dict[str, Schema], replacement: Schema) -> Sch
                 "`Bottleneck: {params: …}` changes what a block says besides its items.",
                 "type": "object",
                 "patternProperties": {
-                    BLOCK_NAME: {"anyOf": [amendment(items), *replaced]},
-                    r"\.": {"anyOf": [*replaced, {"description": "An argument's value, or that of an item's key."}]},
+                    BLOCK_NAME: {"anyOf": [amendment(items), replaced]},
+                    **by_path,
                 },
-                "additionalProperties": {"anyOf": replaced},
+                "additionalProperties": replaced,
             },
             "params": params(
                 "What a user may change: a default, or a type word if required (int, float, bool, str, list, any)."
