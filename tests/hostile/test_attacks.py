@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import traceback
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archspec.cli.main import main
+from tests.hostile.child import in_a_child, unshown
 from tests.hostile.fuzz import TARGETS
 
 HERE = Path(__file__).parent
@@ -34,34 +32,6 @@ FORBIDDEN = (
     "socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "ctypes.", "shutil.", "os.remove",
     "os.rename", "os.mkdir", "os.chmod", "urllib.", "http.", "ftplib.", "pickle.", "code.__new__", "webbrowser.",
 )  # fmt: skip
-
-
-def in_a_child(work: Any) -> tuple[Any, float, float]:
-    """What `work()` gives as JSON, its seconds of processor time, and megabytes beyond those of this process."""
-    read, write = os.pipe()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        code = 0
-        try:
-            start = resource.getrusage(resource.RUSAGE_SELF)
-            result = work()
-            end = resource.getrusage(resource.RUSAGE_SELF)
-            took = end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
-            with os.fdopen(write, "w") as out:
-                json.dump([result, took], out)
-        except BaseException:
-            traceback.print_exc()
-            code = 99
-        os._exit(code)
-    os.close(write)
-    with os.fdopen(read) as answer:
-        text = answer.read()
-    _, status, usage = os.wait4(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, "the check was ended by a signal or an exception"
-    result, took = json.loads(text)
-    return result, took, max(0, usage.ru_maxrss - before) / 1024
 
 
 def watched(path: Path) -> dict[str, Any]:
@@ -121,7 +91,7 @@ def test_what_is_shown_drives_nothing(
     for name in [n for n in NAMES if n.startswith(("name_", "key_", "doc_", "bytes_", "escape_", "output_", "input_"))]:
         main(["check", f"{name}.yaml", "--format", style])
         text = "".join(capfd.readouterr())
-        assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text), name
+        assert not unshown(text), name
         for line in text.split("\n"):
             if line.startswith("::"):
                 assert style == "github" and line.startswith(("::error ", "::warning ", "::notice ")), (name, line)
