@@ -18,7 +18,8 @@ def add_parser(commands: Any) -> None:
         "evaluate",
         help="the loss and the metrics of a trained run",
         description="Evaluate a run folder on its held-out data (or on its training data), with its best weights, its "
-        "last, or those of a checkpoint. The data must be where the spec of the run says.",
+        "last, or those of a checkpoint. The data must be where the spec of the run says. Under torchrun the "
+        "processes share the batches out.",
     )
     parser.add_argument(
         "folder", metavar="RUN", help="a run folder of `archspec train`, or a spec that names weights and data"
@@ -39,16 +40,19 @@ def run(args: argparse.Namespace) -> int:
     from archspec.diagnostics.model import SpecError
     from archspec.model.weights import WeightsError
     from archspec.recipe.files import DataError
+    from archspec.recipe.runtime import Parallel
     from archspec.runtime.predict import load_run
     from archspec.runtime.progress import number4
     from archspec.runtime.run_folder import RunError
     from archspec.runtime.scores import scores
+    from archspec.runtime.world import WorldError, joined, local_device
     from archspec.runtime.wrap import DeviceError
 
     params = set_of_spec(args, Path(args.folder))
     try:
-        loaded = load_run(args.folder, args.device, args.weights, args.checkpoint, params)
-        found = scores(loaded, args.split)
+        loaded = load_run(args.folder, local_device(args.device), args.weights, args.checkpoint, params)
+        with joined(Parallel.parse({"data": "ddp"}), loaded.prepared.device) as world:
+            found = scores(loaded, args.split, world)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, bad.sources, sys.stderr, args.color)
         return 1
@@ -58,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
     except DataError as wrong:
         write_error("AS505", printable(str(wrong)))
         return 2
-    except (RunError, DeviceError, OSError) as wrong:
+    except (RunError, DeviceError, WorldError, OSError) as wrong:
         raise UsageError(printable(str(wrong))) from None
+    if not world.main:
+        return 0
     if args.json:
         print(json.dumps({"run": args.folder, "checkpoint": args.checkpoint or "best", "split": args.split, **found}))
         return 0

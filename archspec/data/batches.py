@@ -33,6 +33,7 @@ class Batches:
 
     `part` (index, count): give that part of every batch only, for one of several processes that share it. The parts
     are as equal as can be; one that would be empty is the first sample of the batch, and `counted` is then false.
+    `by_turns`: give every count-th batch whole instead; who has none left is given a sample that is not counted.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Batches:
         shuffle: bool = True,
         drop_last: bool = False,
         part: tuple[int, int] = (0, 1),
+        by_turns: bool = False,
     ) -> None:
         self.split = split
         self.batch_size = batch_size
@@ -53,6 +55,7 @@ class Batches:
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.part = part
+        self.by_turns = by_turns
         self.counted = True
         self.position = 0  # samples already given
         self._order: Ordered | None = None
@@ -96,12 +99,16 @@ class Batches:
         self.position, self.counted = planned.end, planned.counted
 
     def _plan(self, position: int) -> Planned | None:
-        end = min(position + self.batch_size, len(self.split))
+        index, count = self.part
+        end = min(position + self.batch_size * (count if self.by_turns else 1), len(self.split))
         if end == position or (self.drop_last and end - position < self.batch_size):
             return None
-        index, count = self.part
-        whole = end - position
-        first, last = position + index * whole // count, position + (index + 1) * whole // count
+        if self.by_turns:
+            first = position + index * self.batch_size
+            last = min(first + self.batch_size, end)
+        else:
+            whole = end - position
+            first, last = position + index * whole // count, position + (index + 1) * whole // count
         counted = first < last
         if not counted:
             first, last = position, position + 1

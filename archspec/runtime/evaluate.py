@@ -13,8 +13,9 @@ from archspec.data import Batches, Fetcher, Split
 from archspec.recipe.model import Recipe
 from archspec.runtime.interrupt import Stop
 from archspec.runtime.losses import Objective
-from archspec.runtime.metrics import Meter
+from archspec.runtime.metrics import Meter, added
 from archspec.runtime.outputs import Outputs
+from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared, sum_dtype
 
 
@@ -32,16 +33,22 @@ def evaluate(
     recipe: Recipe,
     stop: Stop | None = None,
     fetcher: Fetcher | None = None,
+    world: World | None = None,
 ) -> dict[str, float] | None:
     """{"loss": the mean loss over the split, metric label: value, …}; None when asked to stop meanwhile.
 
     The module is in eval mode meanwhile, and in train mode after. Where the architecture fixes the batch size, a last
     smaller batch is filled up with repeated samples whose outputs are not counted.
+
+    The processes of the data axis of `world` evaluate every so many-th batch each, with the buffers of the first of
+    them, and all give what one process would.
     """
+    world = world or World()
+    world.share(buffer for buffer in prepared.bare.buffers() if buffer.is_floating_point())
     shared = any(isinstance(parameter, DTensor) for parameter in prepared.bare.parameters())
     # In inference mode some operations reach a DTensor as what they are on a process's part.
     with torch.no_grad() if shared else torch.inference_mode():
-        return _evaluate(prepared, objective, meters, split, recipe, stop, fetcher)
+        return _evaluate(prepared, objective, meters, split, recipe, stop, fetcher or Fetcher([split]), world)
 
 
 def _evaluate(
@@ -51,16 +58,21 @@ def _evaluate(
     split: Split,
     recipe: Recipe,
     stop: Stop | None,
-    fetcher: Fetcher | None,
+    fetcher: Fetcher,
+    world: World,
 ) -> dict[str, float] | None:
     module, device, precision = prepared.bare, prepared.device, prepared.precision
     feeds = [recipe.feeds[name] for name in recipe.inputs]
+    batches = Batches(split, recipe.batch_size, shuffle=False)
+    # Every process has counted something, then, and knows of what form it is.
+    if by_turns := 1 < world.degree("data") <= len(batches):
+        batches.part, batches.by_turns = (world.index("data"), world.degree("data")), True
     total = torch.zeros((), dtype=sum_dtype(device), device=device)
     for meter in meters:
         meter.reset()
     module.eval()
     try:
-        for batch in (fetcher or Fetcher([split])).over(Batches(split, recipe.batch_size, shuffle=False)):
+        for batch in fetcher.over(batches):
             if stop is not None and stop.signal:
                 return None
             batch = dict(to_device(batch, device))
@@ -68,12 +80,18 @@ def _evaluate(
             inputs = [filled(batch[name], recipe.batch) for name in feeds]
             with precision:
                 outputs = prepared.outputs(*inputs)
+            if not batches.counted:
+                continue
             outputs = first(outputs, count)
             total += objective(outputs, batch).to(total.dtype) * count
             for meter in meters:
                 meter.update(outputs, batch)
     finally:
         module.train()
+    if by_turns:
+        total = added(world.gather_along(total))
+        for meter in meters:
+            meter.put_together(world.gather_along)
     return {"loss": total.item() / max(1, len(split)), **{meter.label: meter.compute() for meter in meters}}
 
 

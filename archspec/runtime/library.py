@@ -1,4 +1,4 @@
-"""Metrics of torchmetrics. Each process sees the whole split, and none asks the others."""
+"""Metrics of torchmetrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from archspec.runtime.metrics import Meter, positive, rows
+from archspec.runtime.metrics import Gather, Meter, positive, rows
 
 
 class Library(Meter):
@@ -22,6 +22,7 @@ class Library(Meter):
 
     def reset(self) -> None:
         self._metric: Metric | None = None
+        self._seen = 0
 
     def add(self, values: Tensor, target: Tensor) -> None:
         part = self.term.metric
@@ -38,8 +39,10 @@ class Library(Meter):
                 scores, true = scores[counted], true[counted]
             given = scores.argmax(-1) if part.by_label else scores.to(self.dtype).softmax(-1)
             classes = scores.shape[-1]
+        metric = self._of(classes)
         if len(true):
-            self._of(classes).update(given, true)
+            metric.update(given, true)
+            self._seen += 1
 
     def _probabilities(self, values: Tensor) -> Tensor:
         """Of class 1, from one score a target."""
@@ -52,6 +55,7 @@ class Library(Meter):
         else:
             values, target = values.flatten(), target.flatten()
         self._of(None).update(values, target)
+        self._seen += 1
 
     def _class(self, *, classes: bool = True) -> Any:
         module, _, name = self.term.metric.counterpart.rpartition(".")
@@ -75,7 +79,20 @@ class Library(Meter):
             self._metric = metric.set_dtype(self.dtype).to(self.device)
         return self._metric
 
-    def compute(self) -> float:
+    def put_together(self, gather: Gather) -> None:
         if self._metric is None:
+            return
+
+        def from_all(tensor: Tensor, group: Any) -> list[Tensor]:
+            found = gather(tensor)
+            return [t for t in found if t.numel()] or found  # a process that has seen nothing has it in another form
+
+        self._seen = sum(int(n) for n in gather(torch.tensor(self._seen, device=self.device)))
+        self._metric.sync(dist_sync_fn=from_all, distributed_available=lambda: True)
+
+    def compute(self) -> float:
+        if self._metric is None or not self._seen:
             return float("nan")
-        return torch.as_tensor(self._metric.compute()).double().mean().item()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*was called before")  # this process has seen nothing
+            return torch.as_tensor(self._metric.compute()).double().mean().item()

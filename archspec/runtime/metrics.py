@@ -14,6 +14,7 @@ from archspec.runtime.outputs import Outputs, pick
 from archspec.runtime.wrap import sum_dtype
 
 METERS: dict[str, Callable[[MetricTerm, torch.device], Meter]] = {}
+Gather = Callable[[Tensor], list[Tensor]]  # the tensors of all processes, from this one's
 
 
 class Meter:
@@ -44,6 +45,10 @@ class Meter:
         """Count a batch of raw outputs and targets."""
         raise NotImplementedError
 
+    def put_together(self, gather: Gather) -> None:
+        """Count what all processes have counted, instead of what this one has."""
+        raise NotImplementedError
+
     def compute(self) -> float:
         raise NotImplementedError
 
@@ -63,11 +68,21 @@ def _meter(term: MetricTerm, device: torch.device) -> Meter:
     return METERS[term.metric.name](term, device)
 
 
-class _Mean(Meter):
-    """The mean of one quantity a target; `of` gives them, and which of them count (None: all)."""
+class _Ratio(Meter):
+    """A sum over a number of what counts."""
 
     def reset(self) -> None:
         self._total, self._count = self.zeros(), self.zeros()
+
+    def put_together(self, gather: Gather) -> None:
+        self._total, self._count = added(gather(self._total)), added(gather(self._count))
+
+    def compute(self) -> float:
+        return (self._total / self._count).item()
+
+
+class _Mean(_Ratio):
+    """The mean of one quantity a target; `of` gives them, and which of them count (None: all)."""
 
     def add(self, values: Tensor, target: Tensor) -> None:
         quantities, counted = self.of(values, target)
@@ -81,8 +96,10 @@ class _Mean(Meter):
     def of(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
         raise NotImplementedError
 
-    def compute(self) -> float:
-        return (self._total / self._count).item()
+
+def added(shares: Sequence[Tensor]) -> Tensor:
+    """Their sum, bit for bit the same on all processes that have them in this order."""
+    return torch.stack(list(shares)).sum(0)
 
 
 def rows(values: Tensor, target: Tensor, term: MetricTerm) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -148,6 +165,10 @@ class F1(Meter, name="f1"):
         for row, labels in zip(self._counts, (hits, predicted, true), strict=True):
             row.scatter_add_(0, labels, ones)
 
+    def put_together(self, gather: Gather) -> None:
+        if self._counts is not None:
+            self._counts = added(gather(self._counts))
+
     def compute(self) -> float:
         if self._counts is None:
             return float("nan")
@@ -174,11 +195,8 @@ class Rmse(Mse, name="rmse"):
         return super().compute() ** 0.5
 
 
-class Mase(Meter, name="mase"):
+class Mase(_Ratio, name="mase"):
     """The mean, over samples (and channels) whose past is not constant, of the error over the naive forecast's."""
-
-    def reset(self) -> None:
-        self._total, self._count = self.zeros(), self.zeros()
 
     def update(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> None:
         values = pick(outputs, self.term.input).to(self.dtype)
@@ -191,9 +209,6 @@ class Mase(Meter, name="mase"):
         counted = scale > 0
         self._total += torch.where(counted, error / torch.where(counted, scale, 1), 0).sum()
         self._count += counted.sum()
-
-    def compute(self) -> float:
-        return (self._total / self._count).item()
 
 
 class R2(Meter, name="r2"):
@@ -208,13 +223,24 @@ class R2(Meter, name="r2"):
 
     def add(self, values: Tensor, target: Tensor) -> None:
         target = target.to(self.dtype)
-        count, total = len(target), self._count + len(target)
         mean = target.mean(0)
+        missed = (values.to(self.dtype) - target).square().sum(0)
+        self._join(len(target), mean, (target - mean).square().sum(0), missed)
+
+    def _join(self, count: int, mean: Tensor, spread: Tensor, missed: Tensor) -> None:
+        total = self._count + count
         apart = mean - self._mean
-        self._missed = self._missed + (values.to(self.dtype) - target).square().sum(0)
-        self._spread = self._spread + (target - mean).square().sum(0) + apart.square() * (self._count * count / total)
+        self._missed = self._missed + missed
+        self._spread = self._spread + spread + apart.square() * (self._count * count / total)
         self._mean = self._mean + apart * (count / total)
         self._count = total
+
+    def put_together(self, gather: Gather) -> None:
+        counts = [int(n) for n in gather(torch.tensor(self._count, device=self.device))]
+        parts = zip(counts, *(gather(t) for t in (self._mean, self._spread, self._missed)), strict=True)
+        self.reset()
+        for count, mean, spread, missed in parts:
+            self._join(count, mean, spread, missed)
 
     def compute(self) -> float:
         constant = self._spread == 0

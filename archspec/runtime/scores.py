@@ -11,19 +11,20 @@ from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
 from archspec.runtime.predict import Run
 from archspec.runtime.run_folder import plain
+from archspec.runtime.world import World
 
 
-def scores(run: Run, split: str = "holdout") -> dict[str, Any]:
+def scores(run: Run, split: str = "holdout", world: World | None = None) -> dict[str, Any]:
     """{"samples", "loss", metric label: value, …} over the "holdout" or the "train" data of the run's spec.
 
-    Over the held-out data they are what the run told of that epoch. Raises SpecError where the data are not what the
-    spec says, and DataError for a bad sample.
+    Over the held-out data they are what the run told of that epoch. The processes of `world` share the batches out, and
+    all give the same. Raises SpecError where the data are not what the spec says, and DataError for a bad sample.
     """
     data = open_data(run.recipe)
     part = getattr(data.train, "plain", data.train) if split == "train" else data.holdout
     objective = Objective(balanced(run.recipe.losses, data), run.prepared.device)
     meters = build_meters(run.recipe.metrics, run.prepared.device)
-    found = evaluate(run.prepared, objective, meters, part, run.recipe)
+    found = evaluate(run.prepared, objective, meters, part, run.recipe, world=world)
     assert found is not None  # nothing asks it to stop
     out: dict[str, Any] = plain({"samples": len(part), **found})
     return out

@@ -339,7 +339,8 @@ class Trainer:
         # Several processes evaluate to the end: one must not leave the others alone.
         stop = self.stop if self.world.size == 1 else None
         with self._judged(epoch=True) as judged:
-            held_out = evaluate(judged, self.objective, self.meters, self.data.holdout, self.recipe, stop, self.fetcher)
+            split = self.data.holdout
+            held_out = evaluate(judged, self.objective, self.meters, split, self.recipe, stop, self.fetcher, self.world)
             if held_out is None:
                 self._stopped = True
                 return

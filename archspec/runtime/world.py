@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -30,6 +31,7 @@ DTYPES = (
     torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
     torch.uint8, torch.bool, torch.complex64, torch.complex128,
 )  # fmt: skip
+MOST_AXES = 8  # of a tensor whose form is told
 AXES = ("pipeline", "data", "context", "tensor")  # the outermost first: what talks most stands closest together
 
 
@@ -103,6 +105,33 @@ class World:
             data = torch.empty(int(length), dtype=torch.uint8)
         dist.broadcast(data, 0, group=cpu_group())
         return json.loads(bytes(data.tolist()))
+
+    def share(self, tensors: Iterable[Tensor], axis: str = "data") -> None:
+        """The values of the first process along an axis on all of them, in place."""
+        if self.mesh is not None and self.degree(axis) > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, group=self.axis(axis).get_group(), group_src=0)
+
+    def gather_along(self, tensor: Tensor, axis: str = "data") -> list[Tensor]:
+        """The tensors that the processes along an axis have, in their order; of any types, and up to MOST_AXES axes."""
+        if self.mesh is None or self.degree(axis) == 1:
+            return [tensor]
+        form = [DTYPES.index(tensor.dtype), tensor.ndim, *tensor.shape]
+        told = torch.tensor(form + [0] * (2 + MOST_AXES - len(form)), device=tensor.device)
+        forms = [form.tolist() for form in self._gathered(told, axis)]
+        shapes = [(DTYPES[dtype], sizes[:ndim]) for dtype, ndim, *sizes in forms]
+        most = max(math.prod(shape) * dtype.itemsize for dtype, shape in shapes)
+        data = tensor.contiguous().reshape(-1).view(torch.uint8)
+        padded = torch.cat([data, data.new_zeros(most - len(data))])
+        return [
+            got[: math.prod(shape) * dtype.itemsize].clone().view(dtype).reshape(shape)
+            for got, (dtype, shape) in zip(self._gathered(padded, axis), shapes, strict=True)
+        ]
+
+    def _gathered(self, tensor: Tensor, axis: str) -> list[Tensor]:
+        out = [torch.empty_like(tensor) for _ in range(self.degree(axis))]
+        dist.all_gather(out, tensor, group=self.axis(axis).get_group())
+        return out
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
         """Every process's tensor (on the processor, of one shape), in order of rank."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import chain
+from itertools import chain, zip_longest
 
 import pytest
 import torch
@@ -99,3 +99,18 @@ def test_no_overhead_for_small_data() -> None:
         count = sum(1 for _ in Batches(data, 64, 0, epoch))
         times.append((time.perf_counter() - start) / count)
     assert min(times) < 5e-4
+
+
+@given(counts, sizes, st.integers(1, 5))
+def test_whole_batches_by_turns(count: int, size: int, processes: int) -> None:
+    """All batches of one process, and the same number of them for each of several."""
+    whole = numbers(Batches(split(count), size, shuffle=False))
+    taken: list[list[list[int]]] = []
+    rounds = []
+    for index in range(processes):
+        batches = Batches(split(count), size, shuffle=False, part=(index, processes), by_turns=True)
+        found = [(batch["y"].tolist(), batches.counted) for batch in batches]
+        rounds.append(len(found))
+        taken.append([batch for batch, counted in found if counted])
+    assert [batch for turn in zip_longest(*taken) for batch in turn if batch is not None] == whole
+    assert set(rounds) == {-(-len(whole) // processes)}

@@ -71,3 +71,23 @@ def test_two_processes(tmp_path: Path, alone: Path) -> None:
     run(2, alone / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
     for name in kinds:
         compare(tmp_path / name, alone / "single", 1e-9)
+
+
+@pytest.mark.slow
+def test_four_processes(tmp_path: Path, alone: Path) -> None:
+    """Batch norm sees a process's part of a batch only: without it."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    spec = CAPTIONS.replace("  - {name: patch_norm, batch_norm2d: {}}\n", "").replace(
+        "train.npz", str(alone / "train.npz")
+    )
+    (plain / "spec.yaml").write_text(spec)
+    run(1, plain / "spec.yaml", plain, {"single": {}})
+    kinds = {
+        "tensor": {"data": "fsdp", "tensor": 2},
+        "context": {"data": "fsdp", "context": 2},
+        "stages": {"pipeline": 2, "tensor": 2},
+    }
+    run(4, plain / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
+    for name in kinds:
+        compare(tmp_path / name, plain / "single", 1e-9)

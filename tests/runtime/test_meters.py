@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import MetricTerm
-from archspec.runtime.metrics import METERS, build_meters
+from archspec.runtime.metrics import METERS, Meter, build_meters
 
 CPU = torch.device("cpu")
 
@@ -224,3 +226,44 @@ def test_mase_is_the_error_over_that_of_the_naive_forecast() -> None:
                 given = slice(row, row + 1)
                 meter.update(extra(output[given]), {"y": extra(target[given]), "past": extra(past[given])})
             assert meter.compute() == pytest.approx(want)
+
+
+def put_together(meters: list[Meter]) -> list[float]:
+    """What each gives when they are those of several processes, here threads that wait for one another."""
+    told: list[Any] = [None] * len(meters)
+    all_here = Barrier(len(meters), timeout=30)
+
+    def gives(number: int) -> float:
+        def gather(tensor: Tensor) -> list[Tensor]:
+            told[number] = tensor
+            all_here.wait()
+            found = list(told)
+            all_here.wait()
+            return found
+
+        meters[number].put_together(gather)
+        return meters[number].compute()
+
+    with ThreadPoolExecutor(len(meters)) as threads:
+        return list(threads.map(gives, range(len(meters))))
+
+
+@pytest.mark.parametrize("name", sorted(METRICS.parts))
+def test_what_several_processes_count_is_what_one_counts(name: str, scores: tuple[Tensor, Tensor]) -> None:
+    """Uneven shares; all targets of the third process are ignored where some can be."""
+    part = METRICS.parts[name].parse({"f_beta": {"beta": 2.0}, "mase": {"insample": "past"}}.get(name, {}))
+    values, labels = scores
+    labels = torch.cat([labels[:30], torch.full((20,), -100)])
+    batch = {"y": labels}
+    term = MetricTerm(part, name, "out", "y", class_dim=1, ignore_index=-100)
+    if name in ("mae", "mse", "rmse", "r2", "mase") or ".regression." in part.counterpart:
+        term = MetricTerm(part, name, "out", "y")
+        batch = {"y": values.sin() + 0.5, "past": values.cos()}
+    shares = [slice(0, 10), slice(10, 30), slice(30, 50)]
+    (one, *several) = (build_meters([term], CPU)[0] for _ in range(4))
+    for share, meter in zip(shares, several, strict=True):
+        for counting in (one, meter):
+            counting.update(values[share], {key: tensor[share] for key, tensor in batch.items()})
+    expected = one.compute()
+    assert math.isfinite(expected)
+    assert put_together(several) == [pytest.approx(expected, rel=1e-6 if name == "calibration_error" else 1e-12)] * 3

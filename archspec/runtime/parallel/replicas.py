@@ -15,8 +15,9 @@ def data_parallel(module: nn.Module) -> nn.Module:
 
 
 def ddp(module: nn.Module, world: World, device: torch.device) -> nn.Module:
-    """The gradients are averaged over the data axis while backward runs. Buffers stay each process's own, as a batch
-    norm's statistics of the first would else win over the others'."""
+    """The gradients are averaged over the data axis while backward runs. Buffers stay each process's own meanwhile, as
+    no training step reads what it gathers in them; an evaluation takes those of the first (archspec.runtime.evaluate).
+    """
     if world.mesh is None or not any(p.requires_grad for p in module.parameters()):
         return module
     ids = [device.index] if device.type == "cuda" else None
