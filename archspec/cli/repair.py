@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from archspec.pipeline import Report, Spec
 
 ROUNDS = 10  # a repair may bring another fault to light
+MOST_CHECKS = 32  # of one spec with repairs that are tried
+_FEW = 8  # repairs that are tried one by one where they do not go together
 
 Checked = Callable[["Spec"], "Report"]
 Kept = Callable[["Report"], list[Diagnostic]]
@@ -43,6 +45,7 @@ class Repaired:
         self.spec = spec
         self.report = report
         self.count = 0
+        self.checks = 0
         self.before: dict[str, str] = {}
         self.after: dict[str, str] = {}
         self.paths: dict[str, Path] = {}
@@ -120,10 +123,14 @@ def repaired(spec: Spec, check: Checked, kept: Kept, *, unsafe: bool) -> Repaire
 
 
 def _round(out: Repaired, fixes: list[Fix], check: Checked) -> bool:
-    """Make as many of the fixes as fit together; where the spec is worse for it, those that can be made one by one."""
+    """Make as many of the fixes as fit together; where the spec is worse for it, those of a half, or one by one."""
     if _try(out, fixes, check):
         return True
-    found = [_try(out, [fix], check) for fix in dict.fromkeys(fixes)] if len(fixes) > 1 else []
+    fixes = list(dict.fromkeys(fixes))
+    if len(fixes) > _FEW:
+        middle = len(fixes) // 2
+        return _round(out, fixes[:middle], check) or _round(out, fixes[middle:], check)
+    found = [_try(out, [fix], check) for fix in fixes] if len(fixes) > 1 else []
     return any(found)
 
 
@@ -143,6 +150,9 @@ def _try(out: Repaired, fixes: list[Fix], check: Checked) -> bool:
     if own is not None:
         again = again._replace(text=_bytes(own))
         texts[out.spec.file] = own
+    if out.checks == MOST_CHECKS:
+        return False
+    out.checks += 1
     after = check(again)
     if not _better(report, after, taken):
         return False
@@ -160,7 +170,8 @@ def _better(before: Report, after: Report, taken: list[Fix]) -> bool:
         return False
     if _unreadable(after.diagnostics) > _unreadable(before.diagnostics):
         return False
-    made = [d for d in before.diagnostics if d.fix in taken]
+    repaired = set(taken)
+    made = [d for d in before.diagnostics if d.fix in repaired]
     for d in made:  # where reading ended with it, reading now goes on beyond its place
         for left in after.diagnostics if _ends_reading(d) else ():
             if _ends_reading(left) and left.span.file == d.span.file and left.span[1:3] < d.span[3:5]:

@@ -18,7 +18,8 @@ def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
     Of a name that is not known the further places become secondary, and its repair is that of all of them. Of sizes
     that do not fit in a block one call is told of, and how many more there are; of those that come from one item the
-    others are labels of the first; of a name that each call spells otherwise they are notes.
+    others are labels of the first, and so is what another call of a block leads to which one call makes impossible; of
+    a name that each call spells otherwise they are notes.
     """
     here: dict[Any, list[Diagnostic]] = {}
     for number, d in enumerate(found):
@@ -26,15 +27,25 @@ def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
         here.setdefault(number if alone else (d.code, d.span), []).append(d)
     groups: dict[Any, list[Diagnostic]] = {}
     told: dict[Span, int] = {}  # by what may have caused it
-    for number, same in enumerate(here.values()):
-        d = same[0] if len(same) == 1 else _in_one_place(same)
+    each = [same[0] if len(same) == 1 else _in_one_place(same) for same in here.values()]
+    sole = {span: number for number, d in enumerate(each) if len(d.causes) == 1 for span in d.causes}
+    placed: dict[int, Any] = {}  # by number: the key of its group
+    following: list[tuple[int, int]] = []
+    for number, d in enumerate(each):
         key: Any = number
+        if (first := next((sole[span] for span in sorted(d.upstream) if span in sole), None)) is not None:
+            following.append((number, first))
+            continue
         if d.is_error and d.code in _NAMES:
             key = (d.code, d.message)
         elif d.causes:
             key = next((told[span] for span in sorted(d.causes) if span in told), number)
             told.update(dict.fromkeys(d.causes, number) if key == number else {})
+        placed[number] = key
         groups.setdefault(key, []).append(d)
+    for number, first in following:
+        placed[number] = key = placed.get(first, number)
+        groups.setdefault(key, []).append(each[number])
     return [group[0] if len(group) == 1 else _of_one_cause(group) for group in groups.values()]
 
 

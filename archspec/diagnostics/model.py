@@ -60,7 +60,8 @@ class Fix(NamedTuple):
 class Diagnostic:
     """One finding. `span` is where the repair most likely belongs.
 
-    `causes`: items that may be at fault in its place; errors that have one in common are told of as one.
+    `causes`: items that may be at fault in its place; errors that have one in common are told of as one. `upstream`:
+    items that those were made from; where one of them alone is at fault elsewhere, this error follows from it.
     """
 
     code: str
@@ -74,6 +75,7 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
     fix: Fix | None = None
     causes: frozenset[Span] = frozenset()
+    upstream: frozenset[Span] = frozenset()
 
     @property
     def is_error(self) -> bool:
@@ -105,9 +107,10 @@ class Diagnostics:
         notes: Iterable[str] = (),
         fix: Fix | None = None,
         causes: Iterable[Span] = (),
+        upstream: Iterable[Span] = (),
     ) -> None:
-        kind, by = Severity.ERROR, frozenset(causes)
-        self.add(Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), kind, fix, by))
+        kind, by, of = Severity.ERROR, frozenset(causes), frozenset(upstream)
+        self.add(Diagnostic(code, message, span, label, tuple(secondary), trail, help, tuple(notes), kind, fix, by, of))
 
     def warning(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import closest, did_you_mean, rename
 from archspec.graph.context import Context
-from archspec.graph.names import inner_lists, key_of, name_of
+from archspec.graph.names import inner_lists, key_of, name_of, written_names
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -95,27 +95,12 @@ def _named(ctx: Context, items: Sequence) -> Named:
     found = ctx.named.get(id(items))
     if found is None:
         found = ctx.named[id(items)] = Named({}, {})
-        for at, name, span in _names(items):
+        for at, name, span in written_names(items):
             found.own.setdefault(name, []).append((at, span))
         for item in items.items:
             for name, span in _inside(item):
                 found.inside.setdefault(name, (item, span))
     return found
-
-
-def _names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
-    """Every written name of a list: item number, name, place."""
-    for index, item in enumerate(items.items):
-        if not isinstance(item, Mapping):
-            continue
-        name = item.entries.get("name")
-        if isinstance(name, Scalar) and isinstance(name.value, str):
-            yield index, name.value, name.span
-        outputs = item.entries.get("outputs")
-        if isinstance(outputs, Sequence):
-            for node in outputs.items:
-                if isinstance(node, Scalar) and isinstance(node.value, str):
-                    yield index, node.value, node.span
 
 
 def _cycle(ctx: Context, scope: Scope, name: str, span: Span, at: int) -> bool:
@@ -156,7 +141,7 @@ def _reads(items: Sequence) -> nx.DiGraph[int]:
     """Which item of the list reads which, by number."""
     import networkx as nx
 
-    named = {name: index for index, name, _ in _names(items)}
+    named = {name: index for index, name, _ in written_names(items)}
     out: nx.DiGraph[int] = nx.DiGraph()
     out.add_nodes_from(range(len(items.items)))
     for index, item in enumerate(items.items):
@@ -201,7 +186,7 @@ def _reading_span(items: Sequence, index: int) -> Span | None:
 
 def _inside(item: Node) -> Iterator[tuple[str, Span]]:
     for _, inner, _ in inner_lists(item):
-        for _, name, where in _names(inner):
+        for _, name, where in written_names(inner):
             yield name, where
         for nested in inner.items:
             yield from _inside(nested)

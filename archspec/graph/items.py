@@ -56,6 +56,12 @@ def read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     return known
 
 
+def as_meant(ctx: Context, node: Mapping) -> Mapping:
+    """The item with a misspelt `name`, `from`, … as what it was meant for; what follows goes by that."""
+    keys = [key for key in node.entries if key in _COMMON or _kind(ctx, key) is None]
+    return node if _COMMON.issuperset(keys) else renamed(node, meant_keys(keys, _COMMON))
+
+
 def _read_item(ctx: Context, node: Node, position: Position) -> Item | None:
     if isinstance(node, Scalar):
         if not isinstance(node.value, str):
@@ -87,8 +93,7 @@ def _read_item(ctx: Context, node: Node, position: Position) -> Item | None:
         if len(others) > 1:
             left = [key for key in others if key != known[0]]
             _unknown_keys(ctx, node, known[0], left)
-            # What follows reads a misspelt `name` or `from` as what it was meant for.
-            node = renamed(node, meant_keys([*common, *left], _COMMON))
+            node = as_meant(ctx, node)
             common = {key: value for key, value in node.entries.items() if key in _COMMON}
         return _of_key(ctx, node, position, known[0], node.keys[known[0]], node.entries[known[0]], common)
     if len(known) > 1:

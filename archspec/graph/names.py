@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from archspec.diagnostics.model import Span
 from archspec.graph.reserved import RESERVED
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
@@ -106,6 +107,21 @@ def name_of(item: Node) -> str | None:
 
 def is_named(item: Node) -> bool:
     return isinstance(item, Mapping) and "name" in item.entries
+
+
+def written_names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
+    """Every written name of a list: item number, name, place."""
+    for index, item in enumerate(items.items):
+        if not isinstance(item, Mapping):
+            continue
+        name = item.entries.get("name")
+        if isinstance(name, Scalar) and isinstance(name.value, str):
+            yield index, name.value, name.span
+        outputs = item.entries.get("outputs")
+        if isinstance(outputs, Sequence):
+            for node in outputs.items:
+                if isinstance(node, Scalar) and isinstance(node.value, str):
+                    yield index, node.value, node.span
 
 
 def inner_lists(item: Node) -> Iterator[tuple[Position, Sequence, str | None]]:

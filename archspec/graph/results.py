@@ -8,9 +8,9 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
-from archspec.graph.items import Item
+from archspec.graph.items import Item, as_meant
 from archspec.graph.labels import text_of
-from archspec.graph.names import Position, loop_names, name_of
+from archspec.graph.names import Position, inner_lists, loop_names, name_of, written_names
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
@@ -103,6 +103,7 @@ def hand_out(ctx: Context, scope: Scope, node: YamlNode, known: int) -> None:
     """
     if not isinstance(node, Mapping) or scope.parent is None or len(scope.names) == known:
         return
+    node = as_meant(ctx, node)
     outputs = node.get("outputs")
     written = [node.get("name"), *(outputs.items if isinstance(outputs, YamlSequence) else ())]
     by_turn = scope.turn_of - loop_names(node.get("repeat"))
@@ -168,6 +169,9 @@ def unknown_value(
             text = _spelt(scope, inner)
             if text and text != "_":
                 names.setdefault(text, inner.span)
+        if name_of(node) is None:  # a structure whose turns would have given the list their names
+            inside = (written for _, items, _ in inner_lists(node) for _, written, _ in written_names(items))
+            scope.unspelt += [each for each in inside if "$" in each]
     path = name or scope.builder.plan.auto.get(position) or UNNAMED
     number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
     if ctx.frames:  # nothing may have been said of it here, and with the cause gone it is not in error

@@ -13,11 +13,13 @@ from archspec.shapes.trail import back
 from archspec.shapes.typed import UNKNOWN, Typed, TypedNode
 
 MOST_STEPS = 2_000
+MOST_UPSTREAM = 32
 
 
 class Origin(NamedTuple):
     """`then` is None where the size is what it is from the start; `done` is the node that makes it, None for an input
-    of the spec. `calls` lead to it from where it is asked."""
+    of the spec. `calls` lead to it from where it is asked. `upstream`: in its graph, the items that its own is made
+    from."""
 
     span: Span
     name: str
@@ -25,6 +27,7 @@ class Origin(NamedTuple):
     now: Size
     done: TypedNode | None
     calls: tuple[Label, ...] = ()
+    upstream: tuple[Span, ...] = ()
 
     def label(self, axis: int) -> Label:
         if self.then is not None:
@@ -82,13 +85,22 @@ def _origin(typed: Typed, parent: CallSite | None, value: Value | None, axis: in
         if then is UNKNOWN or not done.calls:
             return None
         if then is None or then.rank != now.rank:
-            return Origin(place(done.node), done.node.label, None, size, done)
+            return Origin(place(done.node), done.node.label, None, size, done, upstream=_upstream(typed, before))
         if then.shape[axis] != size:
             return _inside(typed, value, axis, left) or Origin(
-                place(done.node), done.node.label, then.shape[axis], size, done
+                place(done.node), done.node.label, then.shape[axis], size, done, upstream=_upstream(typed, before)
             )
         value = before
     return None
+
+
+def _upstream(typed: Typed, value: Value | None) -> tuple[Span, ...]:
+    """The items of a graph that led to a value, the nearest first."""
+    found: list[Span] = []
+    while value is not None and value.node >= 0 and len(found) < MOST_UPSTREAM:
+        found.append(place(typed.graph.nodes[value.node]))
+        value = back(typed, value)
+    return tuple(found)
 
 
 def _outside(typed: Typed, parent: CallSite | None, number: int) -> tuple[Typed, CallSite | None, Value] | None:

@@ -68,6 +68,7 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         span,
         refused.message,
         causes=_causes(site, blamed, origins),
+        upstream=[span for made in origins if made is not None for span in made.upstream],
         label=label,
         secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
         trail=steps,

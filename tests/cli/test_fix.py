@@ -242,3 +242,22 @@ def test_a_full_disk_leaves_the_file(spec: Callable[..., Path], monkeypatch: pyt
         out.write()
     assert path.read_text() == SPEC
     assert [p.name for p in path.parent.iterdir()] == ["spec.yaml"]
+
+
+def test_repairs_that_make_nothing_better_end(tmp_path: Path) -> None:
+    """However many there are: with each that is tried the whole spec is checked."""
+    from archspec import pipeline
+    from archspec.cli.repair import MOST_CHECKS, repaired
+
+    words = "".join(f"  - {{name: n{number}, linear: {{out_features: 8, bias: no}}}}\n" for number in range(200))
+    spec = pipeline.Spec(f'archspec: 1\ninputs: {{x: "float32[B, 8]"}}\nlayers:\n{words}', "a.yaml", tmp_path)
+    report = pipeline.check(spec)
+    asked: list[pipeline.Spec] = []
+
+    def as_before(given: pipeline.Spec) -> pipeline.Report:
+        asked.append(given)
+        return report
+
+    out = repaired(spec, as_before, lambda given: given.diagnostics, unsafe=True)
+    assert sum(d.fix is not None for d in report.diagnostics) >= 200
+    assert (out.count, len(asked)) == (0, 1 + MOST_CHECKS)

@@ -149,3 +149,53 @@ layers:
   - {add: {}, from: [a, b]}
 """
     assert [(d.code, d.span.line) for d in archspec.check(spec).diagnostics] == [("AS202", 5)]
+
+
+POOL = """\
+blocks:
+  Pool:
+    inputs: {{x: "float32[*, T, C]"}}
+    layers:
+      - unflatten: {{dim: {dim}, sizes: [4, -1]}}
+      - amax: -3
+inputs: {{x: "float32[8, 7, 64, 96]", y: "float32[7, 64, 96]", z: "float32[8, 7, 16, 96]"}}
+layers:
+  - {{name: fine, Pool: {{}}, from: x}}
+  - {{name: sum, add: {{}}, from: [fine, z]}}
+  - {{name: refused, Pool: {{}}, from: y}}
+outputs: [sum, refused]
+"""
+
+
+def test_what_one_call_of_a_block_refuses_explains_what_another_leads_to() -> None:
+    """Of the rank of `x` the wrong `dim` is one, of that of `y` it is none."""
+    assert archspec.check(POOL.format(dim=-2)).ok
+    (one,) = archspec.check(POOL.format(dim=-4)).diagnostics
+    assert one.code == "AS301"
+    assert one.span.line == 5
+    assert [label.span.line for label in one.secondary] == [11, 10]
+
+
+def test_errors_that_explain_one_another_are_told_of() -> None:
+    one = Diagnostic("AS301", "a", at(1), causes=frozenset([at(1)]), upstream=frozenset([at(2)]))
+    two = Diagnostic("AS301", "b", at(2), causes=frozenset([at(2)]), upstream=frozenset([at(1)]))
+    three = Diagnostic("AS302", "c", at(3), causes=frozenset([at(3), at(4)]), upstream=frozenset([at(2)]))
+    assert [d.message for d in merged([one, two, three])] == ["a"]
+    assert [d.message for d in merged([two])] == ["b"]
+
+
+def test_turns_that_are_not_known_name_nothing_that_is_missed() -> None:
+    spec = """\
+inputs: {x: "float32[B, 8]"}
+layers:
+  - repeat: 2
+    sequence:
+      - {name: made$(i + 1), linear: 8, from: x}
+  - {add: {}, from: [made1, made2]}
+"""
+    assert archspec.check(spec).ok
+    for wrong, code in (("repeat: -1", "AS205"), ("repeat: two", "AS205"), ("repat: 2", "AS201")):
+        assert [d.code for d in archspec.check(spec.replace("repeat: 2", wrong)).diagnostics if d.is_error] == [code]
+    two = spec.replace("sequence:\n", "sequence:\n      - {name: kept$i, relu: {}, from: x}\n")
+    misspelt = archspec.check(two.replace("name: made", "nmae: made")).diagnostics
+    assert [d.code for d in misspelt if d.is_error] == ["AS201"]

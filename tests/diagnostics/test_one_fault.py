@@ -98,7 +98,8 @@ def _of_item(item: Node, blocks: set[str]) -> Iterator[Fault]:
     names = source.items if isinstance(source, Sequence) else [source]
     for node in names:
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            yield Fault("what is read", node.span, f"{node.value}q", ("AS206",))
+            ends_in_parameter = re.search(r"\$\w+$", node.value)
+            yield Fault("what is read", node.span, f"{node.value}q", ("AS209",) if ends_in_parameter else ("AS206",))
     for word in COMMON:
         if word in item:
             yield Fault("a key of an item", item.keys[word], f"{word}q", ("AS201",))
