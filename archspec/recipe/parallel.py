@@ -57,15 +57,17 @@ def check_parallel(
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
         help = "put a loss on the output they lead to, remove them, or `freeze` them"
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
+    context = None if parallel.context == 1 else _context(typed, parallel.context, given, binding, diagnostics)
+    told = () if context is None else [span for _, span in context.refused]
     for axis in ("tensor", "context"):
         for name, span in unshared(typed) if getattr(parallel, axis) > 1 else ():
-            message = f"PyTorch does not share out `{name}` among processes of `{axis}`"
-            notes = [Label(span, "here")]
-            diagnostics.error("AS507", _at(given, axis), message, secondary=notes, help="say `data: fsdp`")
+            if axis == "tensor" or span not in told:
+                message = f"PyTorch does not share out `{name}` among processes of `{axis}`"
+                notes = [Label(span, "here")]
+                diagnostics.error("AS507", _at(given, axis), message, secondary=notes, help="say `data: fsdp`")
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
     sequences = sequence_plan(typed, split) if split and parallel.sequence else None
-    context = None if parallel.context == 1 else _context(typed, parallel.context, given, binding, diagnostics)
     return Shares(split, sequences, stages, context)
 
 

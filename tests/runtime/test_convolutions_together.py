@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trained_together import compare, run
+from trained_together import run, same
 
 # Images and sound go through convolutions whole, and what is written about them attends to both.
 CAPTIONS = """\
@@ -70,7 +70,7 @@ def test_two_processes(tmp_path: Path, alone: Path) -> None:
     kinds = {"tensor": {"tensor": 2}, "context": {"context": 2}}
     run(2, alone / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
     for name in kinds:
-        compare(tmp_path / name, alone / "single", 1e-9)
+        same(tmp_path / name, alone / "single", 1e-9)
 
 
 @pytest.mark.slow
@@ -90,4 +90,4 @@ def test_four_processes(tmp_path: Path, alone: Path) -> None:
     }
     run(4, plain / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
     for name in kinds:
-        compare(tmp_path / name, plain / "single", 1e-9)
+        same(tmp_path / name, plain / "single", 1e-9)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from runtime_process import archspec, torchrun
+from runtime_process import torchrun
 
+from archspec.cli.main import main
 from archspec.recipe.metrics import METRICS
 from archspec.runtime.run_folder import read_metrics
 
@@ -73,15 +73,6 @@ def written(folder: Path, spec: str, *, library: bool) -> Path:
     return folder / "spec.yaml"
 
 
-def evaluated(folder: Path, count: int) -> dict[str, Any]:
-    """What the last weights of a run are found to be, by so many processes."""
-    args = ("evaluate", "r", "--checkpoint", "last", "--json")
-    done = archspec(*args, cwd=folder) if count == 1 else torchrun(count, "-m", "archspec", *args, cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout)  # told once
-    return found
-
-
 @pytest.mark.parametrize(
     ("spec", "kind", "count"),
     [
@@ -92,15 +83,26 @@ def evaluated(folder: Path, count: int) -> dict[str, Any]:
         pytest.param(VALUES, "ddp", 4, id="values-ddp", marks=pytest.mark.slow),
     ],
 )
-def test_as_one_process(request: pytest.FixtureRequest, tmp_path: Path, spec: str, kind: str, count: int) -> None:
+def test_as_one_process(
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    spec: str,
+    kind: str,
+    count: int,
+) -> None:
     path = written(tmp_path, spec, library="slow" in request.keywords)
     args = ("train", str(path), "--set", f"runtime.parallel={kind}", "-o", "r", "--quiet")
     done = torchrun(count, "-m", "archspec", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     told = [line for line in read_metrics(tmp_path / "r") if line["kind"] == "epoch"][-1]
-    alone = evaluated(tmp_path, 1)
+    args = ("evaluate", str(tmp_path / "r"), "--checkpoint", "last", "--json")
+    assert main(args) == 0
+    alone = json.loads(capsys.readouterr().out)
     assert alone["samples"] == 61 and len(alone) > 6
-    together = evaluated(tmp_path, count)
+    done = torchrun(count, "-m", "archspec", *args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    together = json.loads(done.stdout)  # told once
     for key in alone.keys() - {"run", "checkpoint", "split", "samples"}:
         rel = 1e-6 if key == "calibration_error" else 1e-9  # torchmetrics adds it up in float32
         assert told[key] == pytest.approx(alone[key], rel=rel, abs=1e-12), key

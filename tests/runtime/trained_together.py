@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import safetensors.torch
 import torch
 from runtime_process import torchrun
+
+from archspec.runtime.run_folder import read_metrics
 
 SPEC = """\
 archspec: 1
@@ -79,3 +82,12 @@ def compare(run: Path, single: Path, tolerance: float) -> None:
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
         torch.testing.assert_close(ours[name], tensor, rtol=tolerance, atol=tolerance, msg=f"{run.name}: {name}")
+
+
+def same(one: Path, single: Path, tolerance: float) -> None:
+    """The same losses at the end of each epoch, and the same weights."""
+    compare(one, single, tolerance)
+    losses = [[line for line in read_metrics(path) if line["kind"] == "epoch"] for path in (one, single)]
+    for ours, theirs in zip(*losses, strict=True):
+        for key in ("train_loss", "loss"):
+            assert ours[key] == pytest.approx(theirs[key], rel=max(tolerance, 1e-7)), (one.name, key)
