@@ -17,11 +17,15 @@ def decided(
     knowledge: Knowledge, requirements: list[Requirement], options: list[Dim], at_least: bool, names: frozenset[str]
 ) -> bool | None:
     """Is one of the options 0 (0 or more), or none, whichever alternatives hold? None where that is not known."""
-    answers = {_in_case(knowledge, options, at_least, case) for case in _cases(knowledge, requirements, names)}
-    answers.discard("impossible")
-    if answers == {"yes"}:
-        return True
-    return False if answers == {"no"} else None
+    answer: bool | None = None
+    for case in _cases(knowledge, requirements, names):
+        here = _in_case(knowledge, options, at_least, case)
+        if here == "impossible":
+            continue
+        if here == "unknown" or answer not in (None, here == "yes"):
+            return None
+        answer = here == "yes"
+    return answer
 
 
 def _cases(knowledge: Knowledge, requirements: list[Requirement], names: frozenset[str]) -> list[Case]:
@@ -30,12 +34,13 @@ def _cases(knowledge: Knowledge, requirements: list[Requirement], names: frozens
     for r in requirements:
         if r.symbols.isdisjoint(names) or len(r.options) == 1 or r.values is not None:
             continue
+        known = [knowledge.put_in(f) for f in r.options]
         split: list[Case] = []
         for case in cases:
-            for f in r.options:
-                split += _with(case, subs(knowledge.put_in(f), case))
-        if len(split) > MAX_CASES:
-            break
+            for f in known:
+                split += _with(case, subs(f, case))
+            if len(split) > MAX_CASES:
+                return cases if cases != [{}] else []
         cases = split
         names |= r.symbols
     return cases if cases != [{}] else []
@@ -63,10 +68,11 @@ def _in_case(knowledge: Knowledge, options: list[Dim], at_least: bool, case: Cas
         elif not isinstance(simple, bool):
             simple = simple >= 0 if at_least else simple == 0
         if isinstance(simple, Dim):
-            low, high = bounds(simple, knowledge.ranges(simple.symbols))
+            ranges = knowledge.ranges(simple.symbols)
+            low, high = bounds(simple, ranges)
             if (low is not None and low >= 0) if at_least else low == 0 == high:
                 return "yes"
-            if not ruled_out(simple, at_least, knowledge.ranges(simple.symbols)):
+            if not ruled_out(simple, at_least, ranges):
                 answer = "unknown"
         elif simple:
             return "yes"

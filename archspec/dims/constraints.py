@@ -12,7 +12,7 @@ from archspec.dims.knowledge import Knowledge, ruled_out
 from archspec.dims.limits import TooComplex
 from archspec.dims.reduce import components, reduced, written
 from archspec.dims.requirement import Refusal, Requirement
-from archspec.dims.size import Dim, Size, symbols_of
+from archspec.dims.size import Dim, Size, symbol, symbols_of
 from archspec.dims.solve import level_range, solve
 from archspec.dims.values import NONE, Values, union
 from archspec.dims.work import charge
@@ -277,7 +277,7 @@ class Constraints:
         ones = tuple(size - 1 for size in sorted(stretched, key=str) if isinstance(size, Dim))
         options = (a - b, *ones)
         trial = self.copy()
-        agree = trial.equal(a, b)
+        agree = self._is_free(a, b) or self._is_free(b, a) or trial.equal(a, b)
         if agree and not self._only_stretched(a - b, ones):
             return self._ask(options, False, f"{a} == {b}")
         refusal = trial.refusal if not agree else None
@@ -288,6 +288,16 @@ class Constraints:
         if len(trial.requirements) > len(self.requirements):
             self.refusal = self.refusal._replace(stretched=trial.requirements[-1].text)
         return False
+
+    def _is_free(self, a: Size, b: Size) -> bool:
+        """Are both symbols, and may `b` be whatever `a` is, as no requirement says anything of it?"""
+        if not (isinstance(a, Dim) and isinstance(b, Dim) and len(a.symbols) == len(b.symbols) == 1):
+            return False
+        (of,), (name,) = a.symbols, b.symbols
+        if a != symbol(of) or b != symbol(name) or any(name in r.symbols for r in self.requirements):
+            return False
+        now = self._knowledge.now(of)
+        return now & self._knowledge.now(name) == now
 
     def _only_stretched(self, f: Size, ones: tuple[Size, ...]) -> bool:
         """Do the sizes agree only where they are 1?"""

@@ -69,11 +69,19 @@ class Knowledge:
             self._allowed[name] = left
         elif len(new.options) == 1 and not new.at_least and len(new.symbols) > 1:
             found = solved_form(new.options[0])
-            if found is not None:
-                name, size = found
-                self._solved = {n: subs(s, {name: size}) for n, s in self._solved.items()}
-                self._solved[name] = size
+            if found is None:
+                return self._restrict(new, requirements)
+            name, size = found
+            self._solved = {n: subs(s, {name: size}) for n, s in self._solved.items()}
+            self._solved[name] = size
+        else:
+            return self._restrict(new, requirements)
         return self._spread(new.symbols, requirements)
+
+    def _restrict(self, new: Requirement, requirements: list[Requirement]) -> bool:
+        """Draw what follows from a condition on several symbols, if something does: else all is as it was."""
+        name = self._conclude(new)
+        return name is not False and (name is None or self._spread(frozenset({name}), requirements))
 
     def _follows(self, name: str, values: Values, alone: Values | None) -> bool | None:
         """Note what follows for a symbol. None: nothing new; False: no value is left.
