@@ -92,7 +92,8 @@ def route(outer: Forward, number: int, aligned: NodePlan) -> None:
         sizes = (f"{x}.shape[0]", outer.size_text(number, features), dtype)
         zeros = f"{x}.new_zeros({', '.join(filter(None, sizes))})"
     outer.lines.append((f"{target} = {zeros}", ""))
-    turn, row, slot = (variables.fresh(name) for name in ("turn", "row", "slot"))
+    turn, row = (variables.fresh(name) for name in ("turn", "row"))
+    slot = "_" if weights == "None" else variables.fresh("slot")
     lines = [(f"{row}, {slot} = torch.where({chosen} == {turn})", "")]
     given[0] = f"{x}[{row}]"
     header, owns, given = _header(outer, number, aligned, turn, given)

@@ -72,7 +72,7 @@ def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:
                 if not _check(diagnostics, done, turn, own, (target, span), known):
                     wrong = span
         if wrong is None:
-            done.tie = _whole(typed, done) or {own: target for own, (target, _) in ties.items()}
+            done.tie = _whole(typed, done, known) or {own: target for own, (target, _) in ties.items()}
 
 
 def _take_apart(done: TypedNode, known: _Known) -> dict[str, tuple[str, Span]]:
@@ -87,11 +87,13 @@ def _take_apart(done: TypedNode, known: _Known) -> dict[str, tuple[str, Span]]:
     return out
 
 
-def _whole(typed: Typed, done: TypedNode) -> dict[str, str] | None:
+def _whole(typed: Typed, done: TypedNode, known: _Known) -> dict[str, str] | None:
     """The ties as they are written, where every module that is tied is alike to its own."""
     tie = done.node.tie
     for own, target in tie.items():
         there = _module(typed, target)
+        if there is None and target not in known.states:
+            return None  # a list of modules: which of them there are, and in what order, is no item's affair
         for callee in done.calls if there is not None or _module(done.calls[0], own) is not None else ():
             mine = _module(callee, own)
             if mine is None or there is None or any(each.startswith(f"{own}.") for each in tie):

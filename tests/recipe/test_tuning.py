@@ -255,8 +255,6 @@ def test_lbfgs_takes_no_groups_and_one_process() -> None:
     for runtime in ("{parallel: ddp}", "{precision: fp16}"):
         report = pipeline.check(spec("lbfgs") + f"runtime: {runtime}\n")
         assert [d.code for d in report.diagnostics if d.is_error] == ["AS205"], runtime
-    report = pipeline.check(spec("muon") + "runtime: {parallel: fsdp}\n")
-    assert "whole matrices" in report.diagnostics[0].message
 
 
 def test_constant_weights_are_trained_by_no_group() -> None:
