@@ -101,7 +101,10 @@ def hand_out(ctx: Context, scope: Scope, node: YamlNode, known: int) -> None:
 
     `known`: how many names the list had before it.
     """
-    if not isinstance(node, Mapping) or scope.parent is None or len(scope.names) == known:
+    if not isinstance(node, Mapping) or scope.parent is None:
+        return
+    scope.parent.unspelt += [name for name in scope.unspelt if name not in scope.parent.unspelt]
+    if len(scope.names) == known:
         return
     node = as_meant(ctx, node)
     outputs = node.get("outputs")
@@ -162,7 +165,7 @@ def unknown_value(
     if isinstance(node, Mapping):
         if name_of(node) is not None:
             written = node.entries["name"]
-            name = called[0] if called else _spelt(scope, written)
+            name = called[0] if called else _spelt(scope, written, "repeat" in node.entries)
             names = dict.fromkeys((name, *called) if name else (), written.span)
         outputs = node.entries.get("outputs")
         for inner in getattr(outputs, "items", ()):
@@ -183,12 +186,15 @@ def unknown_value(
     return Value(number)
 
 
-def _spelt(scope: Scope, written: YamlNode) -> str:
-    """What a name of an item in error comes to; empty, and noted in the scope, where its expressions do not tell."""
+def _spelt(scope: Scope, written: YamlNode, by_turn: bool = False) -> str:
+    """What a name of an item in error comes to; empty, and noted in the scope, where its expressions do not tell.
+
+    `by_turn`: of a repeat whose turns are not known, whose variables would be those of a repeat around it.
+    """
     text = text_of(written)
     if "$" not in text:
         return text
-    name = evaluate(written, scope.env, Diagnostics())  # what is wrong with it has been reported, or follows
+    name = None if by_turn else evaluate(written, scope.env, Diagnostics())  # what is wrong with it is reported
     if isinstance(name, str):
         return name
     scope.unspelt.append(text)
