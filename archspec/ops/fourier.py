@@ -38,8 +38,9 @@ class Transform(Op):
         return REAL_OF[dtype] if self.real_output else dtype
 
     def spectrum(self, require: Require, dtype: str, shape: tuple[Size, ...]) -> TensorType:
-        if 0 in shape:
-            require.fail("AS304", f"`{self.name}` of no elements", inputs=(0,))
+        for axis, size in enumerate(shape):  # MKL takes no empty batch
+            message = f"`{self.name}` has nothing to transform in dimension {axis}"
+            require.at_least(size, 1, message, inputs=(0,), axis=(axis,))
         return TensorType(dtype, shape)
 
     def length(self, require: Require, x: TensorType, axis: int, wanted: Size | None, last: bool) -> Size:

@@ -221,4 +221,5 @@ class Isin(Op):
         return x.with_dtype("bool")
 
     def forward(self, x: TensorType, among: TensorType) -> Any:
-        return Call("torch.isin", In(0), In(1), **given(self, "invert"))
+        elements: Any = In(1) if among.rank < 2 else Method(In(1), "flatten")  # it views what it is given
+        return Call("torch.isin", In(0), elements, **given(self, "invert"))

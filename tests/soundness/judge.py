@@ -104,15 +104,15 @@ def _refused(spec: dict[str, Any], report: pipeline.Report, rng: Random, values:
     failed = 0
     for sizes in tried(rng, values, 4):
         try:
-            found, _, numberless = torch_run.run(spec, inputs_at(spec, sizes), sizes)
+            found, own, numberless = torch_run.run(spec, inputs_at(spec, sizes), sizes)
         except Undecided:
             return Outcome("undecided")
         if numberless and not isinstance(found, str):
             continue
         if stretched and not isinstance(found, str):
             promised = {name: {"min": n, "max": n} for name, n in sizes.items()}
-            if archspec.check(text_of({**spec, "symbols": promised})).ok:
-                continue  # as the note says: what is meant can be promised
+            if own or archspec.check(text_of({**spec, "symbols": promised})).ok:
+                continue  # as the note says: what is meant can be promised; or fewer results than are meant
         if not isinstance(found, str):
             found = torch_run.run(spec, inputs_at(spec, sizes), sizes, training=True).outputs
         if not isinstance(found, str) and _RANK_BY_SIZE.isdisjoint(_words(spec)):
@@ -158,9 +158,11 @@ def _accepted(spec: dict[str, Any], report: pipeline.Report, rng: Random, values
         ran += 1
     for sizes in outside[:5] if _RANK_BY_SIZE.isdisjoint(_words(spec)) else ():
         try:
-            found, own, _ = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts)
+            found, own, numberless = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts)
             if own and not inside:
                 break  # how many results there are to be is not known: no small size meets the requirements
+            if numberless and not isinstance(found, str):
+                continue  # the meta device lets pass what no kernel takes
             if not isinstance(found, str):
                 found = torch_run.run(spec, inputs_at(spec, sizes), sizes, counts, training=True).outputs
         except Undecided:
