@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Fix, Label, Span
 from archspec.dims import Dim, Real
 from archspec.graph.ir import Graph, OpCall
+from archspec.graph.names import mentioned
 from archspec.ops.known import freeze
 from archspec.reading.expressions import FAILED, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -24,7 +24,6 @@ MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
 MAX_WORK = 10_000  # steps built besides those that are written: what is elaborated once counts once
 MAX_DEPTH = 60  # structures within one another
 
-_NAME = re.compile(r"[A-Za-z_]\w*")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -161,25 +160,11 @@ class Context:
             kept = node.kept if type(node) is Mapping else None
             known = kept.get("mentions") if kept is not None else None
             if known is None:
-                known = self._find_mentions(node)
+                known = mentioned(node, self.mentions)
                 if kept is not None:
                     kept["mentions"] = known
             self._mentions[id(node)] = known
         return known
-
-    def _find_mentions(self, node: Node) -> frozenset[str]:
-        if isinstance(node, Scalar):
-            text = node.value
-            return frozenset(_NAME.findall(text)) if isinstance(text, str) and "$" in text else _NOTHING
-        children: Iterable[Node] = ()
-        if isinstance(node, Sequence):
-            children = node.items
-        elif isinstance(node, Mapping):
-            children = node.entries.values()
-        found = [names for child in children if (names := self.mentions(child))]
-        if isinstance(node, Mapping):  # the op of an item may be what a parameter names
-            found += [frozenset(_NAME.findall(key)) for key in node.entries if key.startswith("$")]
-        return _NOTHING.union(*found) if found else _NOTHING
 
     def may_be_reused(self, name: str) -> bool:
         """Is there a `use` of an item of that name, anywhere?"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -252,3 +252,19 @@ class Plan:
                 if path not in taken:
                     break
             self.auto[here] = path
+
+
+def mentioned(node: Node | None, inner: Callable[[Node], frozenset[str]] | None = None) -> frozenset[str]:
+    """The names in the expressions under a node. `inner`: the same of a node in it, where somebody keeps that."""
+    if isinstance(node, Scalar):
+        text = node.value
+        return frozenset(_WORD.findall(text)) if isinstance(text, str) and "$" in text else frozenset()
+    children: Iterable[Node] = ()
+    if isinstance(node, Sequence):
+        children = node.items
+    elif isinstance(node, Mapping):
+        children = node.entries.values()
+    found = [names for child in children if (names := (inner or mentioned)(child))]
+    if isinstance(node, Mapping):  # the op of an item may be what a parameter names
+        found += [frozenset(_WORD.findall(key)) for key in node.entries if key.startswith("$")]
+    return frozenset[str]().union(*found) if found else frozenset()

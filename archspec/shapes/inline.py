@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,15 +10,12 @@ from archspec.diagnostics.model import Diagnostics, Label
 from archspec.dims import Dim, symbol
 from archspec.graph.ir import Node, OpCall, Value
 from archspec.graph.later import sizes_in
+from archspec.graph.names import mentioned
 from archspec.graph.namespace import Namespace, clash
 from archspec.ops.base import Op
-from archspec.reading.nodes import Mapping, Scalar, Sequence
-from archspec.reading.nodes import Node as YamlNode
 from archspec.shapes import report
 from archspec.shapes.site import CallSite
 from archspec.shapes.typed import Typed, TypedNode
-
-_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def in_place(typed: Typed, diagnostics: Diagnostics) -> Typed:
@@ -139,9 +135,9 @@ def _steps(call: Node, inner: Typed, read: tuple[Value | None, ...], start: int)
             node,
             inputs=inputs,
             item=(*call.item, "inline", *node.item),
-            raw=None if _mentions(node.raw, own) else node.raw,
-            when=None if _mentions(node.when, own) else node.when,
-            repeat=None if _mentions(node.repeat, own) else node.repeat,
+            raw=node.raw if own.isdisjoint(mentioned(node.raw)) else None,
+            when=node.when if own.isdisjoint(mentioned(node.when)) else None,
+            repeat=node.repeat if own.isdisjoint(mentioned(node.repeat)) else None,
             shared=None if node.shared is None else start + node.shared,
         )
         if around:
@@ -168,13 +164,3 @@ def _lacking(size: Dim, near: set[Any], given: set[Any]) -> list[str]:
 
     size.render(atom)
     return out
-
-
-def _mentions(node: YamlNode | None, names: set[str]) -> bool:
-    """Does an expression under a node read one of the names?"""
-    if isinstance(node, Scalar):
-        text = node.value
-        return isinstance(text, str) and "$" in text and not names.isdisjoint(_WORD.findall(text))
-    if isinstance(node, Mapping):
-        return any(_mentions(each, names) for each in node.entries.values())
-    return isinstance(node, Sequence) and any(_mentions(each, names) for each in node.items)
