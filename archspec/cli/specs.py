@@ -25,25 +25,16 @@ _IS_MORE = re.compile(rb"^(?:inputs|layers|extends)[ \t]*:", re.MULTILINE)
 _LOOK_AT = 1 << 20  # bytes searched for the `archspec:` key
 
 
-def add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="give a parameter of the spec another value, written as in YAML (repeatable): --set depths='[2, 2]'",
-    )
+def add_set(
+    parser: argparse.ArgumentParser,
+    help: str = "give a parameter of the spec another value, written as in YAML (repeatable): --set depths='[2, 2]'",
+) -> None:
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help=help)
 
 
 def add_set_of_spec(parser: argparse.ArgumentParser) -> None:
     """`--set` of a command that takes a run folder or a spec; see `set_of_spec`."""
-    parser.add_argument(
-        "--set",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="of a spec, not of a run: give a parameter another value (repeatable): --set classes=10",
-    )
+    add_set(parser, "of a spec, not of a run: give a parameter another value (repeatable): --set classes=10")
 
 
 def set_of_spec(args: argparse.Namespace, source: Path) -> dict[str, Any]:

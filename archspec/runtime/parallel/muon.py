@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Muon
 
-from archspec.runtime.parallel.state import put, whole
+from archspec.runtime.parallel.state import like, put, whole
 
 MOMENTUM = "momentum_buffer"
 
@@ -45,11 +44,8 @@ class ShardedMuon(Muon):
         momentum = one.state[matrix][MOMENTUM]
         if MOMENTUM in state:
             put(state[MOMENTUM], momentum)
-        elif isinstance(parameter, DTensor):
-            mesh, places = parameter.device_mesh, parameter.placements
-            state[MOMENTUM] = distribute_tensor(momentum, mesh, places, src_data_rank=None)
         else:
-            state[MOMENTUM] = momentum
+            state[MOMENTUM] = like(parameter, momentum)
 
 
 def _copy(tensor: Any) -> Tensor:

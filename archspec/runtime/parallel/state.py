@@ -31,10 +31,11 @@ def put(target: Tensor, value: Tensor) -> None:
     if target.shape != value.shape:
         raise RuntimeError(f"a tensor of shape {list(value.shape)} where the model has {list(target.shape)}")
     with torch.no_grad():
-        target.copy_(_like(target, value))
+        target.copy_(like(target, value))
 
 
-def _like(target: Tensor, value: Tensor) -> Tensor:
+def like(target: Tensor, value: Tensor) -> Tensor:
+    """A whole tensor as the target is: this process's part of it, where that is a shard."""
     if not isinstance(target, DTensor):
         return value
     # Every process has the whole already: nothing is sent.
@@ -117,7 +118,7 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
         for name, target in zip(own, group["params"], strict=True):
             if (entry := saved["state"].get(name)) is not None:
                 state[number] = {
-                    key: _like(target, value) if _parted(value, target) else value for key, value in entry.items()
+                    key: like(target, value) if _parted(value, target) else value for key, value in entry.items()
                 }
             number += 1
         how = {key: group[key] for key in ("fused", "foreach") if key in group}  # how, not what: this run's own
