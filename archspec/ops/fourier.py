@@ -175,6 +175,8 @@ class Several(Transform):
 
     def axes(self, require: Require, x: TensorType) -> tuple[int, ...]:
         if self.dim is not None:
+            if self.dim:  # elsewhere a number has the dimensions 0 and -1, here it has none
+                require.rank(x, least=1, what=f"the input of `{self.name}`", inputs=(0,), argument="dim")
             return normalize_dims(require, x, self.dim)
         if self.s is None:
             return tuple(range(x.rank))
