@@ -80,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     for number, sample in enumerate(samples, start=1):
         for name, found in sample.items():
             title = printable(name) if len(sample) > 1 else ""
-            if len(samples) > 1:
-                print(f"{number}: {title}{' ' * bool(title)}{brief(found)}")
+            if len(samples) > 1 or "id" in found:
+                print(f"{printable(found.get('id', str(number)))}: {title}{' ' * bool(title)}{brief(found)}")
             else:
                 print("\n".join([*([styles.bold(title)] if title else []), *whole(found, styles)]))
     return 0

@@ -10,15 +10,16 @@ from torch import Tensor
 from archspec.data.arrays import as_field, digits, npz
 from archspec.data.augment import Augmented
 from archspec.data.errors import reported
+from archspec.data.forecast import Origin, last_windows
 from archspec.data.guard import Aside, Bad, guarded
 from archspec.data.images import ImageSplit, decode, listing, normalise
-from archspec.data.series import last_window, open_series
+from archspec.data.series import open_series
 from archspec.data.shards import open_shards
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
 from archspec.data.text import codec, tokens
 from archspec.diagnostics.model import Span
-from archspec.recipe.data_kinds import Csv, Digits, Images, Npz
+from archspec.recipe.data_kinds import Csv, Digits, Guardable, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
 from archspec.recipe.series_kind import Series
@@ -29,18 +30,21 @@ from archspec.recipe.text_kind import Text
 class Data:
     """`train` and `holdout` samples. `fields`: their types; `classes`: names of the label's classes, if there are any.
 
-    `bad`: what was left out as it was read.
+    `bad`: what was left out as it was read; `judged`: whether it may be so much has been looked at.
 
     `facts` is what `load_input` needs later; a run keeps `facts.to_json()`.
     """
 
-    def __init__(self, train: Split, holdout: Split, facts: DataFacts, bad: Sequence[Bad] = ()) -> None:
+    def __init__(
+        self, train: Split, holdout: Split, facts: DataFacts, bad: Sequence[Bad] = (), *, judged: bool = False
+    ) -> None:
         self.train = train
         self.holdout = holdout
         self.facts = facts
         self.fields = {f.name: f for f in facts.fields}
         self.classes = facts.classes
         self.bad = list(bad)
+        self.judged = judged
 
 
 def open_data(recipe: Recipe) -> Data:
@@ -51,7 +55,8 @@ def open_data(recipe: Recipe) -> Data:
     """
     with reported(recipe.data.span):
         data = _open(recipe)
-    if not isinstance(recipe.data.kind, Csv) and getattr(recipe.data.kind, "on_bad_sample", "stop") == "quarantine":
+    kind = recipe.data.kind
+    if isinstance(kind, Guardable) and not kind.whole and kind.on_bad_sample == "quarantine":
         data = Data(guarded(data.train, "train"), guarded(data.holdout, "holdout"), data.facts)
     if recipe.augment is not None:
         return Data(Augmented(data.train, recipe.augment), data.holdout, data.facts)
@@ -67,7 +72,7 @@ def _open(recipe: Recipe) -> Data:
     if isinstance(kind, Shards):
         return Data(*open_shards(kind, facts, base, recipe.data.span), facts)
     if isinstance(kind, Series):
-        return Data(*open_series(kind, facts, path, other))
+        return Data(*open_series(kind, facts, path, other), judged=True)
     if isinstance(kind, Images):
         files, labels = listing(path, facts, "path")
         if other is not None:
@@ -145,7 +150,13 @@ def _open_text(kind: Text, facts: DataFacts, base: Path, path: Path, other: Path
 # -- inputs to predict ---------------------------------------------------------------------------------------
 
 
-def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> dict[str, Tensor]:
+class Samples(dict[str, Tensor]):
+    """{model input: tensor [n, ...]}. `origins`: of `series`, which series each sample is the end of."""
+
+    origins: list[Origin] | None = None
+
+
+def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> Samples:
     """Samples to predict, preprocessed as in training: {model input: tensor [n, ...]}.
 
     `source` is a file (png, jpg, … for image inputs; csv; npz, npy; a text) or `digits:17`, sample 17 of the built-in
@@ -155,9 +166,15 @@ def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> d
     Raises SpecError (AS504) for what cannot be read or does not fit the model.
     """
     facts = facts or recipe.data.facts
+    origins = None
     with reported(Span(source, 1, 1, 1, 2)):
-        fields = _input_fields(recipe, source, facts)
-        return {name: fields[field] for name, field in recipe.feeds.items()}
+        if isinstance(recipe.data.kind, Series):
+            fields, origins = last_windows(recipe.data.kind, facts, Path(source))
+        else:
+            fields = _input_fields(recipe, source, facts)
+    samples = Samples((name, fields[field]) for name, field in recipe.feeds.items())
+    samples.origins = origins
+    return samples
 
 
 def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Tensor]:
@@ -173,8 +190,6 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
         if not len(row):
             raise DataError("it is empty", path)
         return {"tokens": row[-kind.context :].long()[None]}
-    if isinstance(kind, Series):
-        return {"features": last_window(kind, facts, path)}
     if isinstance(kind, Csv):
         if suffix in CSV_SUFFIXES:
             fields = table(kind, facts, path, targets=False)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.kinds import show
 from archspec.recipe.files import CSV_SUFFIXES, MAX_ARRAY, DataError, csv_rows, npz_headers, read_array
-from archspec.recipe.parquet import parquet_column, parquet_columns, parquet_rows
+from archspec.recipe.parquet import parquet_column, parquet_columns, parquet_labels, parquet_nulls, parquet_rows
 
 SUFFIXES = (*CSV_SUFFIXES, ".npz", ".parquet")
 LARGEST = 3.4028234663852886e38  # of float32
+
+
+class Labels(NamedTuple):
+    """A column of names. `codes`: int64[rows], which of the `names` (in order of first appearance) each row has."""
+
+    codes: Any
+    names: list[str]
 
 
 class Columns:
@@ -50,7 +58,7 @@ class Columns:
                 raise DataError(f"two columns are called {show(name)}", self.path, argument=argument)
 
     def numbers(self, names: tuple[str, ...]) -> Any:
-        """float32[rows, names], as numpy; every value is there, and finite."""
+        """float32[rows, names], as numpy: NaN for what is missing, no number, or not finite (see `unfit`)."""
         import numpy as np
 
         if self.rows * len(names) * 4 > MAX_ARRAY:
@@ -64,11 +72,28 @@ class Columns:
                 raise DataError(
                     f"column {show(name)} is {column.dtype}: numbers are needed", self.path, argument=self.argument
                 )
-            bad = ~(np.abs(column.astype(np.float64)) <= LARGEST)
-            if bad.any():
-                message = f"row {int(np.argmax(bad))} of column {show(name)} is not a finite number"
-                raise DataError(message, self.path, argument=self.argument)
-            out[:, k] = column
+            known = np.abs(column.astype(np.float64)) <= LARGEST
+            out[:, k] = column if known.all() else np.where(known, column, np.nan)
+        return out
+
+    def unfit(self, cells: Mapping[int, str]) -> dict[int, DataError]:
+        """{row: what is wrong with the value of a column there, for which `numbers` gave NaN}."""
+        out = {}
+        if self.suffix in CSV_SUFFIXES:
+            for row, (line, text) in self._cells(cells).items():
+                try:
+                    number(text, cells[row], self.path, line, self.argument)
+                except DataError as error:
+                    out[row] = error
+            return out
+        null: dict[str, Any] = {}
+        if self.suffix == ".parquet":
+            null = {name: parquet_nulls(self.path, name, self.argument) for name in set(cells.values())}
+        for row, name in cells.items():
+            message = f"row {row} of column {show(name)} is not a finite number"
+            if name in null and null[name][row]:
+                message = f"no value for {show(name)} in row {row}"
+            out[row] = DataError(message, self.path, argument=self.argument)
         return out
 
     def _column(self, name: str) -> Any:
@@ -83,37 +108,87 @@ class Columns:
         header = next(rows).cells
         places = [header.index(name) for name in names]
         values = array("f")
-        for line, cells in rows:
+        for _, cells in rows:
             for place in places:
-                values.append(number(cells[place], header[place], self.path, line, self.argument))
+                values.append(_value(cells[place]))
         return np.frombuffer(values, dtype=np.float32).reshape(-1, len(names))
 
-    def check_rising(self, name: str) -> None:
-        """Raises DataError where a column of times does not rise from row to row."""
+    def _cells(self, wanted: Mapping[int, str]) -> dict[int, tuple[int, str]]:
+        """{row: (line, text)} of cells of a csv file."""
+        rows = csv_rows(self.path, self.delimiter, self.argument)
+        header = next(rows).cells
+        return {k: (line, cells[header.index(wanted[k])]) for k, (line, cells) in enumerate(rows) if k in wanted}
+
+    def labels(self, name: str) -> Labels:
+        """A column of names: text, or whole numbers. Every row has one."""
         import numpy as np
 
         if self.suffix in CSV_SUFFIXES:
             rows = csv_rows(self.path, self.delimiter, self.argument)
             place = next(rows).cells.index(name)
-            before = -math.inf
+            known: dict[str, int] = {}
+            codes = array("q")
             for line, cells in rows:
-                now = _moment(cells[place], name, self.path, line, self.argument)
-                if now <= before:
-                    message = f"{show(cells[place])} in column {show(name)} is not later than the row before"
-                    raise DataError(message, self.path, line, argument=self.argument, help=_SORT)
-                before = now
-            return
+                text = cells[place].strip()
+                if not text:
+                    raise DataError(f"no value for {show(name)}", self.path, line, argument=self.argument)
+                codes.append(known.setdefault(text, len(known)))
+            return Labels(np.frombuffer(codes, dtype=np.int64), list(known))
+        if self.suffix == ".npz":
+            column = read_array(self.path, name, self.argument)
+            if column.dtype.kind not in "Uiu":
+                message = f"column {show(name)} is {column.dtype}: names or whole numbers are needed"
+                raise DataError(message, self.path, argument=self.argument)
+            values, inverse = np.unique(column, return_inverse=True)
+            texts = [str(value) for value in values.tolist()]
+        else:
+            inverse, texts = parquet_labels(self.path, name, self.argument)
+        used, first = np.unique(inverse, return_index=True)
+        order = used[np.argsort(first)]
+        place_of = np.zeros(len(texts), dtype=np.int64)
+        place_of[order] = np.arange(len(order))
+        return Labels(place_of[inverse], [texts[k] for k in order.tolist()])
+
+    def times(self, name: str) -> Any:
+        """A column of times as numpy, float64[rows] or int64[rows]; NaN for what is none in a csv file."""
+        import numpy as np
+
+        if self.suffix in CSV_SUFFIXES:
+            rows = csv_rows(self.path, self.delimiter, self.argument)
+            place = next(rows).cells.index(name)
+            return np.array([_moment(cells[place]) for _, cells in rows], dtype=np.float64)
         column = self._column(name)
         if column.dtype.kind == "M":
-            column = column.astype("datetime64[ns]").astype(np.int64)
+            return column.astype("datetime64[ns]").astype(np.int64)
         if column.dtype.kind not in "fiu":
             raise DataError(
                 f"column {show(name)} is {column.dtype}: times are needed", self.path, argument=self.argument
             )
-        late = ~(column[1:] > column[:-1])
-        if late.any():
-            message = f"row {int(np.argmax(late)) + 1} of column {show(name)} is not later than the row before"
-            raise DataError(message, self.path, argument=self.argument, help=_SORT)
+        return column
+
+    def late(self, rows: set[int], name: str) -> dict[int, DataError]:
+        """{row: what is wrong with its time, which is not later than the one before}."""
+        if self.suffix not in CSV_SUFFIXES:
+            message = f"of column {show(name)} is not later than the row before"
+            return {
+                row: DataError(f"row {row} {message}", self.path, argument=self.argument, help=_SORT) for row in rows
+            }
+        out = {}
+        for row, (line, text) in self._cells(dict.fromkeys(rows, name)).items():
+            message = f"{show(text)} in column {show(name)} is not later than the row before"
+            help: str | None = _SORT
+            if math.isnan(_moment(text)):
+                what = "neither a number nor a date as 2024-01-31 or 2024-01-31T12:00"
+                message, help = f"{show(text)} in column {show(name)} is {what}", None
+            out[row] = DataError(message, self.path, line, argument=self.argument, help=help)
+        return out
+
+    def at(self, messages: Mapping[int, str]) -> dict[int, DataError]:
+        """{row: an error there}, of messages by their rows."""
+        if self.suffix not in CSV_SUFFIXES:
+            return {k: DataError(f"row {k}: {text}", self.path, argument=self.argument) for k, text in messages.items()}
+        cells = self._cells(dict.fromkeys(messages, self.names[0]))
+        return {k: DataError(messages[k], self.path, line, argument=self.argument) for k, (line, _) in cells.items()}
 
 
 _SORT = "rows must be in order of time, each with a time of its own"
@@ -121,11 +196,8 @@ _SORT = "rows must be in order of time, each with a time of its own"
 
 def number(text: str, column: str, path: Path, line: int, argument: str) -> float:
     """A cell of a csv file as a number that float32 holds. Raises DataError, at its line."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found) or abs(found) > LARGEST:
+    found = _value(text)
+    if math.isnan(found):
         what = (
             f"{show(text)} in column {show(column)} is not a finite number"
             if text.strip()
@@ -135,7 +207,17 @@ def number(text: str, column: str, path: Path, line: int, argument: str) -> floa
     return found
 
 
-def _moment(text: str, column: str, path: Path, line: int, argument: str) -> float:
+def _value(text: str) -> float:
+    """A number that float32 holds, or NaN."""
+    try:
+        found = float(text)
+    except ValueError:
+        return math.nan
+    return found if abs(found) <= LARGEST else math.nan
+
+
+def _moment(text: str) -> float:
+    """A time in seconds, or the number that it is; NaN for what is neither."""
     try:
         return float(text)
     except ValueError:
@@ -144,10 +226,7 @@ def _moment(text: str, column: str, path: Path, line: int, argument: str) -> flo
         found = datetime.fromisoformat(text.strip())
         return (found.replace(tzinfo=None) - (found.utcoffset() or _ZERO) - datetime(1970, 1, 1)).total_seconds()
     except (ValueError, OverflowError):
-        message = (
-            f"{show(text)} in column {show(column)} is neither a number nor a date as 2024-01-31 or 2024-01-31T12:00"
-        )
-        raise DataError(message, path, line, argument=argument) from None
+        return math.nan
 
 
 _ZERO = datetime(1970, 1, 1) - datetime(1970, 1, 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.base import arg
@@ -69,8 +69,9 @@ class NumbersByName(Kind["dict[str, float]"]):
 
 
 class Guardable(DataKind):
-    """A kind whose samples may be bad one by one."""
+    """A kind whose samples may be bad one by one. `whole`: they are found when it is opened, not as they are taken."""
 
+    whole: ClassVar[bool] = False
     on_bad_sample = arg(
         Choice("stop", "quarantine"),
         "stop",
@@ -155,6 +156,7 @@ class Csv(Guardable):
     """A table with a row of column names: `features` float32[B, columns] and `target` (a class, or numbers)."""
 
     targets = ("target",)
+    whole = True
     path = arg(Path_, doc="a csv file in UTF-8")
     target = arg(
         ListOf(Str, 1, lone=True, title="a column name"), doc="the column to predict; for `task: regression` several"
@@ -224,11 +226,11 @@ class Csv(Guardable):
                 raise DataError(message, path, row.line, argument="target", help="say `task: regression` for numbers")
         if not samples:
             raise DataError("it has no rows but the column names", path)
-        classes = tuple(sorted(names, key=_numbers_first))
+        classes = tuple(sorted(names, key=numbers_first))
         return DataFacts((field, Field("target", "int64", (), len(classes))), samples, classes, columns=columns)
 
 
-def _numbers_first(name: str) -> tuple[int, int, str]:
+def numbers_first(name: str) -> tuple[int, int, str]:
     """Sort "2" before "10": class names that are whole numbers keep their order, so 0..k-1 are their own indices."""
     return (0, int(name), name) if name.isascii() and name.isdigit() and len(name) < 19 else (1, 0, name)
 

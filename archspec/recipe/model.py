@@ -49,6 +49,8 @@ class DataFacts(NamedTuple):
     `samples`: how many there are in all (None where only reading them tells). `classes`: names of the label's classes.
     `characters`: the vocabulary of `text` with `tokens: char`, in order of token number. `columns`: the features of
     `csv`. `mean`, `std`: of each feature, from the training split, where the data are standardised (None until then).
+    Of `series`: `categories`, the values of each column of `static_categories`, in order of their numbers; `scales`,
+    mean and deviation of the columns of each series by its id, where each is standardised by itself.
     """
 
     fields: tuple[Field, ...]
@@ -58,6 +60,8 @@ class DataFacts(NamedTuple):
     columns: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    categories: dict[str, tuple[str, ...]] | None = None
+    scales: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] | None = None
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
@@ -70,8 +74,14 @@ class DataFacts(NamedTuple):
     def from_json(cls, data: dict[str, Any]) -> DataFacts:
         """Raises KeyError or TypeError for data that `to_json` did not write."""
         fields = tuple(Field(f["name"], f["dtype"], tuple(f["shape"]), f["classes"]) for f in data["fields"])
-        rest: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items() if k != "fields"}
-        return cls(fields, **rest)
+        return cls(fields, **{key: _frozen(value) for key, value in data.items() if key != "fields"})
+
+
+def _frozen(value: Any) -> Any:
+    """JSON data with tuples for its lists."""
+    if isinstance(value, dict):
+        return {key: _frozen(each) for key, each in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 class DataSource:

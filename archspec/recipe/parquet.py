@@ -39,11 +39,41 @@ def parquet_rows(path: Path, argument: str = "path") -> int:
 
 
 def parquet_column(path: Path, name: str, argument: str = "path") -> Any:
-    """A whole column, as numpy. Raises DataError where values are missing, or there are too many."""
+    """A whole column, as numpy, with NaN for numbers that are not there. Raises DataError where there are too many."""
+    return _whole(path, name, argument).combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def parquet_nulls(path: Path, name: str, argument: str = "path") -> Any:
+    """Which rows have no value: bool[rows], as numpy."""
+    return _whole(path, name, argument).is_null().to_numpy()
+
+
+def _whole(path: Path, name: str, argument: str) -> Any:
     file = open_parquet(path, argument)
     if file.metadata.num_rows * 8 > MAX_ARRAY:
         raise DataError(f"more than {MAX_ARRAY:,} bytes in a column", path, argument=argument)
-    return as_numpy(read(file, [name], path, argument)[name], name, path, argument)
+    return read(file, [name], path, argument)[name]
+
+
+def parquet_labels(path: Path, name: str, argument: str = "path") -> tuple[Any, list[str]]:
+    """A column of text, categories or whole numbers: int64[rows], and the texts that they are numbers of."""
+    import numpy as np
+    import pyarrow as pa
+
+    column = _whole(path, name, argument)
+    if column.null_count:
+        raise missing_value(column, name, path, argument)
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
+        message = f"column {show(name)} is {kind}: names or whole numbers are needed"
+        raise DataError(message, path, argument=argument)
+    whole = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    chunks = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in whole.chunks]
+    codes = np.concatenate(chunks) if chunks else np.empty(0)
+    values = whole.chunks[0].dictionary.to_pylist() if chunks else []
+    if None in values:
+        raise DataError(f"a value of {show(name)} is null", path, argument=argument)
+    return codes.astype(np.int64), [str(value) for value in values]
 
 
 def read(file: Any, names: list[str], path: Path, argument: str, groups: list[int] | None = None) -> Any:
@@ -61,9 +91,13 @@ def read(file: Any, names: list[str], path: Path, argument: str, groups: list[in
 def as_numpy(column: Any, name: str, path: Path, argument: str = "path") -> Any:
     """A pyarrow column as numpy. Raises DataError where values are missing."""
     if column.null_count:
-        place = next(i for i, known in enumerate(column.is_valid()) if not known.as_py())
-        raise DataError(f"no value for {show(name)} in row {place}", path, argument=argument)
+        raise missing_value(column, name, path, argument)
     return column.combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def missing_value(column: Any, name: str, path: Path, argument: str = "path") -> DataError:
+    place = next(i for i, known in enumerate(column.is_valid()) if not known.as_py())
+    return DataError(f"no value for {show(name)} in row {place}", path, argument=argument)
 
 
 def words(error: Exception) -> str:

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from archspec.data import load_input, open_data
-from archspec.data.series import restore
+from archspec.data.forecast import Origin
 from archspec.data.text import Codec, codec
 from archspec.ops.tensor import TensorType
 from archspec.pipeline import Report
 from archspec.recipe.files import DataError
 from archspec.recipe.losses import Ctc
 from archspec.recipe.model import DataFacts, LossTerm, Recipe
-from archspec.recipe.series_kind import Series
 from archspec.recipe.text_kind import Text
 from archspec.runtime.ctc import best_path
 from archspec.runtime.evaluate import filled, first
@@ -79,7 +78,8 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
     Of a class: {"class", "probability", "top": [{"class", "probability"}, …]}. Of the next token the same, with the
     greedy continuation of `length` tokens as "text". Of a class at each place: {"shares": {class: share}}. Of yes or
     no: {"probabilities"}. Of a sequence (`ctc`): {"sequence": [class, …], "probability"}. Else {"values"} (forecasts in
-    the units of their columns). `shape` says how probabilities, shares and values are nested.
+    the units of their columns). `shape` says how probabilities, shares and values are nested. Where the data have many
+    series, each has the "id" of its own.
 
     Raises SpecError (AS504) and RunError for an input that cannot be read or is not what the model reads.
     """
@@ -91,6 +91,7 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
         ):
             raise RunError(f"the model reads `{name}` {type_}, and {source} gives {list(tensor.shape)}")
     terms = {term.input: term for term in run.recipe.losses}
+    origins: Sequence[Origin | None] = inputs.origins or [None] * len(tensors[0])
     samples: list[dict[str, Any]] = []
     for start in range(0, len(tensors[0]), run.recipe.batch_size):
         batch = [tensor[start : start + run.recipe.batch_size] for tensor in tensors]
@@ -98,7 +99,7 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
         for row in range(len(batch[0])):
             sample = {}
             for name, term in terms.items():
-                sample[name] = _read(pick(outputs, name)[row], term, run, top)
+                sample[name] = _read(pick(outputs, name)[row], term, run, top, origins[start + row])
                 if "top" in sample[name] and _is_text(run, term):
                     sample[name]["text"] = _continue(run, [tensor[row : row + 1] for tensor in batch], term, length)
             samples.append(sample)
@@ -121,8 +122,13 @@ def _is_text(run: Run, term: LossTerm) -> bool:
     return run.codec is not None and term.class_dim is not None
 
 
-def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
+def _read(values: Tensor, term: LossTerm, run: Run, top: int, origin: Origin | None) -> dict[str, Any]:
     """One output of one sample (without the batch axis)."""
+    found = _predicted(values, term, run, top, origin)
+    return found if origin is None or origin.id is None else {"id": origin.id, **found}
+
+
+def _predicted(values: Tensor, term: LossTerm, run: Run, top: int, origin: Origin | None) -> dict[str, Any]:
     if term.class_dim is not None:
         probabilities = values.movedim(0 if term.class_dim == 1 else -1, -1)
         # softmax leaves log-probabilities (of an `nll` loss) what they are
@@ -135,9 +141,8 @@ def _read(values: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
         return {"sequence": [class_name(k, run) for k in sequence], "probability": probability}
     kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
     values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
-    series = run.recipe.data.kind
-    if isinstance(series, Series) and term.target == "target":
-        values = restore(values, series, run.facts)
+    if origin is not None and term.target == "target":
+        values = origin.restore(values)
     flat = values.flatten()[:MOST_VALUES].tolist()
     return {kind: flat[0] if values.ndim == 0 else flat, "shape": list(values.shape)}
 

