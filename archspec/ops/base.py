@@ -147,11 +147,13 @@ class Op(Declared):
     `weight_axes`: how its `weight` may be split over processes: "features" [out, in], "table" [rows, features].
     `attribute` is what `module` constructs: "module" an nn.Module, "parameter" an nn.Parameter, "buffer" a tensor that
     codegen registers (`self.register_buffer(name, ..., persistent=op.persistent)`); `forward` then reads it by `Own`.
+    `passes_gradient`: does the gradient of its results go on to `inputs`? (To `ref_inputs` none does: sizes are read.)
     """
 
     rule: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ("x",)
     ref_inputs: ClassVar[tuple[str, ...]] = ()
+    passes_gradient: ClassVar[bool] = True
     attribute: ClassVar[str] = "module"
     weight_axes: ClassVar[str | None] = None
     result: ClassVar[tuple[str, ...]] = ("output",)

@@ -383,6 +383,7 @@ class Detach(Op):
     """The same numbers, through which no gradient flows: stop-gradient, the straight-through estimator."""
 
     rule = SAME
+    passes_gradient = False
     examples = (Example({}, "float32[B, 8]", "float32[B, 8]"), Example({}, "int64[]", "int64[]"))
 
     def infer(self, require: Require, x: TensorType) -> TensorType:

@@ -259,6 +259,7 @@ class Histc(Op):
     """How many elements lie in each of `bins` equal intervals from `min` to `max`; it has no gradient."""
 
     rule = "[bins]"
+    passes_gradient = False
     bins = arg(PositiveInt, 100, "number of intervals")
     min = arg(Number, 0.0, "the lower end; if both are equal, the smallest and the largest element are the ends")
     max = arg(Number, 0.0, "the upper end")

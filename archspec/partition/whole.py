@@ -36,6 +36,8 @@ def unshared(typed: Typed) -> list[tuple[str, Span]]:
             return
         seen.add(id(graph))
         for done in graph.nodes:
+            if done.rows:  # whose number the values decide
+                found[done.node.span] = "route"
             for callee, types in zip(done.calls, done.call_inputs, strict=False):
                 if isinstance(callee, Typed):
                     look(callee)

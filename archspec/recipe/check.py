@@ -124,6 +124,7 @@ def check_recipe(
         sequences=shared.sequences,
         stages=shared.stages,
         context=shared.context,
+        idle=shared.idle,
         chosen=chosen,
     )
 

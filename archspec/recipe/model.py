@@ -322,13 +322,13 @@ class Recipe:
     `split`: {module path: how tensor parallelism splits it} (see archspec.partition.tensor). `sequences`: where
     sequences are in parts meanwhile (see archspec.partition.sequence). `stages`: of a pipeline (see
     archspec.partition.stages), empty without one. `context`: which inputs are in parts of their sequences (see
-    archspec.partition.context). `chosen`: the paths of the modules that `runtime` names, by the
-    key that names them (see archspec.recipe.naming).
+    archspec.partition.context). `idle`: of a pipeline or `ddp`, the parameters that no loss reaches. `chosen`: the
+    paths of the modules that `runtime` names, by the key that names them (see archspec.recipe.naming).
     """
 
     __slots__ = (
         "augment", "average", "batch", "batch_size", "chosen", "clip_grad_norm", "clip_grad_value",
-        "context", "data", "early_stopping", "epochs", "feeds", "inputs", "losses", "metrics",
+        "context", "data", "early_stopping", "epochs", "feeds", "idle", "inputs", "losses", "metrics",
         "on_nonfinite", "optimizer", "runtime", "schedule", "seed", "sequences", "split", "stages",
         "tuning",
     )  # fmt: skip
@@ -359,6 +359,7 @@ class Recipe:
         sequences: Sequences | None = None,
         stages: tuple[Stage, ...] = (),
         context: Context | None = None,
+        idle: frozenset[str] = frozenset(),
         chosen: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.data = data
@@ -384,4 +385,5 @@ class Recipe:
         self.sequences = sequences
         self.stages = stages
         self.context = context
+        self.idle = idle
         self.chosen = chosen or {}

@@ -30,6 +30,7 @@ class Shares(NamedTuple):
     sequences: Sequences | None = None
     stages: tuple[Stage, ...] = ()
     context: Context | None = None
+    idle: frozenset[str] = frozenset()
 
 
 def check_parallel(
@@ -48,14 +49,15 @@ def check_parallel(
         return Shares()
     combination(settings, given, diagnostics)
     typed, table = model()
-    if (
-        parallel.data == "ddp"
-        and max(parallel.tensor, parallel.context) == 1
-        and (idle := _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning))
-    ):
+    several = parallel.data == "ddp" or parallel.pipeline > 1
+    idle = _idle(reached(typed, {name for t in losses for name in t.outputs}), table, tuning) if several else []
+    waits = parallel.data == "ddp" and max(parallel.tensor, parallel.context) == 1
+    if idle and waits and not parallel.find_unused_parameters:
         names = ", ".join(f"`{name}`" for name in idle[:3]) + (f" and {len(idle) - 3} more" if len(idle) > 3 else "")
         message = f"`ddp` waits for a gradient of every parameter, and no loss reaches {names}"
-        help = "put a loss on the output they lead to, remove them, or `freeze` them"
+        help = (
+            "put a loss on the output they lead to, remove them, `freeze` them, or say `find_unused_parameters: true`"
+        )
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
     context = None if parallel.context == 1 else _context(typed, parallel.context, given, binding, diagnostics)
     told = () if context is None else [span for _, span in context.refused]
@@ -68,7 +70,7 @@ def check_parallel(
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
     sequences = sequence_plan(typed, split) if split and parallel.sequence else None
-    return Shares(split, sequences, stages, context)
+    return Shares(split, sequences, stages, context, frozenset(table.entries[name].first for name in idle))
 
 
 def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnostics) -> dict[str, str]:
@@ -187,6 +189,10 @@ def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> Non
     if parallel.offload and parallel.data != "fsdp":
         message = f"`offload` is for `data: fsdp`, and `data` is {parallel.data}"
         diagnostics.error("AS507", _at(given, "offload"), message, help="say `data: fsdp`, or leave it out")
+    if parallel.find_unused_parameters and parallel.data != "ddp":
+        message = f"`find_unused_parameters` is for `data: ddp`, and `data` is {parallel.data}"
+        help = "leave it out: other kinds wait for no gradient"
+        diagnostics.error("AS507", _at(given, "find_unused_parameters"), message, help=help)
     if parallel.replicate > 1 and parallel.data != "fsdp":
         message = f"`replicate` is for `data: fsdp`, and `data` is {parallel.data}"
         diagnostics.error("AS507", _at(given, "replicate"), message, help="say `data: fsdp`, or leave it out")

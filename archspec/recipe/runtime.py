@@ -104,6 +104,12 @@ class Parallel(Part):
         "of `fsdp`: shards, gradients and the optimizer's state lie in the processor's memory, and weights come to the "
         "device as they are used",
     )
+    find_unused_parameters = arg(
+        Bool,
+        False,
+        "of `ddp`: parameters to which no loss leads are left as they are, as one process leaves them; `ddp` looks for "
+        "them in every step, which takes time",
+    )
     tensor = arg(PositiveInt, 1, "processes that share every large matrix product")
     sequence = arg(
         Bool,

@@ -208,7 +208,7 @@ def _execute(
 
 def _prepared(module: nn.Module, given: Plan, world: World) -> Prepared:
     recipe = given.recipe
-    shares = (recipe.split, recipe.sequences, recipe.stages, recipe.context)
+    shares = (recipe.split, recipe.sequences, recipe.stages, recipe.context, recipe.idle)
     return prepare(module, given.device, recipe.runtime, world, recipe.chosen, *shares)
 
 

@@ -7,7 +7,7 @@ compiled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -81,6 +81,7 @@ def prepare(
     sequences: Sequences | None = None,
     stages: Sequence[Stage] = (),
     context: Context | None = None,
+    idle: Collection[str] = (),
 ) -> Prepared:
     """Move the module to the device and put around it what `runtime` asks for. `chosen` and what follows: see Recipe.
 
@@ -116,7 +117,7 @@ def prepare(
     if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None):
         outer = fsdp(module, world, offload=parallel.offload)
     elif parallel.data == "ddp" and len(chunks) < 2:
-        outer = ddp(module, world, device)
+        outer = ddp(module, world, device, find_unused_parameters=parallel.find_unused_parameters)
     elif parallel.data == "data_parallel":
         outer = data_parallel(module)
     if compile.enabled and not compile.blocks:
@@ -124,7 +125,7 @@ def prepare(
     pipeline = None
     if chunks:
         parts = [Part(cut, chunk, outer if chunk is module else chunk) for chunk, cut in chunks]
-        pipeline = Pipeline(parts, module, world, device, parallel.schedule)
+        pipeline = Pipeline(parts, module, world, device, parallel.schedule, idle)
     return Prepared(outer, module, device, autocast, pipeline)
 
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as the printed code names it
-from known_differences import BY_VALUE, CRASHES, CUTS, PREPARED, STRICTER
+from known_differences import BY_VALUE, CRASHES, PREPARED, STRICTER
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -295,11 +295,14 @@ def _train(net: nn.Module, op: Op, inputs: tuple[TensorType | None, ...]) -> tup
     result = flattened(net.train()(*tensors), op.unpack)
     given = any(t is not None and (t.is_floating or t.dtype in COMPLEX) for t in inputs[: len(op.inputs)])
     for y in result:
-        if given and op.name not in CUTS and y.dtype in DIFFERENTIABLE and not y.requires_grad:
-            raise Disagreement(f"{op.name}: the result does not pass gradients on")
+        if given and y.dtype in DIFFERENTIABLE and y.requires_grad != op.passes_gradient:
+            raise Disagreement(f"{op.name}: does the result pass gradients on? {y.requires_grad}")
     losses = [((2 * y).abs() if y.is_complex() else 2 * y).sum() for y in result if y.requires_grad]
     if losses:
         sum(losses[1:], losses[0]).backward()
+    for ref in tensors[len(tensors) - len(op.ref_inputs) :] if op.ref_inputs else ():
+        if ref is not None and ref.grad is not None:
+            raise Disagreement(f"{op.name}: there is a gradient of what only sizes are read of")
     return result
 
 

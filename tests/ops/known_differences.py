@@ -338,9 +338,6 @@ for _name in ("solve", "lstsq"):
         _vector,
     )
 
-# Ops whose results are numbers with a gradient to nothing that they read.
-CUTS = frozenset({"detach", "histc"})
-
 # Ops whose arguments PyTorch knows nothing of; another test judges them.
 OWN_NOTATION = frozenset({"rearrange"})
 

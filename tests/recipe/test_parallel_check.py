@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from archspec import pipeline
@@ -41,6 +44,7 @@ train:
         ("{compile: true, parallel: {tensor: 2}}", "does not compile products that processes share"),
         ("{parallel: {pipeline: 2, stages: 2}}", "`1F1B` is not for 2 stages a process"),
         ("{parallel: {data: ddp, replicate: 2}}", "`replicate` is for `data: fsdp`"),
+        ("{parallel: {data: fsdp, find_unused_parameters: true}}", "`find_unused_parameters` is for `data: ddp`"),
     ],
 )
 def test_what_cannot_be_shared_out(runtime: str, words: str) -> None:
@@ -100,6 +104,38 @@ def test_optimizers_that_pytorch_does_not_have_for_shards(optimizer: str, parall
     (error,) = pipeline.check(text + f"runtime: {{parallel: {parallel}}}\n").diagnostics
     assert error.code == "AS205" and error.span.line == 12 and f"`{optimizer}`" in error.message
     assert pipeline.check(text + "runtime: {parallel: {pipeline: 2}}\n").ok
+
+
+MIXTURE = """\
+inputs: {x: "float32[B, 6, 8]"}
+blocks:
+  Expert: {layers: [{linear: 16}, relu, {linear: 8}]}
+layers:
+  - {name: gate, linear: 4}
+  - {topk: {k: 2}, outputs: [weights, chosen]}
+  - {name: experts, from: x, repeat: 4, route: {chosen: chosen, weights: weights}, Expert: {}}
+train:
+  data: {npz: {path: train.npz}}
+  loss: {mse: {target: y}}
+  optimizer: sgd
+  epochs: 1
+  batch_size: 8
+"""
+
+
+def test_routed_rows(tmp_path: Path) -> None:
+    np.savez(tmp_path / "train.npz", x=np.zeros((9, 6, 8), np.float32), y=np.zeros((9, 6, 8), np.float32))
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(MIXTURE)
+    assert pipeline.check(spec, {"runtime.parallel": "ddp"}).ok  # the gate learns through the weights of the rows
+    (error,) = pipeline.check(spec, {"runtime.parallel": {"tensor": 2}}).diagnostics
+    assert error.code == "AS507" and "`route`" in error.message and error.secondary[0].span.line == 7
+
+
+def test_unused_parameters_may_be_looked_for() -> None:
+    text = SPEC + "runtime: {parallel: {data: ddp, find_unused_parameters: true}}\n"
+    report = pipeline.check(text)
+    assert report.ok and report.recipe is not None and report.recipe.idle == {"aux.weight", "aux.bias"}
 
 
 def test_a_frozen_head_needs_no_gradient() -> None:

@@ -14,7 +14,7 @@ def data_parallel(module: nn.Module) -> nn.Module:
     return DataParallel(module) if torch.cuda.device_count() > 1 else module
 
 
-def ddp(module: nn.Module, world: World, device: torch.device) -> nn.Module:
+def ddp(module: nn.Module, world: World, device: torch.device, *, find_unused_parameters: bool = False) -> nn.Module:
     """The gradients are averaged over the data axis while backward runs. Buffers stay each process's own meanwhile, as
     no training step reads what it gathers in them; an evaluation takes those of the first (archspec.runtime.evaluate).
     """
@@ -26,4 +26,5 @@ def ddp(module: nn.Module, world: World, device: torch.device) -> nn.Module:
         device_ids=ids,
         process_group=world.axis("data").get_group(),
         gradient_as_bucket_view=True,
+        find_unused_parameters=find_unused_parameters,
     )

@@ -7,7 +7,7 @@ repeated samples, which count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -51,13 +51,19 @@ class Part(NamedTuple):
 
 
 class Pipeline:
-    """`bare`: what this process has of the model; `parts`: its stages, in order.
+    """`bare`: what this process has of the model; `parts`: its stages, in order; `idle`: parameters without gradients.
 
     Of several, gradients are averaged over the data axis here: a wrapper around each would do it once a stage.
     """
 
     def __init__(
-        self, parts: Sequence[Part], bare: nn.Module, world: World, device: torch.device, schedule: str
+        self,
+        parts: Sequence[Part],
+        bare: nn.Module,
+        world: World,
+        device: torch.device,
+        schedule: str,
+        idle: Collection[str] = (),
     ) -> None:
         assert world.mesh is not None
         self._parts = parts
@@ -73,6 +79,7 @@ class Pipeline:
         self._count = 0
         self._size = 0
         self.shared = self._shared()
+        self._idle = [p for name, p in bare.named_parameters() if self._cut.first_name(name) in idle]
 
     @property
     def processes(self) -> int:
@@ -95,6 +102,8 @@ class Pipeline:
         shares = [each.detach() for each in losses] or [torch.zeros((), device=self._device)]
         self._average()
         self._sum_shared()
+        for parameter in self._idle:
+            parameter.grad = None  # of what is handed on and not used, PyTorch sends back zeros
         return self._world.sum(torch.stack(shares).sum().double(), "pipeline")
 
     def __call__(self, *inputs: Tensor) -> Any:
