@@ -280,6 +280,8 @@ def _sized(value: Any) -> bool:
 
 def _fill(calls: list[Made]) -> None:
     """Write out the arguments that some of the calls leave at their default, in one order."""
+    if len({len(call.args) for call in calls}) > 1:
+        _by_keyword(calls)
     written = dict.fromkeys(key for call in calls for key in call.kwargs)
     if all(list(call.kwargs) == list(written) for call in calls):
         return
@@ -289,6 +291,17 @@ def _fill(calls: list[Made]) -> None:
         whole = {key: call.kwargs[key] if key in call.kwargs else _left_out(call.op, key) for key in keys}
         call.kwargs.clear()
         call.kwargs.update(whole)
+
+
+def _by_keyword(calls: list[Made]) -> None:
+    """Write the lone argument of some of the calls as the others do (`MaxPool2d(2)`, `MaxPool2d(kernel_size=2, …)`)."""
+    name = next(iter(calls[0].op.args), "")
+    if any(name not in call.kwargs if not call.args else len(call.args) > 1 or call.kwargs for call in calls):
+        raise NotUnifiableError
+    for call in calls:
+        if call.args:
+            call.kwargs[name] = call.args[0]
+            call.args = ()
 
 
 def _left_out(op: Any, key: str) -> Any:

@@ -157,7 +157,7 @@ def _module(around: Op | Typed, path: str) -> _Module | None:
     if not isinstance(around, Typed):
         return None
     for done in around.nodes:
-        if done.node.shared is not None:
+        if done.node.shared is not None or len(done.calls) < len(done.node.paths):  # or it is in error
             continue
         for own, callee, inputs in zip(done.node.paths, done.calls, done.call_inputs, strict=True):
             if own == path:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.soundness.hunt import hunt
+from tests.soundness.hunt import hunt, is_seldom
 from tests.soundness.judge import text_of
 
 
@@ -21,12 +21,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="which ones (default 0)")
     parser.add_argument("--first", type=int, default=0, help="number of the first one (default 0)")
     parser.add_argument("--stop", type=int, default=10, help="after so many findings (default 10)")
+    parser.add_argument("--seldom", action="store_true", help="only those with what networks seldom have")
     parser.add_argument("--out", type=Path, help="a folder for what is found")
     args = parser.parse_args()
     seen: Counter[str] = Counter()
     found = 0
     start = time.perf_counter()
-    for number, spec, outcome in hunt(args.seed, range(args.first, args.first + args.examples)):
+    numbers = range(args.first, args.first + args.examples)
+    chosen = [n for n in numbers if is_seldom(args.seed, n)] if args.seldom else numbers
+    for number, spec, outcome in hunt(args.seed, chosen):
         seen[outcome.verdict] += 1
         seen["sizes that ran"] += outcome.ran
         seen["sizes that failed as they should"] += outcome.failed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.dims import Dim
 from archspec.ops.tensor import TensorType
 from tests.soundness.lists import Growing, Readable
-from tests.soundness.scopes import Scope
+from tests.soundness.scopes import ABSENT, Scope
 
 if TYPE_CHECKING:
     from tests.soundness.generate import Generator
@@ -56,13 +56,14 @@ class Blocks:
         scope = Scope(ChainMap(params, g.walker.env), ("build", g.count))
         g.count += 1
         scope.values.update(zip(inputs, [each.type for each in given], strict=True))
-        inner = Growing(scope, given[0].type, params, block=name, names=local)
+        inner = Growing(scope, given[0].type if given else ABSENT, params, block=name, names=local)
         self.open.append(name)
         self.params = block["params"]
         outer, g.current = g.current, block["params"]
         before = g.walker.executor
         g.walker.executor = g.trial.executor.copy()
-        g.grow(inner, rng.randint(1, 8))
+        if given or (g.seldom is not None and g.seldom.begin(inner)):
+            g.grow(inner, rng.randint(1, 8))
         g.walker.executor = before
         g.current = outer
         self.open.pop()
@@ -72,6 +73,9 @@ class Blocks:
         outputs = g.outputs(inner)
         if outputs:
             block["outputs"] = list(outputs.values()) if isinstance(outputs, dict) else outputs
+        if g.seldom is not None:  # names of ops are given to many an item that does not fit
+            text = str(inner.items)
+            block["params"] = {param: value for param, value in block["params"].items() if param in text}
         if not block["params"]:
             del block["params"]
         if inputs == {"x": None}:
@@ -104,26 +108,28 @@ class Blocks:
     def _add(self, place: Growing, name: str, given: list[str] | None = None) -> bool:
         rng, g = self.rng, self.g
         block = g.spec["blocks"][name]
-        declared = block.get("inputs") or ["x"]
+        declared = block.get("inputs", ["x"])
         readable = place.readable()
         args: dict[str, Any] = {}
         for param, default in block.get("params", {}).items():
-            if rng.random() < 0.4:
+            if rng.random() < 0.4 and isinstance(default, int):
                 args[param] = not default if isinstance(default, bool) else default + rng.choice((0, 0, 1, 2))
         for plain in (args, {}):
             item: dict[str, Any] = {name: plain}
             if given is None and len(declared) > 1 and len(readable) < 1:
                 return False
             source = given or ([rng.choice(readable).name for _ in declared] if readable else None)
-            if source is not None and (given is not None or len(declared) > 1 or rng.random() < 0.5):
+            if source and (given is not None or len(declared) > 1 or rng.random() < 0.5):
                 item["from"] = source if len(source) > 1 else source[0]
             if rng.random() < 0.6:
                 item["name"] = g.fresh("m")
             outputs = block.get("outputs")
             if outputs and len(outputs) > 1 and rng.random() < 0.6:
                 item["outputs"] = [g.fresh("o") for _ in outputs]
+            if g.seldom is not None and g.seldom.inline(place, name):
+                item["inline"] = True
             full = dict(item)
-            if rng.random() < 0.25:
+            if "inline" not in item and rng.random() < 0.25:
                 full["repeat"] = rng.choice((1, 2, 3))
                 self.g.joined(full)
                 if outputs and len(outputs) >= 2 and len(declared) >= 2 and rng.random() < 0.6:

@@ -18,6 +18,7 @@ from tests.soundness.op_items import OpItems
 from tests.soundness.routes import Routes
 from tests.soundness.scans import Scans
 from tests.soundness.scopes import ABSENT, Scope
+from tests.soundness.seldom import Seldom
 from tests.soundness.structures import MERGES, Structures
 from tests.soundness.types_run import TypesExecutor
 from tests.soundness.walker import Walker
@@ -29,9 +30,9 @@ OPS = tuple(all_ops().values())
 
 
 class Generator:
-    """Makes one spec. `budget` is how many items it may have."""
+    """Makes one spec. `budget` is how many items it may have; `seldom`: also of those that networks seldom have."""
 
-    def __init__(self, rng: Random, budget: int = MOST) -> None:
+    def __init__(self, rng: Random, budget: int = MOST, *, seldom: bool = False) -> None:
         self.rng = rng
         self.left = budget
         self.count = 0
@@ -44,6 +45,7 @@ class Generator:
         self.structures = Structures(self)
         self.scans = Scans(self)
         self.routes = Routes(self)
+        self.seldom = Seldom(self) if seldom else None
         self.current = self.spec["params"]  # parameters of the root, or of the block that is being made
 
     def make(self) -> dict[str, Any]:
@@ -155,6 +157,8 @@ class Generator:
         if place.depth < 3:
             kinds += [(3, self.structures.residual), (2, self.structures.sequence), (3, self.structures.parallel)]
             kinds += [(3, self.blocks.call), (1.5, self.scans.add), (1.5, self.routes.add)]
+        if self.seldom is not None:
+            kinds += self.seldom.kinds(place)
         weights = [weight for weight, _ in kinds]
         for _ in range(count):
             if self.left <= 0:
@@ -165,7 +169,15 @@ class Generator:
     def joined(self, item: dict[str, Any]) -> None:
         """A repeat whose turns do not follow one another, but are joined."""
         if self.rng.random() < 0.35 and "outputs" not in item and "$" not in str(item.get("name")):
-            item["merge"] = self.rng.choice(MERGES)
+            item["merge"] = self.merge()
+
+    def merge(self) -> Any:
+        """An op that joins values."""
+        return self.written(self.rng.choice(MERGES))
+
+    def written(self, item: Any) -> Any:
+        """An item; perhaps a parameter names its op."""
+        return item if self.seldom is None else self.seldom.written(item)
 
     def fresh(self, stem: str) -> str:
         self.count += 1
@@ -197,6 +209,6 @@ class Generator:
         return f"${name}"
 
 
-def generate(rng: Random, budget: int = MOST) -> dict[str, Any]:
+def generate(rng: Random, budget: int = MOST, *, seldom: bool = False) -> dict[str, Any]:
     """A random spec."""
-    return Generator(rng, budget).make()
+    return Generator(rng, budget, seldom=seldom).make()

@@ -12,6 +12,7 @@ from tests.soundness.judge import UNKNOWN, Outcome, judge, text_of
 from tests.soundness.mutate import misfit, mutate
 from tests.soundness.shrink import shrink
 
+SELDOM = 0.2  # of the specs have what networks seldom have
 NEARLY = 0.2  # of the specs have something changed about them that they may not survive
 WRONG = 0.33  # and this part has a change that does not go with its sizes, where one of a few does not
 TRIES = 12
@@ -19,12 +20,18 @@ TRIES = 12
 
 def example(seed: int, number: int) -> dict[str, Any]:
     """The spec of this number."""
-    rng = Random(f"{seed}:{number}")
-    spec = generate(rng)
+    seldom = is_seldom(seed, number)
+    rng = Random(f"{seed}:{number}:seldom" if seldom else f"{seed}:{number}")
+    spec = generate(rng, seldom=seldom)
     what = rng.random()
     if what < WRONG:
         return next((each for each in _changed(rng, spec) if refused_for_shapes(each)), spec)
     return mutate(rng, spec) if what < WRONG + NEARLY else spec
+
+
+def is_seldom(seed: int, number: int) -> bool:
+    """Has the spec of this number constructs that networks seldom have?"""
+    return Random(f"{seed}:{number}:kind").random() < SELDOM
 
 
 def _changed(rng: Random, spec: dict[str, Any]) -> Iterator[dict[str, Any]]:

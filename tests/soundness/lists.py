@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from archspec.ops.tensor import TensorType
-from tests.soundness.scopes import ABSENT, Refused, Scope
+from tests.soundness.scopes import ABSENT, Home, Refused, Scope
 from tests.soundness.types_run import TypesExecutor
 from tests.soundness.walker import Walker
 
@@ -60,7 +60,8 @@ class Growing:
 
     def nested(self, env: dict[str, Any], number: int) -> Growing:
         """A list inside an item of this one."""
-        inner = Scope(ChainMap(env, self.scope.env), ("build", number), self.scope)  # type: ignore[arg-type]
+        path = ("build", number)
+        inner = Scope(ChainMap(env, self.scope.env), path, self.scope, Home(path))  # type: ignore[arg-type]
         return Growing(inner, self.value, self.params, block=self.block, depth=self.depth + 1, names=self.names)
 
 

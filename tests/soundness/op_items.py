@@ -56,7 +56,7 @@ class OpItems:
             self.g.joined(item)
         if rng.random() < 0.05 and "merge" not in item:
             item["when"] = self.g.structures.condition(place, "repeat" in item)
-        return self.g.trial.add(place, item if len(item) > 1 or item[cls.name] != {} else cls.name)
+        return self.g.trial.add(place, self.g.written(item if len(item) > 1 or item[cls.name] != {} else cls.name))
 
     def _as_written(self, place: Growing, cls: type[Op]) -> bool:
         """The op as one of its examples has it, on inputs of the spec that are there for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Path = tuple[Any, ...]  # of an item in the unrolled model
 
@@ -19,13 +19,40 @@ class Absent:
 ABSENT = Absent()
 
 
-class Scope:
-    """The names of a list so far. `steps`: what `use` may call again. `path`: of the list in the unrolled model."""
+class Home(NamedTuple):
+    """The module whose names those of a list are, and what they begin with there. None: with something unnamed."""
 
-    def __init__(self, env: Mapping[str, Any], path: Path, parent: Scope | None = None) -> None:
+    module: Path
+    prefix: str | None = ""
+
+    def called(self, name: str | None) -> str | None:
+        return None if name is None or self.prefix is None else self.prefix + name
+
+    def within(self, name: str | None) -> Home:
+        """The home of a list in what is called so here."""
+        called = self.called(name)
+        return self._replace(prefix=None if called is None else f"{called}.")
+
+
+class Scope:
+    """The names of a list so far. `steps`: what `use` may call again. `path`: of the list in the unrolled model.
+
+    `turn_of`: what the repeat binds of which it is a turn, where names that go by it are those of the list around.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, Any],
+        path: Path,
+        parent: Scope | None = None,
+        home: Home | None = None,
+        turn_of: frozenset[str] = frozenset(),
+    ) -> None:
         self.env = env
         self.path = path
         self.parent = parent
+        self.home = home or (parent.home if parent is not None else Home(path))
+        self.turn_of = turn_of
         self.values: dict[str, Any] = {}
         self.steps: dict[str, Step] = {}
 

@@ -62,7 +62,7 @@ def _simpler(item: Any) -> Iterator[list[Any]]:
         if isinstance(inner, list) and inner and not isinstance(inner[0], list):
             yield inner
     for key in item:
-        if key in ("when", "repeat", "merge", "route", "name", "from", "outputs", "tie", "doc"):
+        if key in ("when", "repeat", "merge", "route", "name", "from", "outputs", "tie", "forward", "inline", "doc"):
             yield [{k: v for k, v in item.items() if k != key}]
         elif isinstance(item[key], dict) and key not in LISTS:
             for name in item[key]:

@@ -58,7 +58,8 @@ class Structures:
         if self.rng.random() < 0.5:
             branches = {self.g.fresh("b"): items for items in lists}
         for merge in self.rng.sample(MERGES, len(MERGES)):
-            if self._add(place, {"parallel": {"branches": branches, "merge": merge}}, source):
+            joined = {"branches": branches, "merge": self.g.written(merge)}
+            if self._add(place, {"parallel": joined}, source):
                 return True
         return False
 

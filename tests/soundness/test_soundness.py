@@ -3,6 +3,7 @@ sizes is what they need. `python -m tests.soundness` hunts longer; what it found
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -20,6 +21,13 @@ CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.yaml"))
 CONSTRUCTS = {
     "params", "symbols", "blocks", "outputs", "sequence", "residual", "parallel", "scan", "carry", "repeat", "merge",
     "route", "over", "use", "tie", "when",
+}  # fmt: skip
+SELDOM = {
+    "inline: true", "forward: false", r"inputs: \[\]",
+    r"use: k\d+",  # of what forward leaves out
+    r"tie: \{[a-z]\d+(\.[a-z]\d+)*: m\d+(\.[a-z]\d+)+\}",  # of a module
+    r"name: [a-z]+\d+_\$[ik]", r"from: \[t\d+\$[ik], ",  # by the turn, and read in the next one
+    r"split_size: \['?\$", r"merge: \$op\d+", r"\bop\d+: null",
 }  # fmt: skip
 PARTS, EACH = 40, 500  # of the long hunt: 20,000 specs
 ENOUGH = {"accepted": 0.5, "refused": 0.2}  # at least this part of them
@@ -80,3 +88,13 @@ def test_every_op_and_construct_is_met() -> None:
     assert met >= CONSTRUCTS, sorted(CONSTRUCTS - met)
     assert longest >= MOST
     assert len(names - met) <= len(names) // 20, sorted(names - met)
+
+
+def test_what_networks_seldom_have_is_met() -> None:
+    left = set(SELDOM)
+    for number in range(300):
+        text = text_of(generate(Random(number), seldom=True))
+        left -= {pattern for pattern in left if re.search(pattern, text)}
+        if not left:
+            return
+    raise AssertionError(sorted(left))

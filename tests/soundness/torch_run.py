@@ -152,6 +152,19 @@ class TorchExecutor:
             self.counts[path] = len(out)
         return out
 
+    def share(self, own: Path, other: Path) -> None:
+        mine, there = self.modules.get(own), self.modules.get(other)
+        if isinstance(mine, nn.Module):
+            try:
+                for name, _ in list(mine.named_parameters()):
+                    _tie(mine, name, there, name)
+            except AttributeError as error:
+                raise Refused(f"a module without the parameters is tied: {error}") from error
+        elif mine is not None and (there is None or type_of(mine) != type_of(there)):
+            raise Refused("a parameter of another shape is tied")
+        elif isinstance(mine, nn.Parameter):
+            self.modules[own] = there
+
     def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
         if any(not -x.dim() <= dim < x.dim() for x in over):
             raise Refused("no such dimension")
@@ -298,7 +311,8 @@ def flat(value: Any, unpack: tuple[Any, ...] | None) -> list[torch.Tensor]:
 
 
 class Ran(NamedTuple):
-    """Types of the outputs, or the words of a refusal; how many results each op has that may have any number.
+    """Types of the outputs, or the words of a refusal; how many results each op has that may have any number (as far
+    as it came).
 
     `numberless`: on the meta device, where PyTorch looks less closely at dtypes.
     """
@@ -327,7 +341,7 @@ def run(
             pass
         except Refused as refused:
             if device == "meta" or not by_number(str(refused)):
-                return Ran(str(refused), {})
+                return Ran(str(refused), executor.counts)
     raise AssertionError
 
 

@@ -56,6 +56,12 @@ class TypesExecutor:
         self.nodes += 1
         return outputs
 
+    def share(self, own: Path, other: Path) -> None:
+        there = {each.name: each for each in self.states.get(other, ()) if each.parameter}
+        for mine in self.states.get(own, ()):
+            if mine.parameter and there.get(mine.name) != mine:
+                raise Refused("modules of other parameters are tied")
+
     def scan(self, over: list[Any], carry: list[Any], dim: int, reverse: bool, step: Step_) -> list[Any]:
         slices = []
         for x in over:

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from archspec.ops.base import Op
 from archspec.ops.registry import find
 from tests.soundness import words
+from tests.soundness.naming import Names, goes_by, goes_by_turn, home_of, is_in, loop_names, name_of_turn
 from tests.soundness.scopes import ABSENT, Path, Refused, Scope, Step, Turn
 
-COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "tie", "doc")
+COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "inline", "tie", "doc")
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 Args = dict[str, Any]
 Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
@@ -26,6 +27,9 @@ class Executor(Protocol):
 
     def op(self, cls: type[Op], args: Args, inputs: list[Any], path: Path, tied: dict[str, tuple[Path, str]]) -> Any:
         """The values that the op gives, as a list."""
+
+    def share(self, own: Path, other: Path) -> None:
+        """The parameters of one op are from now on those of another, by their names."""
 
     def type_of(self, value: Any) -> tuple[str, tuple[Any, ...]]:
         """dtype and sizes."""
@@ -44,7 +48,7 @@ class Walker:
         self.spec = spec
         self.executor = executor
         self.env = {**{k: words.value(v, {}) for k, v in spec.get("params", {}).items()}, **sizes}
-        self.paths: dict[tuple[Path, str], Path] = {}  # (module, name in it) → the op's path
+        self.names = Names()
 
     def run(self, inputs: dict[str, Any]) -> list[Any]:
         """The spec's outputs."""
@@ -68,7 +72,7 @@ class Walker:
 
     def item(self, item: Any, where: Path, before: Any, scope: Scope) -> Any:
         """One item; gives the value that the next one reads."""
-        item = item if isinstance(item, dict) else {item: None}
+        item = with_op(item, scope.env)
         key = key_of(item)
         if key == "use":
             return self._use(item, before, scope)
@@ -78,7 +82,10 @@ class Walker:
         turns = list(self._turns(item, (*scope.path, *where), scope.env))
         start = next((value for value in read if value is not None), ABSENT)
         step = Step(item, scope, turns)
-        return self._bind(item, self._calls(step, read), start, scope, step)
+        results = self._calls(step, read)
+        if not words.value(item.get("forward", True), scope.env):
+            results = []
+        return self._bind(item, results, start, scope, step)
 
     # -- what an item reads ----------------------------------------------------------------------------------
 
@@ -87,7 +94,7 @@ class Walker:
         if key in STRUCTURES:
             return ("x",)
         if key[0].isupper():
-            return tuple(self.spec["blocks"][key].get("inputs") or ["x"])
+            return tuple(self.spec["blocks"][key].get("inputs", ["x"]))
         cls = find(key)
         assert cls is not None
         return cls.inputs
@@ -189,32 +196,31 @@ class Walker:
         """`named`: what the body of a sequence reads by name."""
         key = key_of(step.item)
         written = step.item[key]
+        home = step.scope.home
+        name = home.called(name_of_turn(step, turn))
         if key in STRUCTURES:
             scope = step.scope
             if named is not None and key == "sequence":
                 scope = Scope(turn.env, scope.path, scope)
                 scope.values.update(named)
-            return [self._structure(key, written, turn, read[0], scope)]
+            return self._shared(step, turn, name, [self._structure(step.item, turn, read[0], scope, name)])
         if key[0].isupper():
-            return self._block(key, written, turn, read)
+            if "inline" not in step.item and name is not None:
+                self.names.modules.setdefault(home.module, {})[name] = turn.path
+            return self._shared(step, turn, name, self._block(step, turn, read))
         cls = find(key)
         assert cls is not None
-        if "name" in step.item:
-            self.paths[module_of(step.scope), str(words.value(step.item["name"], turn.env))] = turn.path
-        tied = {}
-        for own, target in step.item.get("tie", {}).items():
-            tied[own] = self._owner(module_of(step.scope), words.value(target, turn.env))
+        if name is not None:
+            self.names.ops.setdefault(home.module, {})[name] = turn.path
+        tied = {own: self.names.owner(home.module, target) for own, target in ties_of(step, turn).items()}
         return self._op(cls, arguments(cls, written), turn.env, read, turn.path, tied)
 
-    def _owner(self, inside: Path, target: str) -> tuple[Path, str]:
-        """The op that has the parameter of this name, and what the op calls it."""
-        module, name = target, ""
-        while (inside, module) not in self.paths:
-            module, dot, last = module.rpartition(".")
-            if not dot:
-                raise Refused(f"nothing has a parameter `{target}`")
-            name = f"{last}.{name}" if name else last
-        return self.paths[inside, module], name
+    def _shared(self, step: Step, turn: Turn, name: str | None, results: list[Any]) -> list[Any]:
+        """What a block or structure gives, once its modules are tied."""
+        for own, target in ties_of(step, turn).items():
+            for pair in self.names.alike(step.scope.home.module, f"{name}.{own}", target):
+                self.executor.share(*pair)
+        return results
 
     def _op(
         self, cls: type[Op], args: Args, env: Mapping[str, Any], read: list[Any], path: Path, tied: dict[str, Any]
@@ -222,9 +228,15 @@ class Walker:
         values = {name: bound(words.value(given, env), env) for name, given in args.items()}
         return list(self.executor.op(cls, values, read, path, tied))
 
-    def _structure(self, key: str, written: Any, turn: Turn, x: Any, outer: Scope) -> Any:
-        def run(items: list[Any], where: str) -> Any:
-            value = self.items(items, x, Scope(turn.env, (*turn.path, where), outer))
+    def _structure(self, item: dict[str, Any], turn: Turn, x: Any, outer: Scope, name: str | None) -> Any:
+        key = key_of(item)
+        written = item[key]
+        home = home_of(outer.home, item, name)
+        turn_of = frozenset(loop_names(item)) if goes_by_turn(item) else frozenset()
+
+        def run(items: list[Any], where: str, branch: bool = False) -> Any:
+            own = home.within(where) if branch else home
+            value = self.items(items, x, Scope(turn.env, (*turn.path, where), outer, own, turn_of))
             if value is ABSENT:
                 raise Refused("a list without a value")
             return value
@@ -236,8 +248,9 @@ class Walker:
             values = [run(parts["body"], "body"), run(parts["shortcut"], "shortcut") if "shortcut" in parts else x]
             return self._merge("add", values, turn)
         branches = written["branches"]
-        named = branches.items() if isinstance(branches, dict) else enumerate(branches)
-        return self._merge(written["merge"], [run(items, name) for name, items in named], turn)
+        named = isinstance(branches, dict)
+        values = [run(items, where, named) for where, items in (branches.items() if named else enumerate(branches))]
+        return self._merge(written["merge"], values, turn)
 
     def _scan(self, item: dict[str, Any], where: Path, before: Any, scope: Scope) -> Any:
         written = item["scan"]
@@ -265,7 +278,7 @@ class Walker:
         return self._bind(item, [results], ABSENT, scope, Step(item, scope, []))
 
     def _merge(self, written: Any, values: list[Any], turn: Turn) -> Any:
-        name, args = (written, None) if isinstance(written, str) else next(iter(written.items()))
+        name, args = next(iter(with_op(written, turn.env).items()))
         cls = find(name)
         assert cls is not None
         several = cls.inputs[-1].startswith("*")
@@ -273,8 +286,9 @@ class Walker:
             raise Refused(f"`{name}` is given {len(values)} values")
         return self._op(cls, arguments(cls, args), turn.env, values, (*turn.path, "merge"), {})[0]
 
-    def _block(self, key: str, written: Any, turn: Turn, read: list[Any]) -> list[Any]:
-        block = self.spec["blocks"][key]
+    def _block(self, step: Step, turn: Turn, read: list[Any]) -> list[Any]:
+        key = key_of(step.item)
+        written, block = step.item[key], self.spec["blocks"][key]
         params = block.get("params", {})
         given = written if isinstance(written, dict) else {} if written is None else {next(iter(params)): written}
         env = dict(self.env)
@@ -285,12 +299,12 @@ class Walker:
                 raise Refused(f"`{key}` needs `{name}`")
             else:
                 env[name] = words.value(default, self.env)
-        declared = block.get("inputs") or ["x"]
+        declared = block.get("inputs", ["x"])
         if isinstance(declared, dict):
             env.update(self._sizes_of(declared, read, env))
-        scope = Scope(env, turn.path)
+        scope = Scope(env, turn.path, home=step.scope.home if "inline" in step.item else None)
         scope.values.update(zip(declared, read, strict=True))
-        last = self.items(block["layers"], read[0], scope)
+        last = self.items(block["layers"], read[0] if read else ABSENT, scope)
         out = self.outputs(block.get("outputs"), last, scope)
         if any(value is ABSENT for value in out):
             raise Refused("a block without a value")
@@ -317,19 +331,19 @@ class Walker:
 
     def _bind(self, item: dict[str, Any], results: list[list[Any]], start: Any, scope: Scope, step: Step) -> Any:
         name = item.get("name")
-        of_turns = name is not None and "$" in str(name) and "repeat" in item
+        of_turns = goes_by(name, loop_names(item))
         last = results[-1] if results else [start]
         if of_turns:
-            for turn, result in zip(step.turns, results, strict=True):
+            for turn, result in zip(step.turns, results, strict=bool(results)):
                 scope.values[str(words.value(name, turn.env))] = result[0]
         elif name is not None:
             name = str(words.value(name, scope.env))
             scope.values[name] = last[0]
-            if {"scan", "merge", "route"} & set(item):
+            if {"scan", "merge", "route", "inline"} & set(item):
                 step = Step(item, scope, [])
             else:
                 scope.steps[name] = step
-            for turn, result in zip(step.turns, results, strict=bool(step.turns)):
+            for turn, result in zip(step.turns, results, strict=bool(step.turns and results)):
                 if "repeat" in item or len(step.turns) > 1:
                     scope.values[f"{name}.{turn.path[-1]}"] = result[0]
                     scope.steps[f"{name}.{turn.path[-1]}"] = Step(step.item, step.scope, [turn])
@@ -338,7 +352,17 @@ class Walker:
                 if results and number >= len(last):
                     raise Refused(f"there is no result {number}")
                 scope.values[text] = last[number] if number < len(last) else ABSENT
+        self._hand_out(item, scope)
         return last[0]
+
+    def _hand_out(self, item: dict[str, Any], scope: Scope) -> None:
+        """Names that go by the turn are those of the list around too."""
+        by_turn = set(scope.turn_of) - loop_names(item)
+        for written in (item.get("name"), *item.get("outputs", ())):
+            if by_turn and scope.parent is not None and goes_by(written, by_turn):
+                text = str(words.value(written, scope.env))
+                for mine, around in ((scope.values, scope.parent.values), (scope.steps, scope.parent.steps)):
+                    around.update({name: each for name, each in mine.items() if is_in(name, text)})
 
     def _use(self, item: dict[str, Any], before: Any, scope: Scope) -> Any:
         step = scope.step(words.value(item["use"], scope.env))
@@ -360,11 +384,19 @@ def slices_of(item: dict[str, Any]) -> dict[str, str]:
     return over if isinstance(over, dict) else {name: name for name in over}
 
 
-def module_of(scope: Scope) -> Path:
-    """The block or root whose list this is, or is nested in."""
-    while scope.parent is not None:
-        scope = scope.parent
-    return scope.path
+def with_op(item: Any, env: Mapping[str, Any]) -> dict[str, Any]:
+    """The item as a mapping, its op or block outright where a parameter names it."""
+    item = item if isinstance(item, dict) else {item: None}
+    key = next((key for key in item if key.startswith("$")), None)
+    if key is None:
+        return dict(item)
+    name = words.value(key, env)
+    args = None if name is None else item[key]
+    return {name or "identity" if each == key else each: args if each == key else item[each] for each in item}
+
+
+def ties_of(step: Step, turn: Turn) -> dict[str, str]:
+    return {own: words.value(target, turn.env) for own, target in step.item.get("tie", {}).items()}
 
 
 def arguments(cls: type[Op], written: Any) -> Args:
