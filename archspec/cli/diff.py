@@ -114,7 +114,8 @@ def _of_revision(name: str, path: str, *, tracked: bool) -> Spec:
             path = revision.path_of(path)
         return Spec(revision.content(path), f"{name}:{path}", Path(path).parent, files=revision)
     except RevisionError as wrong:
-        raise UsageError(str(wrong)) from None
+        deepen = ["help: `git fetch --unshallow` brings it; in CI, `fetch-depth: 0` of actions/checkout"]
+        raise UsageError(str(wrong), *(deepen if wrong.shallow else [])) from None
     except OSError as wrong:
         help = [] if tracked or path.startswith(".") else [f"help: from the working directory it is {name}:./{path}"]
         raise UsageError(f"`{name}:{path}` cannot be read: {wrong.strerror}", *help, code="AS107") from None

@@ -94,6 +94,12 @@ class Diagnostics:
         key = (diagnostic.code, diagnostic.span, diagnostic.message)
         self._found.setdefault(key, diagnostic)
 
+    def again(self, code: str, span: Span, message: str) -> bool:
+        """Is the finding kept already? Then it is counted once more, and nothing else of it need be worked out."""
+        known = (code, span, message) in self._found
+        self.added += known
+        return known
+
     def error(
         self,
         code: str,

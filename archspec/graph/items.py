@@ -176,34 +176,37 @@ _FORMS = {
 def _unknown(ctx: Context, key: str, span: Span, *, common_too: bool) -> None:
     if key in ctx.misnamed_blocks:
         return
-    if is_block_name(key) and isinstance(ctx.root, Mapping) and "include" in ctx.root and ctx.diagnostics.has_errors:
+    block, no_op = is_block_name(key), f"there is no op `{key}`"
+    if block and isinstance(ctx.root, Mapping) and "include" in ctx.root and ctx.diagnostics.has_errors:
         return  # `include` was misspelt, which is reported: the files that have the block were not read
+    message = f"there is no block `{key}`" if block else no_op
+    if ctx.diagnostics.again("AS202", span, message) or (block and ctx.diagnostics.again("AS202", span, no_op)):
+        return  # in another copy of the item
     from archspec.ops import coverage
 
     same = coverage.of_this_name(key)
     if same:
         fix = write_instead(key, same[0], span, safe=len(same) == 1)
-        ctx.error("AS202", span, f"there is no op `{key}`", help=f"it is called `{same[0]}`", fix=fix)
+        ctx.error("AS202", span, no_op, help=f"it is called `{same[0]}`", fix=fix)
         return
     look = ctx.diagnostics.added < MOST  # a spec with more mistakes is no spec
     refused = coverage.refused(key) if look else None
-    found = (coverage.said(key) if look else None) or (None if is_block_name(key) else refused)
+    found = (coverage.said(key) if look else None) or (None if block else refused)
     if found is not None:
-        ctx.error("AS202", span, f"there is no op `{key}`", help=found)
+        ctx.error("AS202", span, no_op, help=found)
         return
     options = [*all_ops(), *WORDS, *ctx.blocks]
     if common_too:
         options += COMMON
     help = did_you_mean(key, options) or refused
-    if help is None and is_block_name(key):
+    if help is None and block:
         names = ", ".join(f"`{name}`" for name in list(ctx.blocks)[:8])
         help = f"blocks of this spec: {names}" if names else "declare it under `blocks:`"
     owners = [f"`{name}`" for name in _owners().get(key, ())]
     if help is None and owners:
         some = f"{', '.join(owners[:3])}{', …' if len(owners) > 3 else ''}"
         help = f"it is an argument of {some}; the op comes first: `- op: {{{key}: ...}}`"
-    what = "block" if is_block_name(key) else "op"
-    ctx.error("AS202", span, f"there is no {what} `{key}`", help=help, fix=rename(key, options, span))
+    ctx.error("AS202", span, message, help=help, fix=rename(key, options, span))
 
 
 def _unknown_keys(ctx: Context, node: Mapping, key: str, others: list[str]) -> None:

@@ -30,7 +30,11 @@ _WHY = {
 
 
 class RevisionError(Exception):
-    """There is no such revision, no repository, or no git."""
+    """There is no such revision, no repository, or no git. `shallow`: the clone was made without its history."""
+
+    def __init__(self, message: str, *, shallow: bool = False) -> None:
+        super().__init__(message)
+        self.shallow = shallow
 
 
 class Revision(NamedTuple):
@@ -45,13 +49,17 @@ class Revision(NamedTuple):
         """Raises RevisionError."""
         if not name or name.startswith("-") or not name.isprintable():
             raise RevisionError(f"`{name}` is no revision")
+        while not here.is_dir() and here != here.parent:  # the folder may be there in the revision alone
+            here = here.parent
         done = _run(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{tree}}"], here)
         tree = done.stdout.decode("ascii", "replace").strip()
         if done.returncode == 0 and _HASH.fullmatch(tree):
             return cls(name, tree, here)
         if _run(["rev-parse", "--git-dir"], here).returncode:
             raise RevisionError("this is no git repository")
-        raise RevisionError(f"there is no revision `{name}`")
+        shallow = _run(["rev-parse", "--is-shallow-repository"], here).stdout.strip() == b"true"
+        why = " in this clone, which has only the latest of its history" if shallow else ""
+        raise RevisionError(f"there is no revision `{name}`{why}", shallow=shallow)
 
     def path_of(self, written: str) -> str:
         """A path from the root of the repository for one in git's form: from the root, or `./…` from `here`.

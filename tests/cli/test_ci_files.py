@@ -60,7 +60,8 @@ def step(name: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "RUNNER_TEMP": str(folder / "temp"),
-             "GITHUB_OUTPUT": str(folder / "output"), "GITHUB_WORKSPACE": str(folder), **env},
+             "GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+             "GITHUB_WORKSPACE": str(folder), **env},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ def check(repository: Path, specs: str, options: str = "") -> subprocess.Complet
 def test_the_check_of_the_action(repository: Path) -> None:
     done = check(repository, "specs\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (repository / "summary").read_text() == ""
     done = check(repository, "specs/a b.yaml\nbad.yaml", "--strict\n--max-params=10")
     assert done.returncode == 1
     assert [line.partition(",line")[0] for line in done.stdout.splitlines()] == [
@@ -96,7 +98,29 @@ def test_the_check_of_the_action(repository: Path) -> None:
     output = (repository / "output").read_text().splitlines()
     assert output[-1] == f"sarif-file={repository / 'temp' / 'archspec.sarif'}"
     assert '"ruleId": "AS202"' in (repository / "temp" / "archspec.sarif").read_text()
+    summary = (repository / "summary").read_text().split("\n")
+    assert summary[:3] == [
+        "### archspec check",
+        "",
+        "    error[AS601]: the model has 15 parameters, and its budget is 10",
+    ]
+    assert "    error[AS202]: there is no op `lineer`" in summary
+    assert all(line.startswith("    ") for line in summary[2:] if line), "a block of text, whatever stands in it"
     assert check(repository, "nowhere.yaml").returncode == 2
+
+
+def test_what_the_action_cannot_check_leaves_no_report_to_upload(repository: Path) -> None:
+    assert check(repository, "specs", "--no-such-option").returncode == 2
+    assert check(repository, "empty-*.yaml").returncode == 2
+    assert "sarif-file" not in ((repository / "output").read_text() if (repository / "output").exists() else "")
+
+
+def test_options_of_the_user_leave_the_reports_of_the_action(repository: Path) -> None:
+    """The annotations come whatever the options say of formats; the report is where the action looks for it."""
+    done = check(repository, "bad.yaml", "--format=json\n--color=always\n--quiet")
+    assert done.stdout.startswith("::error title=archspec AS202,file=bad.yaml,")
+    assert "\x1b" not in (repository / "summary").read_text()
+    assert '"ruleId": "AS202"' in (repository / "temp" / "archspec.sarif").read_text()
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,30 @@ def test_from_another_folder(run: Run, repository: Path, monkeypatch: pytest.Mon
     assert run("--git", "main", str(repository / "specs" / "net.yaml"))[0] == 1
 
 
+def test_files_that_one_side_alone_has(run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the revision has can be compared after it was removed; what either lacks is an error that says so."""
+    Path("specs/net.yaml").rename("moved.yaml")
+    Path("specs/base.yaml").rename("base.yaml")
+    Path("specs").rmdir()
+    assert run("main:specs/net.yaml", "moved.yaml")[0] == 1
+    assert run("main:specs/net.yaml", "main:specs/net.yaml")[0] == 0
+    code, _, err = run("--git", "main", "moved.yaml")
+    assert code == 2 and "`main:moved.yaml` cannot be read: it is not in that revision" in err
+    code, _, err = run("--git", "main", "specs/net.yaml")
+    assert code == 2 and "`specs/net.yaml` cannot be read: No such file or directory" in err
+
+
+def test_a_clone_without_history(run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("commit", "-q", "-a", "-m", "second")
+    git("clone", "-q", "--depth", "1", repository.as_uri(), "shallow")
+    monkeypatch.chdir("shallow")
+    assert run("--git", "HEAD", "specs/net.yaml")[0] == 0
+    code, _, err = run("--git", "HEAD~1", "specs/net.yaml")
+    assert code == 2
+    assert "error[AS901]: there is no revision `HEAD~1` in this clone, which has only the latest of its history" in err
+    assert "help: `git fetch --unshallow` brings it" in err
+
+
 @pytest.mark.parametrize("name", ["--upload-pack=touch pwned", "-x", "$(touch pwned)", "nowhere", "main..work"])
 def test_a_revision_that_is_none(run: Run, repository: Path, name: str) -> None:
     for args in ((f"--git={name}", "specs/net.yaml"), ("--", f"{name}:specs/net.yaml", "specs/net.yaml")):

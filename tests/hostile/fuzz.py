@@ -3,8 +3,8 @@
 A target for the whole check, and one for each part that reads text of a spec by itself: a run of those is ten times
 quicker, and what they are given need not survive the parts before them. Each begins with its corpus in `corpora/`, and
 with what the attacks and the shipped specs have of its kind; `--keep` adds to the corpus what reached code that nothing
-before did. What is found fails the run: an exception that the part does not promise, a check of over a second, a
-finding without a place, a layout that is not stable.
+before did. What is found fails the run: an exception that the part does not promise, a check of over a second or over
+200 MB, a finding without a place, a layout that is not stable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SECONDS = 1.0  # of a check, by code that is not instrumented
+SECONDS, MEGABYTES = 1.0, 200.0  # of a check, by code that is not instrumented
+GROWTH = 50.0  # megabytes more than ever before that are looked into
 ENV = {"a": 3, "flag": True, "rate": 0.5, "name": "x", "sizes": [1, 2, 3], "stage": {"width": 8}, "none": None}
 
 
@@ -30,29 +32,38 @@ def check(data: bytes) -> None:
     """Check one text, and hold what comes out against what a check promises."""
     from archspec import pipeline
 
-    start = time.process_time()
+    start, before = time.process_time(), peak()
     report = pipeline.check(pipeline.Spec(data, "fuzz.yaml", HERE / "corpora"))
-    if time.process_time() - start > SECONDS and (took := alone(data)) > SECONDS:
-        raise AssertionError(f"a check took {took:.1f} s")
+    if time.process_time() - start > SECONDS or peak() - before > GROWTH:
+        took, megabytes = alone(data)
+        assert took <= SECONDS, f"a check took {took:.1f} s"
+        assert megabytes <= MEGABYTES, f"a check took {megabytes:.0f} MB"
     placed(report.diagnostics)
 
 
-def alone(data: bytes) -> float:
-    """Seconds of processor time that a check takes in a process of its own, without instruments; the least of two."""
+def peak() -> float:
+    """Megabytes that this process has held at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def alone(data: bytes) -> tuple[float, float]:
+    """Seconds of processor time and megabytes of a check in a process of its own, without instruments; the least of
+    two."""
     command = [sys.executable, "-c", "from tests.hostile.fuzz import timed; timed()"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     runs = [subprocess.run(command, cwd=ROOT, env=env, input=data, capture_output=True, check=True) for _ in range(2)]
-    return min(float(run.stdout) for run in runs)
+    seconds, megabytes = zip(*(map(float, run.stdout.split()) for run in runs), strict=True)
+    return min(seconds), min(megabytes)
 
 
 def timed() -> None:
-    """Print the seconds of processor time that a check of standard input takes."""
+    """Print the seconds of processor time that a check of standard input takes, and the megabytes of the process."""
     from archspec import pipeline
 
     data = sys.stdin.buffer.read()
     start = time.process_time()
     pipeline.check(pipeline.Spec(data, "fuzz.yaml", HERE / "corpora"))
-    print(time.process_time() - start)
+    print(time.process_time() - start, peak())
 
 
 def reader(data: bytes) -> None:
