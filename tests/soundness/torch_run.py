@@ -45,8 +45,9 @@ BY_NUMBER = (
     "singular", "or element < 0", "is not finite",
     "not implemented for 'Half'", "not implemented for 'BFloat16'",
     "invalid multinomial distribution", "probability tensor contains", "is not positive-definite",
-    "window overlap add min", "Argument 4 has illegal value",
+    "window overlap add min", "Argument 4 has illegal value", "Argument 6 has illegal value",
     "algorithm failed to converge", "input matrix is singular", "source < number of ones in mask",
+    "Found an invalid max index", "but found idx to be", "out of range for tensor of size",
 )  # fmt: skip
 
 
@@ -141,6 +142,9 @@ class TorchExecutor:
             for name, (other, inner) in tied.items():
                 _tie(own, name, self.modules[other], inner)
             result = evaluate(code, inputs, own)
+            if own is None and cls.counterpart.startswith("torch.nn.") and isinstance(made, expr.Call):
+                # The op is named after a module, which may look closer than the function that does its work.
+                evaluate(made, [], None).train(self.training)(*(x for x in inputs if x is not None))
         except REFUSALS as error:
             raise Refused(f"{cls.name}: {type(error).__name__}: {error}") from error
         out = flat(result, op.unpack)
