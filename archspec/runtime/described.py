@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ from archspec.runtime.world import World
 
 if TYPE_CHECKING:
     from archspec.runtime.session import Plan
+
+
+# What the last digits of a number depend on, beside the spec: entries of run.json, and of its environment.
+ROUNDING = ("archspec", "torch", "system", "threads", "device", "device name", "processes")
 
 
 def now() -> str:
@@ -61,12 +66,21 @@ def describe(given: Plan, world: World) -> dict[str, Any]:
     }
 
 
-def continued(before: dict[str, Any], facts: dict[str, Any], step: int) -> dict[str, Any]:
-    """What run.json keeps of the run so far when it is gone on with from `step`."""
+def continued(before: dict[str, Any], facts: dict[str, Any], step: int, warn: Callable[[str], None]) -> dict[str, Any]:
+    """What run.json keeps of the run so far when it is gone on with from `step`. `warn` is told where that is done on
+    another machine or with other versions, whose sums may be rounded otherwise.
+    """
+    was, here = ({**known, **known.get("environment", {})} for known in (before, facts))
+    changed = {key: [was[key], here.get(key)] for key in ROUNDING if key in was and was[key] != here.get(key)}
+    resumed: dict[str, Any] = {"at": now(), "step": step}
+    if changed:
+        resumed["changed"] = changed
+        words = ", ".join(f"{key} {new} instead of {old}" for key, (old, new) in changed.items())
+        warn(f"the run goes on with {words}: the numbers may differ from an uninterrupted run's in their last digits")
     return {
         "started": before.get("started", facts["started"]),
         "overrides": {**before.get("overrides", {}), **facts["overrides"]},
-        "resumed": [*before.get("resumed", []), {"at": now(), "step": step}],
+        "resumed": [*before.get("resumed", []), resumed],
     }
 
 

@@ -1,13 +1,19 @@
-"""Ctrl-C and SIGTERM as a request that the training loop answers between two steps."""
+"""Ctrl-C, SIGTERM and a terminal that is closed, as a request that the training loop answers between two steps."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+ASKED = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # no SIGHUP on Windows
+ECHO = 1.0  # seconds
 
 
 class Stop:
@@ -24,7 +30,11 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Until it is left, SIGINT and SIGTERM set `Stop.signal`. A second one acts as it would have without us.
+    """Until it is left, SIGINT, SIGTERM and SIGHUP set `Stop.signal`; a signal that is ignored stays so (`nohup`).
+
+    A second one acts as it would have without us. But for Ctrl-C it must come more than ECHO seconds after the first: a
+    launcher hands on a signal that the whole group has got already, and of a closed terminal both the system and the
+    shell tell.
 
     Outside the main thread Python takes no handlers, and signals stay as they were.
     """
@@ -33,14 +43,20 @@ def stop_on_signals() -> Iterator[Stop]:
         yield stop
         return
     before: dict[int, Any] = {}
+    first = 0.0
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.signal = number
-        for known, handler in before.items():
-            signal.signal(known, handler)
+        nonlocal first
+        if not stop.signal:
+            stop.signal, first = number, time.monotonic()
+        elif number == signal.SIGINT or time.monotonic() - first > ECHO:
+            for known, handler in before.items():
+                signal.signal(known, handler)
+            signal.raise_signal(number)
 
-    for known in (signal.SIGINT, signal.SIGTERM):
-        before[known] = signal.signal(known, handle)
+    for known in ASKED:
+        if signal.getsignal(known) is not signal.SIG_IGN:
+            before[known] = signal.signal(known, handle)
     try:
         yield stop
     finally:

@@ -30,6 +30,7 @@ from archspec.runtime.compiled import compiler_failed
 from archspec.runtime.copies import keep_copies, same_copies
 from archspec.runtime.described import continued, describe, name_of, now
 from archspec.runtime.freeze import freeze
+from archspec.runtime.identity import identity
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.loggers import Loggers, check_loggers
 from archspec.runtime.parallel.tensor import shared_products
@@ -38,7 +39,17 @@ from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
 from archspec.runtime.resume import Beginning, beginning
-from archspec.runtime.run_folder import FACTS, SOURCE, SPEC, TRANSFER, Bystander, RunError, RunFolder, read_facts
+from archspec.runtime.run_folder import (
+    FACTS,
+    METRICS,
+    SOURCE,
+    SPEC,
+    TRANSFER,
+    Bystander,
+    RunError,
+    RunFolder,
+    read_facts,
+)
 from archspec.runtime.start import start_from, started_from, with_files
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.world import World, joined, local_device
@@ -152,9 +163,9 @@ def _execute(
     if prepared is None:
         transferred = start_from(given.report, module) if begins.checkpoint is None else None
         prepared = _prepared(module, given, world)
-    facts = describe(given, world)
+    facts = describe(given, world) | {"identity": begins.identity}
     if begins.checkpoint is not None:
-        facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step)
+        facts |= continued(read_facts(folder.path), facts, begins.checkpoint.step, warn)
     else:
         folder.rewind(0)
     if transferred is not None:
@@ -216,19 +227,12 @@ def _folder(
     given: Plan, run: str | os.PathLike[str] | None, world: World, warn: Callable[[str], None]
 ) -> tuple[RunFolder, Beginning]:
     """The run folder, and how the run begins there. The main process decides; what is wrong there is wrong for all."""
-    where = None if run is None else Path(run)
     begins, problem = Beginning(), ""
     folder: RunFolder | None = None
     if world.main:
         try:
-            if where is not None:
-                begins = beginning(where, resolved_text(given, where), given.recipe.epochs, warn)
-                same_copies(given.recipe.data, where)
-            if begins.again and where is not None:
-                folder = RunFolder.reopen(where)
-            else:
-                folder = RunFolder.create(where, name_of(given.report))
-        except RunError as error:
+            folder, begins = _own_folder(given, None if run is None else Path(run), warn)
+        except (RunError, DataError, OSError) as error:
             problem = str(error)
     told = {
         "problem": problem,
@@ -244,6 +248,23 @@ def _folder(
         if told["checkpoint"]:
             begins = Beginning(again=True, checkpoint=Checkpoint(Path(told["checkpoint"]), told["step"]))
     return folder, begins
+
+
+def _own_folder(given: Plan, where: Path | None, warn: Callable[[str], None]) -> tuple[RunFolder, Beginning]:
+    """Raises RunError, DataError, OSError."""
+    if where is None or not (where / METRICS).is_file():
+        folder = RunFolder.create(where, name_of(given.report))
+        return folder, Beginning(identity=identity(resolved_text(given, folder.path), given.recipe.data))
+    folder = RunFolder.reopen(where)  # first, so that no other process changes what is decided by
+    try:
+        resolved = resolved_text(given, where)
+        known = identity(resolved, given.recipe.data)
+        begins = beginning(where, resolved, known, given.recipe.epochs, warn)
+        same_copies(given.recipe.data, where)
+    except BaseException:
+        folder.close()
+        raise
+    return folder, begins._replace(identity=known)
 
 
 def translated(error: Exception) -> Exception:

@@ -18,7 +18,7 @@ from archspec.recipe.monitor import criterion, find
 from archspec.runtime.averaging import Averaged
 from archspec.runtime.checkpoints.files import CheckpointError
 from archspec.runtime.checkpoints.saver import Saver
-from archspec.runtime.checkpoints.store import BEST, Checkpoint, newest
+from archspec.runtime.checkpoints.store import BEST, Checkpoint, newest, set_aside
 from archspec.runtime.consensus import Consensus
 from archspec.runtime.early import Stopper
 from archspec.runtime.evaluate import evaluate, to_device
@@ -268,6 +268,8 @@ class Trainer:
         self.world.barrier()  # and all have found it
         if found is None:
             raise TrainingError(f"{problem} (and there is no checkpoint to go back to)") from None
+        if self.world.main:
+            set_aside(found)
         self.keeper.discard(has_best=(found.path / BEST).is_file())
         self.resume(found)
         state.passed_over = [*state.passed_over, *(place for place in passed if place not in state.passed_over)]

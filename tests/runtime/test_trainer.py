@@ -20,6 +20,7 @@ from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import DataFacts, Field, LossTerm, MetricTerm, Recipe
 from archspec.recipe.runtime import Precision
+from archspec.runtime import interrupt
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.progress import Display
 from archspec.runtime.run_folder import LAST, WEIGHTS, RunFolder, read_metrics
@@ -199,6 +200,35 @@ def test_signals_ask_and_the_second_insists() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_is_handed_on_is_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
+    clock = [100.0]
+    monkeypatch.setattr(interrupt.time, "monotonic", lambda: clock[0])
+    try:
+        with stop_on_signals() as stop:
+            for _ in range(3):  # the process group, the launcher, the shell
+                signal.raise_signal(signal.SIGTERM)
+            assert stop.signal == signal.SIGTERM and not got
+            clock[0] += 2 * interrupt.ECHO
+            signal.raise_signal(signal.SIGTERM)
+            assert got == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` has it
+    try:
+        with stop_on_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_bf16_trains(tmp_path: Path) -> None:

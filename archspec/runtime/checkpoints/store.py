@@ -32,6 +32,7 @@ from archspec.runtime.checkpoints.sharded import whole as put_together
 FOLDER = "checkpoints"
 TENSORS, STATE, BEST, MANIFEST = "tensors.safetensors", "state.json", "best.safetensors", "manifest.json"
 FORMAT = 1
+ASIDE = ".aside"
 _NAME = re.compile(r"step-(\d{9,})(?:-(\d{1,9}))?")
 
 
@@ -141,6 +142,21 @@ def verified(path: Path) -> Checkpoint:
     except (KeyError, TypeError, AttributeError):
         raise CheckpointError(f"{path}: its manifest is damaged") from None
     return Checkpoint(path, step)
+
+
+def set_aside(used: Checkpoint) -> list[str]:
+    """Rename the checkpoints that are newer than the one that is used, which were passed over: they count no more,
+    neither as the newest nor as one of those that are kept. Their new names.
+    """
+    names = []
+    for path in listed(used.path.parent.parent):
+        if _order(path) <= _order(used.path):
+            break
+        gone = path.with_name(f"{path.name}{ASIDE}")
+        shutil.rmtree(gone, ignore_errors=True)
+        path.rename(gone)
+        names.append(gone.name)
+    return names
 
 
 def prune(run: Path, keep: int, spare: Collection[int] = ()) -> None:
