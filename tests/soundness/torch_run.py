@@ -51,11 +51,8 @@ BY_NUMBER = (
 )  # fmt: skip
 
 
-# Calls that archspec refuses though they run here: those without a gradient (what is compiled is there to be trained),
-# and on the meta device without a kernel on the CPU.
+# Calls that archspec refuses though they run on the meta device, for want of a kernel on the CPU.
 REFUSED: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
-    "qr": lambda op, types: op.mode == "complete" and types[0].rank >= 2 and types[0].shape[-2] > types[0].shape[-1],
-    "nan_to_num": lambda op, types: category(types[0].dtype) == 3,
     "atan2": lambda op, types: types[0].dtype == "bool" and types[1].is_floating,
     "hypot": lambda op, types: all(category(t.dtype) < 2 for t in types),
 }
@@ -141,7 +138,9 @@ class TorchExecutor:
             own = self._own(op, made, code, path)
             for name, (other, inner) in tied.items():
                 _tie(own, name, self.modules[other], inner)
-            result = evaluate(code, inputs, own)
+            result = evaluate(code, inputs, own, self.training)
+            if self.training:
+                differentiate(op, code, inputs, own)
             if own is None and cls.counterpart.startswith("torch.nn.") and isinstance(made, expr.Call):
                 # The op is named after a module, which may look closer than the function that does its work.
                 evaluate(made, [], None).train(self.training)(*(x for x in inputs if x is not None))
@@ -229,6 +228,18 @@ class TorchExecutor:
         return self.modules[path]
 
 
+def differentiate(op: Op, code: Any, inputs: list[Any], own: Any) -> None:
+    """The call once more, with a gradient for what it reads: what is compiled is there to be trained."""
+
+    def leaf(x: Any) -> Any:
+        differentiable = x is not None and (x.is_floating_point() or x.is_complex())
+        return x.detach().requires_grad_() if differentiable else x
+
+    with torch.enable_grad():
+        out = flat(evaluate(code, list(map(leaf, inputs)), own, training=True), op.unpack)
+        torch.autograd.backward([y.abs().sum() for y in out if y.requires_grad])
+
+
 def _tie(own: Any, name: str, other: Any, inner: str) -> None:
     shared = other.get_parameter(inner) if inner else other
     head, _, last = name.rpartition(".")
@@ -250,7 +261,7 @@ def parts(code: Any) -> Any:
         yield from parts(part)
 
 
-def evaluate(code: Any, inputs: list[Any], own: Any) -> Any:
+def evaluate(code: Any, inputs: list[Any], own: Any, training: bool = False) -> Any:
     """The value of an expression of `archspec.ops.expr`."""
 
     def value(part: Any) -> Any:
@@ -279,7 +290,7 @@ def evaluate(code: Any, inputs: list[Any], own: Any) -> Any:
         if isinstance(part, expr.Slice):
             return slice(*map(value, part))
         if isinstance(part, expr.Training):
-            return value(part.otherwise)
+            return value(part.value if training else part.otherwise)
         if isinstance(part, (list, tuple)):
             return type(part)(map(value, part))
         return part
