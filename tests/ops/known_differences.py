@@ -195,8 +195,12 @@ def _no_distance(op: Any, inputs: Inputs) -> bool:
     return bool(op.d == 0 or op.n < 1)
 
 
-def _before_nothing(op: Any, inputs: Inputs) -> bool:
-    return bool(op.dim < 0)
+def _masked(op: Any, inputs: Inputs) -> bool:
+    return any(t is not None and t.dtype in ("bool", "uint8") for t in inputs[len(op.inputs) - 1 :])
+
+
+def _unplaced(op: Any, inputs: Inputs) -> bool:
+    return bool(op.dim < 0) or _masked(op, inputs)
 
 
 def _half_signal(op: Any, inputs: Inputs) -> bool:
@@ -251,7 +255,8 @@ CRASHES |= dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), _steps_over
 STRICTER: dict[str, tuple[str, Holds]] = {
     "fftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
     "functional_linear": ("beside a weight of one dimension a bias goes with some shapes only", _biased_vector),
-    "index": ("the dimensions before the positions are counted from the front", _before_nothing),
+    "index": ("dimensions before the positions count from the front; what a mask takes lies in its numbers", _unplaced),
+    "index_put": ("how many values go to the places of a mask lies in its numbers", _masked),
     "trapezoid": ("PyTorch gives zeros that have no gradient", _no_signal),
     "matrix_norm": ("PyTorch gives zeros that have no gradient", _no_signal),
     "diff": ("where nothing is done, `dim` is not looked at", _nothing),
