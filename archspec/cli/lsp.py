@@ -15,7 +15,8 @@ def add_parser(commands: Any) -> None:
         "lsp",
         help="the language server, for editors",
         description="Speak the Language Server Protocol over standard input and output: errors as they are typed, the "
-        "inferred shape behind every line, hover, completion, definitions, quick fixes. An editor starts it.",
+        "inferred shape behind every line, hover, completion, definitions, references, renaming, formatting, quick "
+        "fixes. An editor starts it.",
     )
     parser.add_argument("--stdio", action="store_true", help="as editors call it; there is no other way")
     parser.set_defaults(run=run)

@@ -8,7 +8,7 @@ from archspec.editor import schema_path
 from archspec.editor.analysis import Analysis
 from archspec.editor.cursor import Cursor, cursor
 from archspec.editor.definition import item_path
-from archspec.editor.names import Definition, before, blocks, parameters_at, values_at
+from archspec.editor.names import Definition, before, blocks, is_list_of_items, parameters_at, values_at
 from archspec.editor.tree import Step, at, text
 from archspec.graph.names import COMMON, WORDS
 from archspec.ops.registry import find as find_op
@@ -39,7 +39,7 @@ def complete(analysis: Analysis, line: int, col: int) -> list[Completion]:
         return _values(analysis, place)
     if place.role == "key":
         return _keys(analysis, place)
-    if place.role == "item" and _is_list_of_items(place.path):
+    if place.role == "item" and is_list_of_items(place.path):
         return _items(analysis, place)
     found = [Completion(option.text, "word", insert=option.text) for option in schema_path.values(place.path)]
     if place.role == "value":
@@ -84,7 +84,7 @@ def _parameters(place: Cursor) -> list[Completion]:
 def _keys(analysis: Analysis, place: Cursor) -> list[Completion]:
     owner = at(place.root, place.path)
     taken = set(owner.entries) if isinstance(owner, Mapping) else set()
-    if place.path and isinstance(place.path[-1], int) and _is_list_of_items(place.path[:-1]):
+    if place.path and isinstance(place.path[-1], int) and is_list_of_items(place.path[:-1]):
         called = any(key not in COMMON for key in taken if not key.startswith("cursor"))
         found = [_key(option) for option in schema_path.keys(place.path) if option.text in COMMON]
         return [c for c in found if c.label not in taken] + ([] if called else _items(analysis, place, key=True))
@@ -150,12 +150,3 @@ def _first_argument(place: Cursor) -> list[Completion]:
     first = next(iter(op.args.values()))
     names = ", ".join(op.args)
     return [Completion("{}", "argument", f"{first.name}: {first.kind.title}", f"arguments: {names}", "{", "9")]
-
-
-def _is_list_of_items(path: tuple[object, ...]) -> bool:
-    words = [step for step in path if isinstance(step, str)]
-    return bool(words) and (
-        words[-1] in ("layers", "sequence", "residual", "body", "shortcut")
-        or (len(words) > 1 and words[-2] == "branches")
-        or (words[-1] == "branches" and bool(path) and isinstance(path[-1], int))
-    )

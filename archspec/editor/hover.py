@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archspec.editor import schema_path
 from archspec.editor.analysis import Analysis
-from archspec.editor.definition import block, definition, item_path
+from archspec.editor.definition import Scene, block, definition, item_path
 from archspec.editor.tree import Found, at, find, text
 from archspec.editor.types import ItemType
 from archspec.ops.base import Op
@@ -28,7 +28,7 @@ def hover(analysis: Analysis, line: int, col: int) -> str | None:
         op = find_op(word)
         if op is not None and (found.key is not None or found.node is item):
             parts += [_types(analysis, item), _op(op)]
-        elif (given := block(analysis, word)) is not None:
+        elif (given := block(Scene(root, analysis.report.assembled), word)) is not None:
             parts += [_types(analysis, item), _block(word, given.node)]
     if not parts and found.key is not None:
         explained = schema_path.doc(found.path)
