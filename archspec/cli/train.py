@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from archspec import pipeline
-    from archspec.diagnostics.model import SpecError
+    from archspec.diagnostics.model import Diagnostic, SpecError
 
     if (Path(args.spec) / "run.json").is_file():
         if args.folder is not None:
@@ -90,7 +90,12 @@ def run(args: argparse.Namespace) -> int:
     except WeightsError as wrong:
         write_unfit(wrong)
         return 1
-    except (RunError, DeviceError, CompileError, LoggerError, PrecisionError, WorldError) as wrong:
+    except (DeviceError, PrecisionError) as wrong:
+        if wrong.span is None:
+            raise UsageError(str(wrong)) from None
+        write_diagnostics([Diagnostic("AS505", str(wrong), wrong.span)], report.sources, sys.stderr, args.color)
+        return 2
+    except (RunError, CompileError, LoggerError, WorldError) as wrong:
         raise UsageError(str(wrong)) from None
     except TrainingError as wrong:
         write_error("AS505", str(wrong))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from archspec.diagnostics.model import Diagnostics
+from archspec.diagnostics.model import Diagnostics, Span
 from archspec.ops.base import arg
 from archspec.ops.kinds import (
     Bool,
@@ -203,7 +203,10 @@ RUNTIME_VALUES: dict[str, Value] = {
 
 
 class Runtime(NamedTuple):
-    """A checked `runtime:` section. `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …"""
+    """A checked `runtime:` section. `device`: "auto" (an accelerator if there is one), "cpu", "cuda:1", …
+
+    `places`: where the spec has the values of the keys that are written.
+    """
 
     precision: Precision = Precision.parse({})
     parallel: Parallel = Parallel.parse({})
@@ -216,6 +219,11 @@ class Runtime(NamedTuple):
     workers: int = 0
     memory_format: str = "contiguous"
     fused: bool | None = None
+    places: tuple[tuple[str, Span], ...] = ()
+
+    def place(self, key: str) -> Span | None:
+        """Where the spec says it."""
+        return dict(self.places).get(key)
 
     def forward_only(self) -> Runtime:
         """What of it a prediction needs."""
@@ -246,4 +254,5 @@ def read_runtime(known: Mapping, env: dict[str, Any], diagnostics: Diagnostics) 
             values[key] = part or cls.parse({})
         else:
             values[key] = read_value(given, RUNTIME_VALUES[key].kind, env, diagnostics, key)
-    return Runtime(**{key: value for key, value in values.items() if value is not None})
+    places = tuple((key, node.span) for key, node in known.entries.items())
+    return Runtime(**{key: value for key, value in values.items() if value is not None}, places=places)

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
+from archspec.runtime.override import override
+
 # What `selective` keeps: a result costs far more to compute than to hold. Names in torch.ops.aten.
 _KEPT = (
     "mm", "addmm", "bmm", "baddbmm", "linear", "convolution", "_scaled_mm", "_scaled_dot_product_flash_attention",
@@ -33,23 +35,26 @@ def checkpoint_activations(blocks: Iterable[nn.Module], *, selective: bool) -> N
 
 
 def _again(module: nn.Module, selective: bool) -> None:
-    forward = module.forward
-    norms = [inner for inner in module.modules() if isinstance(inner, _NormBase) and inner.track_running_stats]
+    plain = type(module).forward
     policy = _saving if selective else None
-    contexts = partial(_contexts, norms, policy) if norms or policy else None
+    tracked = bool(_tracked(module))
 
-    def with_checkpoint(*args: Any, **kwargs: Any) -> Any:
+    def with_checkpoint(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         if not torch.is_grad_enabled():
-            return forward(*args, **kwargs)
-        if torch.compiler.is_compiling():  # the compiler's own second pass leaves statistics alone
-            context_fn: Callable[[], _Contexts] | None = policy
-        else:
-            context_fn = contexts
+            return plain(self, *args, **kwargs)
+        context_fn: Callable[[], _Contexts] | None = policy
+        if tracked and not torch.compiler.is_compiling():  # the compiler's own second pass leaves statistics alone
+            context_fn = partial(_contexts, _tracked(self), policy)
         if context_fn is None:
-            return checkpoint(forward, *args, use_reentrant=False, **kwargs)
-        return checkpoint(forward, *args, use_reentrant=False, context_fn=context_fn, **kwargs)
+            return checkpoint(plain, self, *args, use_reentrant=False, **kwargs)
+        return checkpoint(plain, self, *args, use_reentrant=False, context_fn=context_fn, **kwargs)
 
-    module.forward = with_checkpoint  # type: ignore[method-assign]
+    override(module, with_checkpoint)
+
+
+def _tracked(module: nn.Module) -> list[_NormBase]:
+    """The norms in it that keep running statistics."""
+    return [inner for inner in module.modules() if isinstance(inner, _NormBase) and inner.track_running_stats]
 
 
 def _saving() -> _Contexts:

@@ -1,7 +1,8 @@
-"""What a run does about a batch whose loss or gradient is not finite, where it is not to stop."""
+"""What a run does about a step that must not count: its loss or gradient is not finite, or memory too small for it."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 IN_A_ROW = 20  # batches that may be skipped one after another, or checkpoints gone back to without a new one
@@ -21,10 +22,20 @@ class Guard:
 
     def keep(self) -> None:
         """Before a step: statistics of batch norms, say."""
-        self._kept = [buffer.clone() for buffer in self._buffers]
+        if not self._buffers:
+            return
+        if not self._kept:
+            self._kept = [torch.empty_like(buffer) for buffer in self._buffers]
+        torch._foreach_copy_(self._kept, self._buffers)  # one call, as it is made every step
 
     def undo(self) -> None:
         """After a step that must not count."""
-        for buffer, kept in zip(self._buffers, self._kept, strict=True):
-            buffer.copy_(kept)
-        self.in_a_row += 1
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, self._kept)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Was there no memory for a tensor? (The processor's allocator has no error class of its own.)"""
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator: " in str(error)
+    )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from archspec.model.build import EMITTED
 from archspec.runtime.compiled import uncompiled
-from archspec.runtime.run_folder import SOURCE
+from archspec.runtime.places import running
 from archspec.runtime.wrap import Prepared
 
 
@@ -81,19 +79,7 @@ class _Finder(TorchDispatchMode):
                 if nan and not made_here and self.found:
                     self._nan = True  # what became of the infinity that is already named
                     break
-                self.found = f"{_place(sys._getframe(1))} is the first to give {words}"
+                self.found = f"{running(sys._getframe(1))} is the first to give {words}"
                 self._nan = nan
                 break
         return out
-
-
-def _place(frame: FrameType | None) -> str:
-    """The line of the emitted source that is running: ``model.py:12, `x = self.fc(x).log()` ``."""
-    while frame is not None and not frame.f_code.co_filename.startswith(EMITTED):
-        frame = frame.f_back
-    if frame is None:
-        return "an operation"
-    import linecache
-
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-    return f"{SOURCE}:{frame.f_lineno} (`{line}`, in {frame.f_code.co_qualname})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -9,18 +10,32 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archspec.diagnostics.model import Span
 from archspec.recipe.runtime import Precision
+from archspec.runtime.override import override
+from archspec.runtime.places import raised
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+# What PyTorch says of a dtype that it does not compute in.
+_OF_DTYPES = re.compile(r"BFloat16|\bHalf\b|[Ll]ow precision|[Ss]calar ?Type|same d?type")
+
+
 class PrecisionError(Exception):
-    """A precision this module or device cannot have."""
+    """A precision this module or device cannot have. `span`: where the spec asks for it."""
+
+    span: Span | None = None
 
 
 def forward_context(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
-    """What the forward pass runs in (it may be entered again and again). Weights stay as they are."""
+    """What the forward pass runs in (it may be entered again and again). Weights stay as they are.
+
+    Raises PrecisionError where the device has no half precision.
+    """
     if precision.default in HALF:
+        if not torch.amp.is_autocast_available(device.type):
+            raise PrecisionError(f"PyTorch has no {precision.default} for `{device.type}`: say `precision: float32`")
         return torch.autocast(device.type, dtype=HALF[precision.default])
     return _TF32() if precision.default == "tf32" and device.type == "cuda" else nullcontext()
 
@@ -35,6 +50,17 @@ class _TF32:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+def lacking(error: Exception, precision: Precision, device: torch.device) -> str:
+    """What is to be said of an error, where PyTorch cannot compute something in half precision; else ""."""
+    if precision.default not in HALF or not isinstance(error, RuntimeError) or not _OF_DTYPES.search(str(error)):
+        return ""
+    place = raised(error) or "something of the model"
+    return (
+        f"{place} cannot be computed in {precision.default} on `{device.type}` ({str(error).strip().splitlines()[0]}): "
+        "put `to: float32` before it, or name its block in `precision.float32`"
+    )
 
 
 def scaler(precision: Precision, device: torch.device) -> torch.amp.GradScaler:
@@ -56,13 +82,13 @@ def keep_float32(module: nn.Module, names: tuple[str, ...], device: torch.device
 
 
 def _in_float32(module: nn.Module, device: torch.device) -> None:
-    forward = module.forward
+    plain = type(module).forward
 
-    def in_float32(*args: Any, **kwargs: Any) -> Any:
+    def in_float32(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
         with torch.autocast(device.type, enabled=False):
-            return forward(*map(_widened, args), **{key: _widened(value) for key, value in kwargs.items()})
+            return plain(self, *map(_widened, args), **{key: _widened(value) for key, value in kwargs.items()})
 
-    module.forward = in_float32  # type: ignore[method-assign]
+    override(module, in_float32)
 
 
 def _widened(value: Any) -> Any:

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO, cast
 
 from archspec.runtime.curves import number
+from archspec.runtime.heard import Heard
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -114,9 +115,9 @@ class Bar(Display):
 
 def display(epochs: int, steps: int, metrics: tuple[str, ...], *, quiet: bool, out: TextIO | None = None) -> Display:
     """The display for this output: none when quiet, a bar on a terminal, lines elsewhere."""
-    out = out or sys.stdout
     if quiet:
         return Display()
+    out = cast(TextIO, Heard(out or sys.stdout))
     if out.isatty():
         return Bar(epochs, steps, metrics, out)
     return Lines(epochs, metrics, out)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archspec.model.weights import write_text
+from archspec.runtime.heard import Heard
 from archspec.runtime.loggers import Loggers
 
 SPEC, SOURCE, METRICS = "spec.yaml", "model.py", "metrics.jsonl"
@@ -122,7 +123,7 @@ class RunFolder:
 
     def warn(self, message: str) -> None:
         """Tell the user, and metrics.jsonl, of something that went wrong and did not end the run."""
-        print(f"warning: {message}", file=sys.stderr, flush=True)
+        print(f"warning: {message}", file=Heard(sys.stderr), flush=True)
         self.log("warning", {"message": message})
 
     def position(self) -> int:

@@ -33,8 +33,9 @@ from archspec.runtime.freeze import freeze
 from archspec.runtime.identity import identity
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.loggers import Loggers, check_loggers
+from archspec.runtime.mishap import out_of_memory
 from archspec.runtime.parallel.tensor import shared_products
-from archspec.runtime.precision import restored_matmul
+from archspec.runtime.precision import PrecisionError, lacking, restored_matmul
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
@@ -53,7 +54,7 @@ from archspec.runtime.run_folder import (
 from archspec.runtime.start import start_from, started_from, with_files
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.world import World, joined, local_device
-from archspec.runtime.wrap import Prepared, pick_device, prepare
+from archspec.runtime.wrap import DeviceError, Prepared, pick_device, prepare
 from archspec.schema.skeleton import SECTIONS
 from archspec.transfer.report import TransferReport
 
@@ -96,7 +97,12 @@ def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | 
     report.raise_for_errors()
     if report.recipe is None:
         raise ValueError(f"{report.spec.file} has no `train:` section")
-    chosen = pick_device(local_device(device or report.recipe.runtime.device))
+    runtime = report.recipe.runtime
+    try:
+        chosen = pick_device(local_device(device or runtime.device))
+    except DeviceError as error:
+        error.span = None if device else runtime.place("device")
+        raise
     data = open_data(report.recipe)
     report.recipe.losses = balanced(report.recipe.losses, data)
     return Plan(report, overrides or {}, report.recipe, data, chosen, pipeline.emitted(report))
@@ -200,7 +206,7 @@ def _execute(
     except Exception as error:
         with suppress(OSError):  # a full disk is what the error says, not what hides it
             _close(folder, facts, "failed", str(error) or type(error).__name__)
-        raise translated(error) from error
+        raise translated(error, given) from error
     state = trainer.state
     done = trainer.done
     message = "" if done else f"stopped in epoch {state.epoch + 1} of {recipe.epochs}, at step {state.step}"
@@ -220,7 +226,11 @@ def _execute(
 def _prepared(module: nn.Module, given: Plan, world: World) -> Prepared:
     recipe = given.recipe
     shares = (recipe.split, recipe.sequences, recipe.stages, recipe.context, recipe.idle)
-    return prepare(module, given.device, recipe.runtime, world, recipe.chosen, *shares)
+    try:
+        return prepare(module, given.device, recipe.runtime, world, recipe.chosen, *shares)
+    except PrecisionError as error:
+        error.span = recipe.runtime.place("precision")
+        raise
 
 
 def _folder(
@@ -267,10 +277,11 @@ def _own_folder(given: Plan, where: Path | None, warn: Callable[[str], None]) ->
     return folder, begins._replace(identity=known)
 
 
-def translated(error: Exception) -> Exception:
+def translated(error: Exception, given: Plan) -> Exception:
     """What training could not help, as a TrainingError; anything else as it is."""
-    if isinstance(error, torch.OutOfMemoryError):
-        return TrainingError(f"out of memory: try a smaller `batch_size` ({str(error).splitlines()[0]})")
+    if out_of_memory(error):
+        small = "`runtime.micro_batch_size` (the batch stays as it is)"
+        return TrainingError(f"out of memory: try a smaller {small} ({str(error).splitlines()[0]})")
     if isinstance(error, ValueError) and str(error).startswith("Expected more than 1 value per channel"):
         return TrainingError(
             "the last batch of an epoch has one sample, too few for batch norm: choose another `batch_size`"
@@ -281,6 +292,8 @@ def translated(error: Exception) -> Exception:
         unknown := re.search(r"Operator (\S+) does not have a sharding", str(error))
     ):
         return TrainingError(f"PyTorch does not share out {unknown[1]}: take another `runtime.parallel`")
+    if half := lacking(error, given.recipe.runtime.precision, given.device):
+        return TrainingError(half)
     if compiler_failed(error):
         return TrainingError(f"`runtime.compile`: {str(error).strip().splitlines()[0]}")
     if isinstance(error, OSError):

@@ -50,6 +50,7 @@ class Stepper:
         # alone must not stop: they see the loss of all after the step, or look together.)
         self._careful = recipe.on_nonfinite != "stop"  # then it is worth the waiting, and gradients are looked at too
         self._look = (prepared.device.type == "cpu" or self._careful) and world.size == 1
+        self.updating = False  # is it the optimizer that runs?
         self._parameters = [p for p in prepared.bare.parameters() if p.requires_grad]
 
     def __call__(self, batch: Batch, *, counted: bool = True) -> Tensor:
@@ -59,16 +60,24 @@ class Stepper:
         """
         state = self._state
         optimizer, scaler = state.optimizer, state.scaler
+        self.updating = False
         if self._closure:
-            loss = cast(Any, optimizer).step(lambda: self._clipped(batch, counted))
+            loss = cast(Any, optimizer).step(lambda: self._tried(batch, counted))
         else:
             loss = self._clipped(batch, counted)
+            self.updating = True
             if scaler.is_enabled():
                 scaler.step(optimizer)
                 scaler.update()
             else:
                 optimizer.step()
         state.schedule.step()
+        return loss
+
+    def _tried(self, batch: Batch, counted: bool) -> Tensor:
+        """What an optimizer asks for that looks at the loss again as it goes; after the first time weights move."""
+        loss = self._clipped(batch, counted)
+        self.updating = True
         return loss
 
     def _clipped(self, batch: Batch, counted: bool) -> Tensor:

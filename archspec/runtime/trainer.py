@@ -26,7 +26,7 @@ from archspec.runtime.interrupt import Stop
 from archspec.runtime.keeper import Keeper
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
-from archspec.runtime.mishap import IN_A_ROW, Guard, RolledBackError
+from archspec.runtime.mishap import IN_A_ROW, Guard, RolledBackError, out_of_memory
 from archspec.runtime.nonfinite import NonFiniteError, origin
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.parallel.shards import in_shards
@@ -97,7 +97,8 @@ class Trainer:
         self.objective = Objective(recipe.losses, prepared.device)
         self.stepper = Stepper(prepared, self.objective, recipe, self.state, self.world)
         self.meters = build_meters(recipe.metrics, prepared.device)
-        self.guard = Guard(prepared.bare, active=recipe.on_nonfinite != "stop")
+        # (A step of several processes is not tried again.)
+        self.guard = Guard(prepared.bare, active=recipe.on_nonfinite != "stop" or self.world.size == 1)
         self.keeper = Keeper(folder, prepared.bare, self.world)
         self.saver = Saver(folder.path, recipe.runtime.checkpoint, folder.warn, self.world)
         self.consensus = Consensus(self.world, prepared.device)
@@ -234,18 +235,29 @@ class Trainer:
             except NonFiniteError as bad:
                 self._pass_over(bad, batch)
                 return None
-            except torch.OutOfMemoryError as error:
-                smaller = self.stepper.smaller(len(next(iter(batch.values()))))
-                if smaller is None:
-                    raise TrainingError(f"out of memory with a single sample ({str(error).splitlines()[0]})") from None
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                smaller = self._smaller(error, batch)
             else:
                 self.guard.in_a_row = 0
                 return share
+            self.guard.undo()
             restore_random(before, self.prepared.device)
             if self.prepared.device.type == "cuda":
                 torch.cuda.empty_cache()
             self.state.micro_batch_size = smaller
             self.folder.warn(f"out of memory: {smaller} samples at once from step {self.state.step + 1} on")
+
+    def _smaller(self, error: RuntimeError, batch: Mapping[str, Tensor]) -> int:
+        """Half the samples at once. Raises TrainingError where the step cannot be tried again so."""
+        reason = str(error).splitlines()[0]
+        if self.stepper.updating:  # some weights have moved, and others not
+            raise TrainingError(f"out of memory in the optimizer's update: its state does not fit ({reason})") from None
+        smaller = self.stepper.smaller(len(next(iter(batch.values()))))
+        if smaller is None:
+            raise TrainingError(f"out of memory with a single sample ({reason})") from None
+        return smaller
 
     def _pass_over(self, bad: NonFiniteError, batch: Mapping[str, Tensor]) -> None:
         """Leave out a batch whose loss or gradient is not finite, or raise what the recipe wants instead."""
@@ -253,6 +265,7 @@ class Trainer:
         if policy == "stop":
             raise self._not_finite(bad.value, state.step + 1, batch) from None
         self.guard.undo()
+        self.guard.in_a_row += 1
         problem = str(self._not_finite(bad.value, state.step + 1, batch, what=bad.what))
         if self.guard.in_a_row > IN_A_ROW:
             raise TrainingError(f"{problem} ({IN_A_ROW} times in a row)") from None

@@ -87,8 +87,8 @@ class Trial:
             return float(self.stepper(to_device(batch, self.given.device)).item())
         except NonFiniteError as bad:
             return bad.value
-        except torch.OutOfMemoryError as error:
-            raise translated(error) from error
+        except RuntimeError as error:
+            raise translated(error, self.given) from error
 
 
 def costs(given: Plan) -> dict[str, Any]:

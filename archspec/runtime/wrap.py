@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from archspec.diagnostics.model import Span
 from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
 from archspec.partition.stages import Stage
@@ -31,7 +32,9 @@ from archspec.runtime.world import World
 
 
 class DeviceError(Exception):
-    """A device this machine does not have."""
+    """A device this machine does not have. `span`: where the spec asks for it."""
+
+    span: Span | None = None
 
 
 class Prepared(NamedTuple):

@@ -164,6 +164,40 @@ def test_out_of_memory_halves_what_goes_through_at_once(tmp_path: Path, capsys: 
     assert "out of memory: 16" in capsys.readouterr().err
 
 
+def test_a_step_that_memory_was_too_small_for_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Tight(nn.Module):
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.norm, self.fc, self.words = nn.BatchNorm1d(64), nn.Linear(64, 10), words
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.norm(x.flatten(1))
+            if self.training and len(x) > 40:
+                raise RuntimeError(self.words)
+            out: torch.Tensor = self.fc(x)
+            return out
+
+    words = "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"
+    modules = {}
+    for name, given in {"tight": Runtime(), "told": Runtime(micro_batch_size=32)}.items():
+        torch.manual_seed(0)
+        modules[name] = run(tmp_path / name, given, Tight(words)).state
+    assert modules["tight"].micro_batch_size == 32
+    for name, tensor in modules["told"].module.state_dict().items():
+        assert torch.equal(modules["tight"].module.state_dict()[name], tensor), name  # statistics moved once
+    with pytest.raises(RuntimeError, match="another"):
+        run(tmp_path / "another", Runtime(), Tight("another failure"))
+
+
+def test_out_of_memory_in_the_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 GiB")
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    with pytest.raises(TrainingError, match="out of memory in the optimizer's update"):
+        run(tmp_path / "run", Runtime())
+
+
 def test_out_of_memory_with_one_sample(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="out of memory with a single sample"):
         run(tmp_path / "run", Runtime(), Small(0))

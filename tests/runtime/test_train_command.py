@@ -148,6 +148,16 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Sig
         assert weights.load(package.compile(run / "spec.yaml"), run / name).complete
 
 
+def test_a_run_goes_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "archspec", "train", str(DIGITS), *SMALL, "--epochs", "4", "--run", "r"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    told = process.stderr.read().decode()
+    assert process.wait(120) == 0 and told == ""
+    assert facts(tmp_path / "r")["status"] == "done"
+
+
 def test_a_killed_run_leaves_nothing_half_written(tmp_path: Path) -> None:
     process = running(tmp_path)
     time.sleep(0.5)

@@ -6,15 +6,18 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from archspec.recipe.runtime import Checkpoint as Policy
+from archspec.runtime.checkpoints.files import sync
 from archspec.runtime.checkpoints.pack import pack, snapshot
 from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.checkpoints.store import begin, finish, prune
+from archspec.runtime.run_folder import METRICS
 from archspec.runtime.world import World, cpu_group
 
 SHARE = 0.02  # of the time, at most, that goes into checkpoints that come by the clock
@@ -110,6 +113,8 @@ class Saver:
     def _write(self, stage: Path, step: int, data: Any, tensors: Any, spare: Collection[int]) -> None:
         begun = time.thread_time()
         try:
+            with suppress(FileNotFoundError):
+                sync(self._run / METRICS)  # its lines up to here are part of the state
             finish(stage, step, data, tensors)
             prune(self._run, self._policy.keep.last, spare)
         except OSError as error:
