@@ -9,7 +9,7 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.calls import given
 from archspec.ops.complex import REAL_OF
-from archspec.ops.expr import Call, In
+from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import AnyInt, Bool, Choice
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -68,6 +68,10 @@ class MatrixExp(SameShape):
     """Exponentials of matrices; of skew-symmetric ones they are rotations."""
 
     dtypes = (*FLOATING, *COMPLEX)
+
+    def forward(self, x: TensorType) -> Any:
+        read = Method(In(0), "contiguous") if x.rank > 3 else In(0)  # the dimensions of the batch are viewed as one
+        return Call(self.counterpart, read)
 
 
 @op("matrix_power", "torch.linalg.matrix_power")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, State, arg
 from archspec.ops.calls import dtype_of, given
-from archspec.ops.expr import Call, In
+from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import BadValue, Bool, ListOf, Number, Optional, PositiveFloat, PositiveInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -311,8 +311,11 @@ class LocalResponseNorm(Op):
         require.rank(x, least=3, what="the input of `local_response_norm`", inputs=(0,))
         return x
 
-    def module(self, x: TensorType) -> Call:
+    def module(self, x: TensorType) -> Call | None:
+        if x.rank > 4:  # the module does not do what `forward` has to
+            return None
         return Call("nn.LocalResponseNorm", self.size, **given(self, "alpha", "beta", "k"))
 
     def forward(self, x: TensorType) -> Any:
-        return Call("F.local_response_norm", In(0), self.size, **given(self, "alpha", "beta", "k"))
+        read = Method(In(0), "contiguous") if x.rank > 4 else In(0)  # the last dimensions are viewed as one
+        return Call("F.local_response_norm", read, self.size, **given(self, "alpha", "beta", "k"))
