@@ -106,9 +106,9 @@ class EmbeddingBag(_Table):
     def infer(
         self, require: Require, x: TensorType, offsets: TensorType | None = None, weights: TensorType | None = None
     ) -> TensorType:
-        if offsets is None or not {x.dtype, offsets.dtype} <= {*INTEGRAL, "bool"}:
+        if offsets is None or self.max_norm is not None or not {x.dtype, offsets.dtype} <= {*INTEGRAL, "bool"}:
             index = x
-        else:  # PyTorch brings the two to one dtype
+        else:  # PyTorch brings the two to one dtype, though not before rows are scaled to `max_norm`
             index = x.with_dtype(promote(x.dtype, offsets.dtype))
         require.dtype(index, "int64", "int32", what="the indices of `embedding_bag`", inputs=(0,))
         require.rank(x, 1, 2, what="the indices of `embedding_bag`", inputs=(0,))
