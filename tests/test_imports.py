@@ -76,6 +76,21 @@ def test_a_check_imports_no_more_than_it_stands_on(spec: str) -> None:
     assert third <= BUDGET
 
 
+@pytest.mark.parametrize(
+    ("statement", "unused"),
+    [
+        (command("fmt", "--check", "specs/vision/resnet50.yaml"), {"jsonschema", "networkx", "referencing"}),
+        (command("show", "specs/vision/resnet50.yaml"), {"networkx"}),
+        (command("diff", "specs/vision/resnet18.yaml", "specs/vision/resnet34.yaml"), {"networkx", "subprocess"}),
+        (command("compile", "specs/vision/resnet18.yaml"), {"networkx"}),
+        (command("explain"), {"yaml", "jsonschema", "networkx"}),
+        (command("ops"), {"jsonschema", "networkx"}),
+    ],
+)
+def test_a_command_imports_what_it_uses(statement: str, unused: set[str]) -> None:
+    assert not loaded(statement) & unused
+
+
 def test_importing_archspec_is_nearly_free() -> None:
     """`import archspec` brings in nothing but itself; its functions import what they need."""
     assert not loaded("import archspec") & {"yaml", "jsonschema", "networkx"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.cli.output import Styles, UsageError, add_color, printable, write_diagnostics, write_error
-from archspec.cli.specs import STDIN, STDIN_FILE, cannot_read, expand, load
+from archspec.cli.specs import STDIN, STDIN_FILE, cannot_read, contents, expand
 from archspec.cli.writing import difference, write_text
 
 
@@ -51,11 +51,10 @@ def one(name: str, args: argparse.Namespace) -> int | None:
 
     file = STDIN_FILE if name == STDIN else name
     try:
-        before = load(name).text
+        before = contents(name)
     except OSError as wrong:
         write_error("AS107", cannot_read(name, wrong))
         return 2
-    assert isinstance(before, bytes)
     try:
         after = format_text(before, file)
     except SpecError as bad:

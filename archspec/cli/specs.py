@@ -149,13 +149,22 @@ def _is_spec(path: str) -> bool:
 def load(name: str) -> Spec:
     """A spec by the name `expand` gave. Raises OSError, also where standard input is closed."""
     from archspec import pipeline
-    from archspec.reading.text import MAX_BYTES
 
     if name == STDIN:
-        if sys.stdin is None:
-            raise OSError(None, "standard input is closed")
-        return pipeline.Spec(sys.stdin.buffer.read(MAX_BYTES + 1), STDIN_FILE, Path())
+        return pipeline.Spec(contents(name), STDIN_FILE, Path())
     return pipeline.load(Path(name))
+
+
+def contents(name: str) -> bytes:
+    """What the file of a name holds, or more than a spec may have of it. Raises OSError, as `load`."""
+    from archspec.reading.text import MAX_BYTES
+
+    if name != STDIN:
+        with Path(name).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    if sys.stdin is None:
+        raise OSError(None, "standard input is closed")
+    return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
 def load_one(name: str) -> Spec:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
+from itertools import chain, pairwise
 from typing import Any
-
-import networkx as nx
 
 from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import (
@@ -234,14 +235,24 @@ def merged(sequences: Sequence[list[Any]]) -> list[Any] | None:
     """All that is in the sequences, in an order that keeps each one's; None if there is none."""
     if len(sequences) == 1:
         return sequences[0]
-    before: nx.DiGraph[Any] = nx.DiGraph()
+    seen = {item: at for at, item in enumerate(dict.fromkeys(chain.from_iterable(sequences)))}
+    before: TopologicalSorter[Any] = TopologicalSorter(dict.fromkeys(seen, ()))
     for sequence in sequences:
-        nx.add_path(before, sequence)
-    seen = {item: at for at, item in enumerate(before)}
+        for first, second in pairwise(sequence):
+            before.add(second, first)
     try:
-        return list(nx.lexicographical_topological_sort(before, key=seen.__getitem__))
-    except nx.NetworkXUnfeasible:
+        before.prepare()
+    except CycleError:
         return None
+    items = list(seen)
+    free: list[int] = []
+    out: list[Any] = []
+    while before:
+        for item in before.get_ready():
+            heappush(free, seen[item])
+        out.append(items[heappop(free)])  # of those that may come now, the one that was seen first
+        before.done(out[-1])
+    return out
 
 
 def _word(expr: Any) -> str:

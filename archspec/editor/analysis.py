@@ -27,6 +27,7 @@ _WHOLE = re.compile(r"^[\"']?(layers|inputs|extends)[\"']?\s*:", re.MULTILINE)
 class Analysis:
     """One state of a text. `root` is its tree; where it cannot be read, that of the last state that could (`stale`).
 
+    `lines`: those of the text.
     `texts`: what files hold that are not read from the disk, by their real paths: those that are open too.
     `others`: the real paths of the files that it brings in, or would if they were there.
     """
@@ -40,6 +41,7 @@ class Analysis:
         texts: MappingOf[str, bytes] = MappingProxyType({}),
     ) -> None:
         self.text = text
+        self.lines = text.split("\n")
         self.file = file
         self.base = base
         self.texts = texts

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from archspec.editor import schema_path
 from archspec.editor.analysis import Analysis
 from archspec.editor.cursor import Cursor, cursor
-from archspec.editor.definition import item_path
-from archspec.editor.names import Definition, before, blocks, is_list_of_items, parameters_at, values_at
+from archspec.editor.definition import Scene, item_path, reads, replaceable
+from archspec.editor.names import Definition, before, blocks, is_item, is_list_of_items, parameters_at, values_at
 from archspec.editor.tree import Step, at, text
-from archspec.graph.names import COMMON, WORDS
+from archspec.graph.names import COMMON, TYPES, WORDS
 from archspec.ops.registry import find as find_op
 from archspec.ops.words import first_line, value
+from archspec.reading.dtypes import DTYPES
+from archspec.reading.files import SUFFIXES
 from archspec.reading.nodes import Mapping, Node
+
+_SYMBOL = re.compile(r"\b[A-Z][A-Za-z0-9_]*\b")
+_MOST_FILES = 200
 
 
 class Completion(NamedTuple):
@@ -34,9 +42,10 @@ def complete(analysis: Analysis, line: int, col: int) -> list[Completion]:
         return []
     if place.dollar:
         return _parameters(place)
-    words = [step for step in place.path if isinstance(step, str)]
-    if _names_values(place, words):
+    if place.role != "key" and reads(place.path):
         return _values(analysis, place)
+    if (own := _own(analysis, place)) is not None:
+        return own
     if place.role == "key":
         return _keys(analysis, place)
     if place.role == "item" and is_list_of_items(place.path):
@@ -48,13 +57,38 @@ def complete(analysis: Analysis, line: int, col: int) -> list[Completion]:
     return found
 
 
-def _names_values(place: Cursor, words: list[str]) -> bool:
-    if not words:
-        return False
-    if words[-1] in ("use", "like"):
-        return True
-    inside = len(words) > 1 and words[-2] == "from" and place.role == "value"
-    return words[-1] == "from" or inside or (words[0] == "outputs" and place.role != "key")
+def _own(analysis: Analysis, place: Cursor) -> list[Completion] | None:
+    """What no schema knows: types, symbols, files, what a spec that is extended has; None for all other places."""
+    match place.path, place.role:
+        case ("inputs", _) | ("blocks", _, "inputs", _), "value":
+            return [Completion(dtype, "word", insert=f"{dtype}[") for dtype in DTYPES]
+        case ("params", _) | ("blocks", _, "params", _), "value":
+            return [Completion(word, "word", f"a value that has to be given: {like}") for word, like in TYPES.items()]
+        case ("symbols",), "key":
+            texts = [found for found in map(text, _inputs(place.root)) if found is not None]
+            named = dict.fromkeys(word for found in texts for word in _SYMBOL.findall(found))
+            return [Completion(word, "word", "symbol", insert=f"{word}: ") for word in named]
+        case ("include",), "value" | "item":
+            return _files(analysis)
+        case ("extends",), "value":
+            return _files(analysis)
+        case ("replace",), "key":
+            found = replaceable(Scene(place.root, analysis.report.assembled))
+            return [Completion(each.name, each.kind, insert=f"{each.name}: ") for each in found]
+    return None
+
+
+def _inputs(root: Node) -> list[Node]:
+    given = at(root, ("inputs",))
+    return list(given.entries.values()) if isinstance(given, Mapping) else []
+
+
+def _files(analysis: Analysis) -> list[Completion]:
+    """The YAML files beside this one."""
+    with suppress(OSError):
+        names = sorted(path.name for path in analysis.base.iterdir() if path.suffix in SUFFIXES)
+        return [Completion(name, "word", "file") for name in names[:_MOST_FILES] if name != Path(analysis.file).name]
+    return []
 
 
 def _values(analysis: Analysis, place: Cursor) -> list[Completion]:
@@ -102,7 +136,7 @@ def _key(option: schema_path.Option) -> Completion:
 
 def _block_params(analysis: Analysis, place: Cursor) -> list[Completion] | None:
     """The parameters of a block, where the cursor is in a call of it."""
-    name = place.path[-1] if place.path else None
+    name = place.path[-1] if is_item(place.root, place.path[:-1]) else None
     if not isinstance(name, str) or not name[:1].isupper():
         return None
     for known in _all_blocks(analysis, place.root):

@@ -73,10 +73,10 @@ def meanings(scene: Scene, word: Word) -> Iterator[Meaning]:
         found = _parameter(scene, word)
     elif word.is_key:
         if word.path[0] == "replace":
-            yield from _path(scene, word, _start_of_path(scene, word.text))
+            yield from _path(scene, word, replaceable(scene))
             return
         found = _key(scene, word)
-    elif _reads(word.path):
+    elif reads(word.path):
         yield from _path(scene, word, _value(scene, word))
         return
     else:
@@ -161,8 +161,8 @@ def _parameter(scene: Scene, word: Word) -> Definition | None:
     return found
 
 
-def _reads(path: tuple[Step, ...]) -> bool:
-    """Does the text at a path hold the name of a value?"""
+def reads(path: tuple[Step, ...]) -> bool:
+    """Does a text at a path hold the name of a value?"""
     words = [step for step in path if isinstance(step, str)]
     if not words:
         return False
@@ -197,9 +197,10 @@ def _value(scene: Scene, word: Word) -> list[Definition]:
 # -- dotted names ----------------------------------------------------------------------------------------------------
 
 
-def _start_of_path(scene: Scene, text: str) -> list[Definition]:
+def replaceable(scene: Scene) -> list[Definition]:
+    """What a path under `replace` may begin with."""
     whole = scene.whole if scene.whole is not None else scene.root
-    return blocks(whole) if text[:1].isupper() else inner_names(whole, ("layers",))
+    return [*blocks(whole), *inner_names(whole, ("layers",))]
 
 
 def _path(scene: Scene, word: Word, known: list[Definition]) -> Iterator[Meaning]:

@@ -25,7 +25,7 @@ def hints(analysis: Analysis, first: int = 1, last: int = 1 << 30) -> list[Hint]
     """A hint at the end of each line from `first` to `last` on which an item (or the head of one) ends."""
     if analysis.stale or analysis.root is None:
         return []
-    lines = analysis.text.split("\n")
+    lines = analysis.lines
     out: dict[int, tuple[tuple[int, int], Hint]] = {}  # by line: the item that ends last
     for _, item in items(analysis.root):
         known = analysis.type_of(item)

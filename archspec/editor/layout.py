@@ -40,7 +40,7 @@ def repaired(analysis: Analysis) -> list[Replacement]:
 
 def ignored(analysis: Analysis, code: str, line: int) -> list[Replacement]:
     """A comment behind a line (from 1) that says the warning there is meant; none where no comment can."""
-    lines = analysis.text.split("\n")
+    lines = analysis.lines
     row = lines[line - 1].rstrip()
     mark = "# archspec: ignore["
     if mark in row:

@@ -78,19 +78,19 @@ class Texts(LanguageServer):
     # -- places ------------------------------------------------------------------------------------------------
 
     def lines(self, uri: str) -> list[str]:
-        known = self.known.get(uri)
-        return (known.text if known is not None else newlines(self.source(uri))).split("\n")
+        text, known = newlines(self.source(uri)), self.known.get(uri)
+        return known.lines if known is not None and known.text == text else text.split("\n")
 
     def place(self, uri: str, position: lsp.Position) -> tuple[int, int]:
         """Line and column from 1, in characters; of a place behind the end of a line, or of the text, that end."""
-        lines = newlines(self.source(uri)).split("\n")
+        lines = self.lines(uri)
         if position.line >= len(lines):
             return len(lines), len(lines[-1]) + 1
-        row, units = lines[position.line], self.workspace.position_codec.client_num_units
-        if position.character >= units(row):
+        row, codec = lines[position.line], self.workspace.position_codec
+        if position.character >= codec.client_num_units(row):
             return position.line + 1, len(row) + 1
         at = lsp.Position(position.line, position.character)
-        return position.line + 1, self.workspace.position_codec.position_from_client_units(lines, at).character + 1
+        return position.line + 1, codec.position_from_client_units(lines, at).character + 1
 
     def position(self, lines: list[str], line: int, col: int) -> lsp.Position:
         """A place as the client counts it."""

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from archspec.formatting.tree import Node
-from archspec.graph.params import TYPES
+from archspec.graph.names import TYPES
 from archspec.reading.reader import open_expression
 from archspec.reading.scalars import TooLargeError, resolve
 from archspec.reading.text import forbidden

@@ -20,10 +20,10 @@ from archspec.graph.inspect import inspect_blocks
 from archspec.graph.ir import Elaboration, GraphInput, Value
 from archspec.graph.labels import text_of
 from archspec.graph.limits import check_size
-from archspec.graph.names import Plan, wrong_input
+from archspec.graph.names import TYPES, Plan, wrong_input
 from archspec.graph.outputs import read_outputs
 from archspec.graph.overrides import apply_overrides, given_params
-from archspec.graph.params import TYPES, bind_params, read_params
+from archspec.graph.params import bind_params, read_params
 from archspec.graph.scope import Binding, Builder, Scope
 from archspec.graph.ties import check_ties
 from archspec.graph.typetext import read_type, symbols_in_text, symbols_of

@@ -20,6 +20,8 @@ STRUCTURES = ("sequence", "residual", "parallel", "scan")
 LOOP = frozenset({"i"})  # what every `repeat` binds
 WORDS = (*STRUCTURES, "use")  # item keys that are neither op nor block
 BEFORE = "_"  # in a `from`: the value before
+# Type words: a parameter declared with one is required. The value is one that --set may be shown with.
+TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}
 MAX_PATH = 256  # characters of a name
 
 _COMMON = frozenset(COMMON)

@@ -9,12 +9,10 @@ from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.dims import Dim, Real
 from archspec.graph.context import FAILED, Context
-from archspec.graph.names import wrong_identifier
+from archspec.graph.names import TYPES, wrong_identifier
 from archspec.ops.kinds import show
 from archspec.reading.nodes import Mapping, Node, Scalar
 
-# Type words: a parameter declared with one is required. The value is one that --set may be shown with.
-TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}
 _TITLES = {
     "int": "an integer",
     "float": "a number",

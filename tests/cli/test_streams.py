@@ -44,14 +44,26 @@ def test_a_reader_that_leaves_is_no_failure_of_ours(command: str) -> None:
     assert done.stderr == ""
 
 
-def test_the_status_of_a_pipe_that_is_cut_off() -> None:
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("check", f"{SPECS}/resnet18.yaml"),
+        ("show", f"{SPECS}/resnet18.yaml"),
+        ("diff", f"{SPECS}/resnet18.yaml", f"{SPECS}/resnet34.yaml"),
+        ("compile", f"{SPECS}/resnet18.yaml"),
+        ("explain", "AS302"),
+        ("fmt", "-"),
+    ],
+)
+def test_the_status_of_a_pipe_that_is_cut_off(args: tuple[str, ...]) -> None:
     """With a reader that is surely gone before anything is written."""
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-m", "archspec", "check", f"{SPECS}/resnet18.yaml"],
-        cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60,
-    )  # fmt: skip
+    with (ROOT / SPECS / "resnet18.yaml").open("rb") as spec:
+        done = subprocess.run(
+            [sys.executable, "-m", "archspec", *args],
+            cwd=ROOT, stdin=spec, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60,
+        )  # fmt: skip
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 

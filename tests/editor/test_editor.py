@@ -89,6 +89,15 @@ def labels(text: str) -> list[str]:
         ("train:\n  loss: cr|", ["cross_entropy"], []),
         ("runtime: {precision: b|", ["bf16"], []),
         ("layers:\n  - {name: a, relu: {}}\noutputs: {y: |", ["a"], []),
+        ("blocks:\n  A:\n    |", ["params", "inputs", "layers", "outputs", "doc"], ["conv2d"]),
+        ("blocks:\n  A:\n    params: {n: |", ["int", "float", "any"], []),
+        ("inputs: {x: |", ["float32", "int64"], []),
+        ("inputs: {x: 'float32[B, T, 3]'}\nsymbols: {|", ["B", "T"], []),
+        ("layers:\n  - repeat: {|", ["count", "each", "as", "carry"], []),
+        ("layers:\n  - {name: a, topk: {k: 2}}\n  - {repeat: 8, route: {chosen: |", ["a"], []),
+        ("layers:\n  - {name: a, tanh: {}}\n  - scan: {carry: {h: |", ["a"], []),
+        ("layers:\n  - {name: a, tanh: {}}\n  - scan: {carry: {h: a}, body: [{tanh: {}, from: |", ["a", "h", "x"], []),
+        ("layers:\n  - {name: a, linear: 3}\n  - {linear: 3, tie: {weight: |", ["a"], []),
         # What is broken further up is passed over.
         ("params: [1, }\nlayers:\n  - con|", ["conv2d"], []),
         ("a: 'b\nlayers:\n  - con|\n", [], []),
@@ -100,6 +109,19 @@ def test_completion(text: str, there: list[str], absent: list[str]) -> None:
     found = labels(text)
     assert set(there) <= set(found), found
     assert not set(absent) & set(found)
+
+
+def test_completion_in_a_spec_that_starts_from_another() -> None:
+    path = ROOT / "specs" / "vision" / "new.yaml"
+    for text, there in (
+        ("extends: |", "resnet50.yaml"),
+        ("include: [|", "resnet50.yaml"),
+        ("extends: resnet50.yaml\nreplace:\n  |", "layer1"),
+        ("extends: resnet50.yaml\nreplace:\n  |", "Bottleneck"),
+    ):
+        plain, line, col = parted(text)
+        known = Analysis(plain, str(path), path.parent)
+        assert there in [one.label for one in complete(known, line, col)], text
 
 
 def test_required_arguments_come_first() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import edited, opened, place
+from editing import edited, opened, place
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import LanguageClient
@@ -13,6 +13,8 @@ from pytest_lsp import LanguageClient
 from archspec.editor.analysis import Analysis
 from archspec.editor.definition import definition
 from archspec.editor.references import RenameError, Symbol, references, renamed
+
+pytest_plugins = ["editor_client"]  # the fixture `client`
 
 NET = """\
 archspec: 1

@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from conftest import edited, opened, place, told, typed
+from editing import edited, opened, place, told, typed
 from lsprotocol import types as lsp
 from pytest_lsp import LanguageClient
+
+pytest_plugins = ["editor_client"]  # the fixture `client`
 
 NET = """\
 archspec: 1

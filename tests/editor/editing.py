@@ -1,39 +1,14 @@
-"""The language server as an editor has it: a process, spoken to by pytest-lsp."""
+"""What an editor does to a text of the language server, and what it is told of it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import pytest_lsp
 from lsprotocol import types as lsp
-from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest_lsp.fixture(
-    config=ClientServerConfig(
-        server_command=[sys.executable, "-m", "archspec", "lsp"],
-        server_env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-)
-async def client(lsp_client: LanguageClient, tmp_path: Path):  # type: ignore[no-untyped-def]
-    @lsp_client.feature(lsp.CLIENT_REGISTER_CAPABILITY)
-    def register(params: lsp.RegistrationParams) -> None:
-        pass
-
-    capabilities = client_capabilities("visual-studio-code")
-    folder = lsp.WorkspaceFolder(tmp_path.as_uri(), "tests")
-    await lsp_client.initialize_session(
-        lsp.InitializeParams(capabilities=capabilities, workspace_folders=[folder], root_uri=folder.uri)
-    )
-    yield
-    await lsp_client.shutdown_session()
+from pytest_lsp import LanguageClient
 
 
 async def told(client: LanguageClient, uri: str, act: Callable[[], Any]) -> list[lsp.Diagnostic]:
