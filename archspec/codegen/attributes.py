@@ -15,6 +15,7 @@ from archspec.codegen.tree import Chain, Computed, Counted, holds
 from archspec.graph.ir import joined
 from archspec.graph.reserved import RESERVED
 from archspec.ops.expr import Module, Own
+from archspec.shapes.ties import with_inner_ties
 
 _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
 
@@ -256,7 +257,7 @@ class Attributes:
         for aligned in self.plan.every_node():
             if aligned.node.shared is not None:
                 continue
-            for own, other in aligned.first.tie.items():
+            for own, other in with_inner_ties(aligned.first):
                 for path in aligned.node.paths:
                     self.lines.append(f"{self._member(joined(path, own))} = {self._tied_to(other)}")
 

@@ -67,7 +67,8 @@ class _Assembly:
             return None
         self.check_version(base)
         self.check_taken(with_blocks, base, own.keys.get("include", extends.span))
-        replace = own.get("replace")
+        meant = meant_keys(own.entries, (*WHOLE, *KEYS))
+        replace = next((node for key, node in own.entries.items() if meant.get(key, key) == "replace"), None)
         if isinstance(replace, Mapping):
             base = replace_items(base, replace, with_blocks.get("blocks"), self.diagnostics)
         elif replace is not None:

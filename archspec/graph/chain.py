@@ -111,7 +111,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
         help = "write it on the op inside whose parameter it is"
         ctx.error("AS201", parametrize.span, f"`parametrize` is for an op, and `{item.key}` is none", help=help)
     turns = turns_of(ctx, item, scope, name)
-    called = [name] if isinstance(name, str) else [turn.path for turn in turns or () if item.get("name") is not None]
+    called = [name] if isinstance(name, str) else []
+    if name is None and item.get("name") is not None:
+        called = [turn.path for turn in turns or ()]
     buffer = read_buffer(ctx, item)
     forward = _in_forward(ctx, item, scope)
     requires_grad = _requires_grad(ctx, item, scope)

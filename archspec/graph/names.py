@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from archspec.diagnostics.model import Span
+from archspec.diagnostics.suggest import meant_keys
 from archspec.graph.reserved import RESERVED
+from archspec.ops.registry import find
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 COMMON = (
@@ -98,17 +100,32 @@ def key_of(item: Node) -> str | None:
     return None
 
 
+def name_key(item: Node) -> str | None:
+    """The key under which an item has its name: `name`, or what is misspelt so (as is told of elsewhere)."""
+    if not isinstance(item, Mapping):
+        return None
+    if "name" in item.entries:
+        return "name"
+    others = [key for key in item.entries if key not in _COMMON]
+    if len(others) < 2:  # one is the op, block or structure
+        return None
+    unknown = [key for key in others if not (key in WORDS or is_block_name(key) or find(key))]
+    meant = meant_keys([*(key for key in item.entries if key in _COMMON), *unknown], COMMON)
+    return next((key for key, word in meant.items() if word == "name"), None)
+
+
 def name_of(item: Node) -> str | None:
     """The written name of an item, if it is plain text."""
-    if isinstance(item, Mapping):
-        node = item.entries.get("name")
+    key = name_key(item)
+    if key is not None and isinstance(item, Mapping):
+        node = item.entries[key]
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value
     return None
 
 
 def is_named(item: Node) -> bool:
-    return isinstance(item, Mapping) and "name" in item.entries
+    return name_key(item) is not None
 
 
 def written_names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
@@ -116,9 +133,9 @@ def written_names(items: Sequence) -> Iterator[tuple[int, str, Span]]:
     for index, item in enumerate(items.items):
         if not isinstance(item, Mapping):
             continue
-        name = item.entries.get("name")
-        if isinstance(name, Scalar) and isinstance(name.value, str):
-            yield index, name.value, name.span
+        name = name_of(item)
+        if name is not None:
+            yield index, name, item.entries[name_key(item) or "name"].span
         outputs = item.entries.get("outputs")
         if isinstance(outputs, Sequence):
             for node in outputs.items:

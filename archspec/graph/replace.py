@@ -9,7 +9,7 @@ from typing import NamedTuple
 from archspec.diagnostics.model import Diagnostics, Label, Span
 from archspec.diagnostics.suggest import closest, did_you_mean, rename
 from archspec.graph.alter import Given, altered, parts_of
-from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_of
+from archspec.graph.names import Plan, Position, inner_lists, is_named, key_of, name_key, name_of
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.schema.skeleton import AMENDED
 
@@ -224,9 +224,10 @@ def _named(old: Node, new: Node) -> Node:
         entries, keys = dict(new.entries), dict(new.keys)
         del entries["name"], keys["name"]
         return Mapping(entries, keys, new.span)
-    if not isinstance(old, Mapping) or not is_named(old):
+    key = name_key(old)
+    if not isinstance(old, Mapping) or key is None:
         return new
-    name, span = old.entries["name"], old.keys["name"]
+    name, span = old.entries[key], old.keys[key]
     if isinstance(new, Scalar) and isinstance(new.value, str):
         return Mapping({"name": name, new.value: Scalar(None, new.span)}, {"name": span, new.value: new.span}, new.span)
     if isinstance(new, Mapping) and "name" not in new:

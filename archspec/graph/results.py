@@ -10,7 +10,7 @@ from archspec.graph.context import FAILED, Context
 from archspec.graph.ir import Graph, Node, OpCall, Value
 from archspec.graph.items import Item, as_meant
 from archspec.graph.labels import text_of
-from archspec.graph.names import Position, inner_lists, loop_names, name_of, written_names
+from archspec.graph.names import Position, inner_lists, loop_names, name_key, name_of, written_names
 from archspec.graph.repeats import Turn
 from archspec.graph.scope import Absent, Binding, Scope
 from archspec.graph.wiring import Chain
@@ -101,10 +101,7 @@ def hand_out(ctx: Context, scope: Scope, node: YamlNode, known: int) -> None:
 
     `known`: how many names the list had before it.
     """
-    if not isinstance(node, Mapping) or scope.parent is None:
-        return
-    scope.parent.unspelt += [name for name in scope.unspelt if name not in scope.parent.unspelt]
-    if len(scope.names) == known:
+    if not isinstance(node, Mapping) or scope.parent is None or len(scope.names) == known:
         return
     node = as_meant(ctx, node)
     outputs = node.get("outputs")
@@ -164,7 +161,7 @@ def unknown_value(
     name: str | None = None
     if isinstance(node, Mapping):
         if name_of(node) is not None:
-            written = node.entries["name"]
+            written = node.entries[name_key(node) or "name"]
             name = called[0] if called else _spelt(scope, written, "repeat" in node.entries)
             names = dict.fromkeys((name, *called) if name else (), written.span)
         outputs = node.entries.get("outputs")

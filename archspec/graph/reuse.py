@@ -107,6 +107,8 @@ def _find(ctx: Context, scope: Scope, item: Item) -> _Target | None:
     if binding.unknown:
         return None
     if origin.builder is not scope.builder:
+        if ctx.inspecting:  # where no list is put in place of its structure
+            return None
         ctx.error(
             "AS206",
             node.span,

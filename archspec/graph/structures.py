@@ -66,15 +66,22 @@ def run(
             return None
         attach_ties(builder, built.number, built.ties)
         return Value(built.number)
+    value: Value | Absent | None
     if start is None:
-        return walk(ctx, lists[("body",)], Absent(item.key_span, "a buffer is computed from nothing", "there is none"))
-    if item.kind == "sequence":
+        nothing = Absent(item.key_span, "a buffer is computed from nothing", "there is none")
+        value = walk(ctx, lists[("body",)], nothing)
+    elif item.kind == "sequence":
         for number, each in enumerate(given):
             lists[("body",)].bind(ctx, each.name, Binding(Value(-1, number), each.span))
-        return walk(ctx, lists[("body",)], start)
-    if item.kind == "residual":
-        return _residual(ctx, lists, item, position, start, walk, builder)
-    return _parallel(ctx, lists, item, position, env, start, walk, builder)
+        value = walk(ctx, lists[("body",)], start)
+    elif item.kind == "residual":
+        value = _residual(ctx, lists, item, position, start, walk, builder)
+    else:
+        value = _parallel(ctx, lists, item, position, env, start, walk, builder)
+    if item.get("name") is None and item.get("repeat") is not None:  # they may have been names of the list around
+        unspelt = [name for inner in lists.values() for name in inner.unspelt]
+        scope.unspelt += [name for name in unspelt if name not in scope.unspelt]
+    return value
 
 
 def nested(

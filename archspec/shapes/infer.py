@@ -14,6 +14,7 @@ from archspec.dims import Constraints, Dim, TooComplex, symbol
 from archspec.dims.work import WorkSpentError, charge
 from archspec.graph.ir import Graph, GraphInput, OpCall
 from archspec.graph.later import sizes_in, substitute
+from archspec.graph.names import STRUCTURES
 from archspec.ops.base import Op
 from archspec.ops.kinds import BadValue
 from archspec.ops.known import Demand, Known, remember
@@ -308,7 +309,7 @@ class Inference:
             unsure = False
             while around is not None:  # a scan's body has what is at hand around it
                 given = [kind for kind in around.typed.inputs if kind is not None]
-                unsure |= UNKNOWN in given
+                unsure |= UNKNOWN in given or _in_doubt(around.typed.graph)
                 near.update(axis for kind in given if kind is not UNKNOWN for axis in kind.shape)
                 around = around.parent if around.typed.graph.kind == "scan" else None
             missing = next((name for name in sorted(size.symbols) if symbol(name) not in near), None)
@@ -383,6 +384,11 @@ def _local_name(graph: Graph, size: Any) -> str | None:
     (name,) = size.symbols
     own = name.removeprefix(f"{graph.name}.")
     return name if own != name and own in graph.local_symbols and size == symbol(name) else None
+
+
+def _in_doubt(graph: Graph) -> bool:
+    """Has a structure an item in error? Without it, it may be no module, and has what is around it."""
+    return graph.kind in STRUCTURES and any(not node.calls for node in graph.nodes)
 
 
 def _symbols(value: Any) -> frozenset[str]:

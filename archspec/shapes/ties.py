@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -47,6 +48,26 @@ def tied_entries(done: TypedNode, turn: int) -> dict[str, str]:
         for own, target in done.tie.items()
         if name == own or name.startswith(f"{own}.")
     }
+
+
+def with_inner_ties(done: TypedNode) -> Iterator[tuple[str, str]]:
+    """(own, the one that it is) of the ties of a node, and of those inside of it to what it ties: they are that too."""
+    todo = list(done.tie.items())
+    inside = list(_inside(done.calls[0])) if todo else []
+    while todo:
+        own, target = todo.pop(0)
+        yield own, target
+        for inner, of in inside:
+            if inner not in done.tie and (of == own or of.startswith(f"{own}.")):
+                todo.append((inner, target + of[len(own) :]))
+
+
+def _inside(callee: Op | Typed) -> Iterator[tuple[str, str]]:
+    """The ties in what a node calls."""
+    for done in callee.nodes if isinstance(callee, Typed) else ():
+        for path, call in zip(done.node.paths, done.calls, strict=True) if done.node.shared is None else ():
+            yield from ((joined(path, own), target) for own, target in done.tie.items())
+            yield from ((joined(path, own), joined(path, target)) for own, target in _inside(call))
 
 
 def check_ties(diagnostics: Diagnostics, typed: Typed) -> None:

@@ -21,8 +21,9 @@ from archspec.dims import Dim
 from archspec.model.build import from_source
 from archspec.ops.tensor import TensorType
 from tests.soundness import torch_run, words
+from tests.soundness.scopes import Undecided
 from tests.soundness.sizes import Sizes, allowed, split, tried
-from tests.soundness.torch_run import REFUSALS, Undecided
+from tests.soundness.torch_run import REFUSALS
 
 # Refusals that are the language's, whatever PyTorch does with a model of one fixed size.
 UNKNOWN = frozenset({"AS306"})

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from archspec.ops.tensor import TensorType
-from tests.soundness.scopes import ABSENT, Home, Refused, Scope
+from tests.soundness.scopes import ABSENT, Home, Refused, Scope, Undecided
 from tests.soundness.types_run import TypesExecutor
 from tests.soundness.walker import Walker
 
@@ -88,6 +88,7 @@ class Trial:
                 raise Refused("no value")
         except (
             Refused,
+            Undecided,
             ArithmeticError,
             LookupError,
             NameError,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.soundness import words
-from tests.soundness.scopes import Home, Path, Refused, Step, Turn
+from tests.soundness.scopes import Home, Path, Refused, Step, Turn, Undecided
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -32,12 +32,9 @@ class Names:
         """The ops in one module, each with that of the same name in the other."""
         there = {name[len(target) :]: path for name, path in self._inside(module) if is_in(name, target)}
         mine = {name[len(own) :]: path for name, path in self._inside(module) if is_in(name, own)}
-        if not there or not mine:
-            raise Refused(f"`{own}` or `{target}` is no module")
-        for rest, path in mine.items():
-            if rest not in there:
-                raise Refused(f"nothing in `{target}` is called `{rest}`")
-            yield path, there[rest]
+        if not mine or not there.keys() >= mine.keys():
+            raise Undecided(f"not all in `{own}` and `{target}` is named")
+        yield from ((path, there[rest]) for rest, path in mine.items())
 
     def inside(self, module: Path, name: str) -> list[tuple[str, Path]]:
         """The ops in the module of that name, with their names in it."""

@@ -12,6 +12,10 @@ class Refused(Exception):  # noqa: N818 - says what is the case
     """The spec cannot be run: an op refuses its inputs, or a rule of the language is broken."""
 
 
+class Undecided(Exception):  # noqa: N818
+    """It cannot be told whether PyTorch runs it."""
+
+
 class Absent:
     """No value: what would make it is left out and reads nothing."""
 
