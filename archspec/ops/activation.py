@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, State, arg
+from archspec.ops.broadcast import computed_in, require_holds
 from archspec.ops.calls import dtype_of, given
 from archspec.ops.expr import Call, In, Module
 from archspec.ops.kinds import AnyInt, BadValue, Choice, NonNegativeFloat, Number, PositiveInt, Refined
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
-from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL, ITEMSIZE, TensorType
+from archspec.ops.tensor import COMPLEX, DTYPES, FLOATING, INTEGRAL, TensorType
 
 NonZero = Refined(
     Number, lambda value: "expected a number other than 0, got 0" if value == 0 else None, title="a number other than 0"
@@ -33,7 +34,14 @@ class Activation(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, *self.dtypes, what=f"the input of `{self.name}`", inputs=(0,))
+        for argument, (dtype, value) in self.converted(x.dtype).items():
+            require_holds(require, dtype, value, argument)
         return x
+
+    def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
+        """By argument, for inputs of this dtype: the one that PyTorch converts its number to, and the number."""
+        values = {name: getattr(self, name) for name in self.args}
+        return {name: (computed_in(dtype), value) for name, value in values.items() if isinstance(value, float)}
 
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
         return axis
@@ -57,27 +65,6 @@ class _ToFloat(Activation):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         y = super().infer(require, x)
         return y if x.dtype in (*FLOATING, *COMPLEX) else y.with_dtype("float32")
-
-
-class _Bounded(Activation):
-    """Replaces values by constants, which an integer dtype must be able to hold."""
-
-    dtypes = (*FLOATING, *INTEGRAL)
-
-    def constants(self) -> tuple[float, ...]:
-        raise NotImplementedError
-
-    def infer(self, require: Require, x: TensorType) -> TensorType:
-        super().infer(require, x)
-        if x.dtype in INTEGRAL:
-            bits = 8 * ITEMSIZE[x.dtype]
-            low, high = (0, 2**bits - 1) if x.dtype == "uint8" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-            for value in self.constants():
-                if not low <= int(value) <= high:
-                    require.fail(
-                        "AS303", f"the constant {value:g} of `{self.name}` does not fit into {x.dtype}", inputs=(0,)
-                    )
-        return x
 
 
 @op("relu", "torch.nn.ReLU")
@@ -132,6 +119,9 @@ class PReLU(Activation):
                 x.shape[1], self.num_parameters, "`num_parameters` is not the number of channels", axis=(1,), **where
             )
         return x
+
+    def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
+        return {"init": (dtype, self.init)}
 
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
         return axis if self.num_parameters == 1 or axis != 1 else None
@@ -241,8 +231,17 @@ class Softsign(_ToFloat):
     dtypes = (*FLOATING, *INTEGRAL, *COMPLEX)
 
 
+class _Shrink(Activation):
+    """Base of those with a zone of zero, whose width the dtype must be able to hold."""
+
+    lambd: float
+
+    def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
+        return {"lambd": (dtype, self.lambd)}
+
+
 @op("softshrink", "torch.nn.Softshrink")
-class Softshrink(Activation):
+class Softshrink(_Shrink):
     """x moved towards zero by lambd; zero within it."""
 
     functional = "F.softshrink"
@@ -252,7 +251,7 @@ class Softshrink(Activation):
 
 
 @op("hardshrink", "torch.nn.Hardshrink")
-class Hardshrink(Activation):
+class Hardshrink(_Shrink):
     """x, but zero where |x| <= lambd."""
 
     functional = "F.hardshrink"
@@ -270,16 +269,18 @@ class Tanhshrink(_ToFloat):
 
 
 @op("hardtanh", "torch.nn.Hardtanh")
-class Hardtanh(_Bounded):
+class Hardtanh(Activation):
     """x limited to [min_val, max_val]."""
 
+    dtypes = (*FLOATING, *INTEGRAL)
     functional = "F.hardtanh"
     min_val = arg(Number, -1.0, "lower limit")
     max_val = arg(Number, 1.0, "upper limit")
     examples = (*Activation.examples, Example({"min_val": 0, "max_val": 6}, "float64[B, 4]", "float64[B, 4]"))
 
-    def constants(self) -> tuple[float, ...]:
-        return (self.min_val, self.max_val)
+    def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
+        limits = {"min_val": self.min_val, "max_val": self.max_val}
+        return {name: (dtype, float(int(v)) if dtype in INTEGRAL else v) for name, v in limits.items()}
 
     def validate(self) -> None:
         if self.min_val >= self.max_val:
@@ -328,17 +329,18 @@ class Tanh(_ToFloat):
 
 
 @op("threshold", "torch.nn.Threshold")
-class Threshold(_Bounded):
+class Threshold(Activation):
     """x where above the threshold, else the value."""
 
+    dtypes = (*FLOATING, *INTEGRAL)
     functional = "F.threshold"
     leading = ("threshold", "value")
     threshold = arg(Number, doc="what x must exceed to stay")
     value = arg(Number, doc="what stands in for the rest")
     examples = (Example({"threshold": 0.1, "value": 20}, "float32[B, 8]", "float32[B, 8]"),)
 
-    def constants(self) -> tuple[float, ...]:
-        return (self.threshold, self.value)
+    def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
+        return {"threshold": (computed_in(dtype), self.threshold), "value": (dtype, self.value)}
 
 
 @op("glu", "torch.nn.GLU")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, floating_result, require_holds, result_type
+from archspec.ops.broadcast import broadcast, category, floating_result, require_exponent, require_holds, result_type
 from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, BadValue, Choice, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST, SAME
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import ITEMSIZE, TensorType
 
 MOST_OPERANDS = 100  # they are written as one expression
 
@@ -79,8 +79,13 @@ class Arithmetic(Op):
 
     def no_zero(self, require: Require, dtype: str) -> None:
         """Integers are not divided by the number 0."""
-        if category(dtype) < 2 and getattr(self, self.scalar_name) in (0, False):
-            require.fail("AS205", f"`{self.name}` of integers by 0", argument=self.scalar_name)
+        number = getattr(self, self.scalar_name)
+        if category(dtype) > 1 or not isinstance(number, int):
+            return
+        if number % 2 ** (8 * ITEMSIZE[dtype]) == 0:  # of a larger number the low bits are left
+            is_zero = f", which is 0 in {dtype}" if number else ""
+            message = f"`{self.name}` of integers by {int(number)}{is_zero}"
+            require.fail("AS205", message, argument=self.scalar_name)
 
     def no_bool(self, require: Require, operands: list[Any]) -> None:
         for number, operand in enumerate(operands):
@@ -240,6 +245,11 @@ class Pow(Arithmetic):
         dtype = result_type(*operands)
         if dtype == "bool" and isinstance(exponent, TensorType):
             require.fail("AS303", "`pow` of bool to the power of a bool tensor", inputs=(0,))
+        learned = isinstance(base, TensorType) and category(base.dtype) > 1
+        if learned and isinstance(exponent, TensorType) and exponent.dtype == "bool":
+            require.fail("AS303", "`pow` to the power of a bool tensor has no gradient", inputs=(1,))
+        if isinstance(exponent, (int, float)):
+            require_exponent(require, dtype, exponent, "exponent")
         return dtype
 
 

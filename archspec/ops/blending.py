@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, result_type
+from archspec.ops.broadcast import broadcast, category, computed_in, require_holds, result_type
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
 from archspec.ops.kinds import AScalar, Optional
@@ -39,6 +39,7 @@ class Lerp(Op):
             if category(t.dtype) < 2:
                 require.floating(t, "each input of `lerp`", inputs=(i,))
             require.same_dtype(start, t, "the inputs of `lerp`", inputs=(0, i))
+        require_holds(require, computed_in(start.dtype), self.weight, "weight")
         return start.with_shape(broadcast(require, [t.shape for _, t in given_tensors], self.name, (0, 1, 2)))
 
     def forward(self, *tensors: TensorType | None) -> Any:
@@ -46,8 +47,9 @@ class Lerp(Op):
 
 
 class AddedTo(Op):
-    """Base of `x + value * f(a, b)`."""
+    """Base of `x + value * f(a, b)`. `wide`: small floats are computed in float32, the factor too."""
 
+    wide: ClassVar[bool] = True
     rule: ClassVar[str] = BROADCAST
     inputs = ("x", "a", "b")
     value = arg(AScalar, 1, "factor of what is added")
@@ -62,6 +64,7 @@ class AddedTo(Op):
             require.fail("AS303", f"`{self.name}` does not take bool", inputs=(0, 1, 2))
         if category(result_type(self.value)) > category(dtype):
             require.fail("AS303", f"`value` is {self.value}, which {dtype} does not hold", argument="value")
+        require_holds(require, computed_in(dtype) if self.wide else dtype, self.value, "value")
         return TensorType(dtype, broadcast(require, [t.shape for t in tensors], self.name, (0, 1, 2)))
 
     def forward(self, *tensors: TensorType) -> Any:
@@ -76,6 +79,8 @@ class Addcmul(AddedTo):
 @op("addcdiv", "torch.addcdiv")
 class Addcdiv(AddedTo):
     """x + value * a / b."""
+
+    wide = False
 
     def infer(self, require: Require, *tensors: TensorType) -> TensorType:
         if category(tensors[2].dtype) < 2:
@@ -100,6 +105,7 @@ class ProductAddedTo(Op):
                 require.fail(
                     "AS303", f"`{name}` is {getattr(self, name)}, which {x.dtype} does not hold", argument=name
                 )
+            require_holds(require, computed_in(x.dtype), getattr(self, name), name)
         message = f"`{self.name}` multiplies rows and columns of different length"
         require.equal(a.shape[-1], b.shape[-2], message, inputs=(1, 2), axis=(self.rank - 1, self.rank - 2))
         batch = self.batch(require, a, b)

@@ -106,14 +106,26 @@ def holds(dtype: str, value: Any) -> bool:
     least = -largest if category(dtype) > 1 or isinstance(value, int) else 0
     if dtype != "uint8" and category(dtype) == 1:
         least = -largest - 1
-    return least <= value <= largest
+    return least <= value <= (float(largest) if isinstance(value, float) else largest)
 
 
 def require_holds(require: Require, dtype: str, value: Any, argument: str) -> None:
-    """The number, given as an argument, can be written into a tensor of the dtype."""
+    """The number, given as an argument, can be converted to the dtype."""
     if not holds(dtype, value):
-        help = "`-.inf` masks in every floating dtype" if category(dtype) == 2 else None
+        masks = category(dtype) == 2 and value < 0 and argument in ("value", "other", "fill_value")
+        help = "`-.inf` masks in every floating dtype" if masks else None
         require.fail("AS303", f"{dtype} cannot hold {value}", argument=argument, help=help)
+
+
+def computed_in(dtype: str) -> str:
+    """The dtype that elementwise kernels convert a factor or limit to, for tensors of this one."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def require_exponent(require: Require, dtype: str, value: Any, argument: str) -> None:
+    """`pow` of small floats and integers converts the exponent to their dtype; of others it computes in float64."""
+    if category(dtype) == 1 or computed_in(dtype) != dtype:
+        require_holds(require, dtype, value, argument)
 
 
 def floating_result(dtype: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.ops.arithmetic import Arithmetic
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, require_holds, result_type
+from archspec.ops.broadcast import broadcast, category, computed_in, require_holds, result_type
 from archspec.ops.expr import Binary, Call, In, Method
 from archspec.ops.kinds import AScalar, Optional
 from archspec.ops.registry import op
@@ -160,7 +160,8 @@ class Where(Op):
         shape = broadcast(require, [s for _, s in given], self.name, tuple(i for i, _ in given))
         dtype = result_type(*operands)
         for name, scalar in (("x", self.x), ("y", self.y)):
-            require_holds(require, dtype, scalar, name)
+            if computed_in(dtype) == dtype:  # of smaller floats what is too large is infinite
+                require_holds(require, dtype, scalar, name)
         if (
             x is not None
             and y is not None

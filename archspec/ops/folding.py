@@ -51,7 +51,11 @@ class Unfold(_Windows, axes=2):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.dtype(x, *self.dtypes, what="the input of `unfold`", inputs=(0,))
-        count = self.blocks(require, self.spatial(require, x), inputs=(0,))
+        sizes = self.spatial(require, x)
+        for axis, size in enumerate(sizes, x.rank - 2):  # padding alone makes no window
+            message = f"`unfold` reads nothing in dimension {axis}"
+            require.at_least(size, 1, message, inputs=(0,), axis=(axis,))
+        count = self.blocks(require, sizes, inputs=(0,))
         return x.with_shape((*x.shape[:-3], x.shape[-3] * prod(self.kernel_size), count))
 
     def module(self, x: TensorType) -> Call:
@@ -96,6 +100,9 @@ class Fold(_Windows, axes=2):
         if like is not None:
             require.rank(like, least=2, what="the value that `like` names", inputs=(1,))
             sizes = like.shape[-2:]
+            for axis, size in enumerate(sizes, like.rank - 2):
+                message = f"`fold` makes an image of no elements in dimension {axis}"
+                require.at_least(size, 1, message, inputs=(1,), argument="like", axis=(axis,))
         else:
             assert self.output_size is not None
             sizes = self.output_size

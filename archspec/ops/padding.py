@@ -6,6 +6,7 @@ from typing import Any
 
 from archspec.dims import Size, maximum
 from archspec.ops.base import Example, Op, arg
+from archspec.ops.broadcast import require_holds
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
 from archspec.ops.kinds import AnySize, BadValue, Choice, ListOf, Number, Optional
@@ -46,6 +47,7 @@ class Pad(Op):
         where: dict[str, Any] = {"inputs": (0,), "argument": "pad"}
         if self.mode == "constant":
             require.rank(x, least=axes, what=what, **where)
+            require_holds(require, x.dtype, self.value, "value")
         else:
             if axes not in (1, 2, 3):
                 require.fail("AS301", f"`mode: {self.mode}` pads 1, 2 or 3 dimensions, got {axes}", **where)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Unread, arg
+from archspec.ops.broadcast import require_exponent
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
 from archspec.ops.kinds import BadValue, Bool, NonNegativeInt, Number, Optional, PositiveInt
@@ -149,7 +150,11 @@ class _LPPool(_Pool):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         y = super().infer(require, x)
-        return y if x.is_floating else y.with_dtype("float32")
+        if not x.is_floating:
+            return y.with_dtype("float32")
+        for exponent in (self.norm_type, 1 / self.norm_type):
+            require_exponent(require, x.dtype, exponent, "norm_type")
+        return y
 
 
 @op("max_pool1d", "torch.nn.MaxPool1d")

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.dims import Dim, Real, Size
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import category, floating_result, normalize_dims
+from archspec.ops.broadcast import category, floating_result, normalize_dims, require_exponent
 from archspec.ops.expr import Call, In, Method, Name
 from archspec.ops.kinds import AnyDType, AnyInt, AScalar, BadValue, Bool, ListOf, Number, Optional
 from archspec.ops.registry import op
@@ -271,6 +271,7 @@ class Norm(Reduction):
     def dtype_of(self, require: Require, x: TensorType) -> str:
         if category(x.dtype) < 2:
             require.fail("AS303", f"`norm` must be floating point or complex, got {x.dtype}", inputs=(0,))
+        require_exponent(require, x.dtype, self.ord, "ord")
         return {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype)
 
     def forward(self, x: TensorType) -> Any:

@@ -165,6 +165,7 @@ class IndexAdd(IndexWrite):
     def infer(self, require: Require, x: TensorType, index: TensorType, source: TensorType | None = None) -> TensorType:
         if isinstance(self.alpha, float) and category(x.dtype) < 2:  # the CPU cuts it off, other devices refuse it
             require.fail("AS303", f"`index_add` of {x.dtype} takes an integer as `alpha`", argument="alpha")
+        require_holds(require, x.dtype, self.alpha, "alpha")
         return super().infer(require, x, index, source)
 
     def forward(self, x: TensorType, index: TensorType, source: TensorType | None = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import broadcast, category, floating_result, result_type
+from archspec.ops.broadcast import broadcast, category, floating_result, require_exponent, require_holds, result_type
 from archspec.ops.calls import given
 from archspec.ops.complex import REAL_OF
 from archspec.ops.expr import Call, In
@@ -13,7 +13,7 @@ from archspec.ops.kinds import AnyInt, BadValue, Bool, NonNegativeFloat, Number,
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import SAME
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import TensorType, promote
 
 
 @op("normalize", "torch.nn.functional.normalize")
@@ -35,6 +35,8 @@ class Normalize(Op):
         axis = require.axis(x, self.dim)
         if self.p < 0 and x.shape:
             require.at_least(x.shape[axis], 1, "`normalize` of no elements", inputs=(0,), axis=(axis,))
+        require_exponent(require, x.dtype, self.p, "p")
+        require_holds(require, REAL_OF.get(x.dtype, x.dtype), self.eps, "eps")
         return x
 
     def forward(self, x: TensorType) -> Any:
@@ -55,7 +57,8 @@ class CosineSimilarity(Op):
     )
 
     def infer(self, require: Require, x1: TensorType, x2: TensorType) -> TensorType:
-        joint = TensorType(result_type(x1, x2), broadcast(require, [x1.shape, x2.shape], self.name, (0, 1)))
+        shape = broadcast(require, [x1.shape, x2.shape], self.name, (0, 1))
+        joint = TensorType(promote(x1.dtype, x2.dtype), shape)  # they are broadcast before their dtypes are compared
         require.floating(joint, "what the inputs have in common", inputs=(0, 1))
         axis = require.axis(joint, self.dim)
         return joint.with_shape(s for a, s in enumerate(joint.shape) if a != axis)
@@ -91,6 +94,7 @@ class PairwiseDistance(Op):
         shape = broadcast(require, [x1.shape, x2.shape], self.name, (0, 1))
         dtype = floating_result(result_type(x1, x2))
         dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+        require_exponent(require, dtype, self.p, "p")
         return TensorType(dtype, (*shape[:-1], 1) if self.keepdim and shape else shape[:-1])
 
     def module(self, x1: TensorType, x2: TensorType) -> Call:
@@ -164,11 +168,14 @@ class Dist(Op):
             raise BadValue("`dist` has no gradient for a `p` of 0", ("p",))
 
     def infer(self, require: Require, x: TensorType, y: TensorType) -> TensorType:
-        broadcast(require, [x.shape, y.shape], self.name, (0, 1))
+        joint = broadcast(require, [x.shape, y.shape], self.name, (0, 1))
+        for size in joint if self.p < 0 else ():
+            require.at_least(size, 1, "`dist` of nothing has no norm of a negative `p`", inputs=(0, 1), argument="p")
         dtype = result_type(x, y)
         mixed = {category(x.dtype), category(y.dtype)} == {2, 3}  # the real one's gradient would be complex
         if "bool" in (x.dtype, y.dtype) or category(dtype) < 2 or mixed:
             require.fail("AS303", f"`dist` does not take {x.dtype} and {y.dtype}", inputs=(0, 1))
+        require_exponent(require, dtype, self.p, "p")
         return TensorType(REAL_OF.get(dtype, dtype), ())
 
     def forward(self, x: TensorType, y: TensorType) -> Any:
@@ -193,6 +200,7 @@ class Renorm(Op):
             require.floating(x, "the input of `renorm`", inputs=(0,))
         require.rank(x, least=2, what="the input of `renorm`", inputs=(0,))
         require.axis(x, self.dim)
+        require_exponent(require, x.dtype, self.p, "p")
         return x
 
     def forward(self, x: TensorType) -> Any:

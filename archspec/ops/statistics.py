@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, arg
-from archspec.ops.broadcast import category, floating_result, normalize_dims
+from archspec.ops.broadcast import category, floating_result, normalize_dims, require_holds
 from archspec.ops.calls import given, lone
 from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import AnyInt, BadValue, Choice, ListOf, Number, OneOf, Optional, PositiveInt, Probability
@@ -43,6 +43,10 @@ class Nansum(Accumulation):
 @op("median", "torch.median")
 class Median(Extreme):
     """The middle element, of two the smaller; with `dim`, that along it and its position."""
+
+    def validate(self) -> None:
+        super().validate()
+        self.empty = self.dim is None  # of no elements at all it is NaN, or the least integer
 
     def dtype_of(self, require: Require, x: TensorType) -> str:
         return ordered(require, x, self.name, boolean=False)
@@ -274,6 +278,8 @@ class Histc(Op):
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.floating(x, "the input of `histc`", inputs=(0,))
+        for name in ("min", "max"):
+            require_holds(require, x.dtype, getattr(self, name), name)
         return x.with_shape((self.bins,))
 
     def forward(self, x: TensorType) -> Any:
