@@ -121,7 +121,7 @@ class PReLU(Activation):
         return x
 
     def converted(self, dtype: str) -> dict[str, tuple[str, float]]:
-        return {"init": (dtype, self.init)}
+        return {"init": (dtype, self.init)} if self.num_parameters > 1 else {}  # PyTorch looks only at several
 
     def shard(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
         return axis if self.num_parameters == 1 or axis != 1 else None

@@ -36,11 +36,14 @@ class Lerp(Op):
             require.fail("AS210", "`lerp` needs a weight: a number or a third input", argument="weight")
         given_tensors = [(i, t) for i, t in enumerate((start, end, weight)) if t is not None]
         for i, t in given_tensors:
+            if i == 2 and t.rank == 0 and category(t.dtype) in (1, category(start.dtype)):
+                continue  # a number, whose dtype is promoted
             if category(t.dtype) < 2:
                 require.floating(t, "each input of `lerp`", inputs=(i,))
             require.same_dtype(start, t, "the inputs of `lerp`", inputs=(0, i))
         require_holds(require, computed_in(start.dtype), self.weight, "weight")
-        return start.with_shape(broadcast(require, [t.shape for _, t in given_tensors], self.name, (0, 1, 2)))
+        shape = broadcast(require, [t.shape for _, t in given_tensors], self.name, (0, 1, 2))
+        return TensorType(result_type(*(t for _, t in given_tensors)), shape)
 
     def forward(self, *tensors: TensorType | None) -> Any:
         return Call("torch.lerp", In(0), In(1), In(2) if self.weight is None else self.weight)

@@ -100,9 +100,9 @@ class Fold(_Windows, axes=2):
         if like is not None:
             require.rank(like, least=2, what="the value that `like` names", inputs=(1,))
             sizes = like.shape[-2:]
-            for axis, size in enumerate(sizes, like.rank - 2):
-                message = f"`fold` makes an image of no elements in dimension {axis}"
-                require.at_least(size, 1, message, inputs=(1,), argument="like", axis=(axis,))
+            for place, size in enumerate(sizes, like.rank - 2):
+                message = f"`fold` makes an image of no elements in dimension {place}"
+                require.at_least(size, 1, message, inputs=(1,), argument="like", axis=(place,))
         else:
             assert self.output_size is not None
             sizes = self.output_size

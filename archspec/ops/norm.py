@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from archspec.dims import Size
 from archspec.ops.base import Example, Op, State, arg
-from archspec.ops.broadcast import require_exponent
 from archspec.ops.calls import dtype_of, given
 from archspec.ops.expr import Call, In, Method
 from archspec.ops.kinds import BadValue, Bool, ListOf, Number, Optional, PositiveFloat, PositiveInt
@@ -310,7 +309,6 @@ class LocalResponseNorm(Op):
     def infer(self, require: Require, x: TensorType) -> TensorType:
         require.floating(x, "the input of `local_response_norm`", inputs=(0,))
         require.rank(x, least=3, what="the input of `local_response_norm`", inputs=(0,))
-        require_exponent(require, x.dtype, self.beta, "beta")
         return x
 
     def module(self, x: TensorType) -> Call | None:
