@@ -16,6 +16,15 @@ from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST
 from archspec.ops.tensor import TensorType
 
+_PROMOTED = {
+    (1, 2),
+    (1, 3),
+    (2, 1),
+    (2, 2),
+    (3, 1),
+    (3, 3),
+}  # categories: of what is blended, of a weight that is a number
+
 
 @op("lerp", "torch.lerp")
 class Lerp(Op):
@@ -35,10 +44,10 @@ class Lerp(Op):
         if (weight is None) == (self.weight is None):
             require.fail("AS210", "`lerp` needs a weight: a number or a third input", argument="weight")
         given_tensors = [(i, t) for i, t in enumerate((start, end, weight)) if t is not None]
-        for i, t in given_tensors:
-            if i == 2 and t.rank == 0 and category(t.dtype) in (1, category(start.dtype)):
-                continue  # a number, whose dtype is promoted
-            if category(t.dtype) < 2:
+        kinds = (category(start.dtype), -1 if weight is None or weight.rank else category(weight.dtype))
+        loose = kinds in _PROMOTED
+        for i, t in given_tensors[: 2 if loose else 3]:
+            if category(t.dtype) < 2 and not loose:
                 require.floating(t, "each input of `lerp`", inputs=(i,))
             require.same_dtype(start, t, "the inputs of `lerp`", inputs=(0, i))
         require_holds(require, computed_in(start.dtype), self.weight, "weight")
