@@ -16,14 +16,8 @@ from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST
 from archspec.ops.tensor import TensorType
 
-_PROMOTED = {
-    (1, 2),
-    (1, 3),
-    (2, 1),
-    (2, 2),
-    (3, 1),
-    (3, 3),
-}  # categories: of what is blended, of a weight that is a number
+# Categories: of what is blended, and of a weight that is a number; their dtypes are promoted.
+_PROMOTED = {(1, 2), (1, 3), (2, 1), (2, 2), (3, 1), (3, 3)}
 
 
 @op("lerp", "torch.lerp")

@@ -54,7 +54,6 @@ BY_NUMBER = (
 # Calls that archspec refuses though they run on the meta device, for want of a kernel on the CPU.
 REFUSED: dict[str, Callable[[Any, tuple[Any, ...]], bool]] = {
     "atan2": lambda op, types: types[0].dtype == "bool" and types[1].is_floating,
-    "pow": lambda op, types: op.base is None and types[1] is not None and types[1].dtype == "bool",
     "hypot": lambda op, types: all(category(t.dtype) < 2 for t in types),
 }
 
