@@ -50,6 +50,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--num-samples", metavar="N", type=_whole(1000), default=1, help="how many, of seed, seed + 1, … (default: 1)"
     )
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="run over all tokens for each new one, where keys and values of those before would be kept",
+    )
     add_weights(parser, "other weights of this model, as RUN/last.safetensors (repeatable, for shards)")
     add_set_of_spec(parser)
     parser.add_argument("--device", metavar="DEVICE", default="cpu", help="cpu, cuda or auto (default: %(default)s)")
@@ -94,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     params = set_of_spec(args, Path(args.folder))
     sampling = Sampling(args.temperature, args.top_k, args.top_p)
     try:
-        generator = Generator(load_run(args.folder, args.device, args.weights, params=params))
+        generator = Generator(load_run(args.folder, args.device, args.weights, params=params), cache=not args.no_cache)
         if args.json:
             write_json(generator, prompt, sampling, args)
         else:
@@ -128,7 +133,8 @@ def write_json(generator: Generator, prompt: str, sampling: Sampling, args: argp
     seeds = range(first.seed + 1, first.seed + args.num_samples)
     more = [generator.generate(prompt, sampling, most=args.max_new_tokens, seed=seed % 2**63) for seed in seeds]
     samples = [found._asdict() for found in (first, *more)]
-    print(json.dumps({"run": args.folder, "prompt": prompt, "samples": samples}, indent=2, ensure_ascii=False))
+    told = {"run": args.folder, "prompt": prompt, "cached": generator.cached, "samples": samples}
+    print(json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def write_text(generator: Generator, prompt: str, sampling: Sampling, args: argparse.Namespace) -> None:

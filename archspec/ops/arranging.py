@@ -90,6 +90,9 @@ class RepeatInterleave(Op):
         axis = require.axis(x, self.dim)
         return x.with_shape(s * self.repeats if a == axis else s for a, s in enumerate(x.shape))
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if self.dim is None or axis == self.dim % output.rank else axis
+
     def forward(self, x: TensorType) -> Any:
         return Method(In(0), "repeat_interleave", self.repeats, **({} if self.dim is None else {"dim": self.dim}))
 

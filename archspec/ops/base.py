@@ -188,6 +188,12 @@ class Op(Declared):
         """
         return None
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        """The axis of the output whose each place is made from the same place of input `number` along `axis` alone (and
+        from what has no such places); None where places are mixed. (What may be kept of earlier places follows it.)
+        """
+        return self.shard(number, axis, inputs, output)
+
     def shards(self, number: int) -> int | None:
         """How many units, which must stay whole, such an input is made of (attention heads); None: its size tells."""
         return None

@@ -73,6 +73,10 @@ class AddedTo(Op):
         require_holds(require, computed_in(dtype) if self.wide else dtype, self.value, "value")
         return TensorType(dtype, broadcast(require, [t.shape for t in tensors], self.name, (0, 1, 2)))
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[number]
+        return axis + output.rank - x.rank
+
     def forward(self, *tensors: TensorType) -> Any:
         return Call(self.counterpart, In(0), In(1), In(2), **given(self, "value"))
 

@@ -71,6 +71,9 @@ class Embedding(_Table):
             require.fail("AS301", message, inputs=(0,), argument="sparse")
         return TensorType(self.dtype, (*x.shape, self.embedding_dim))
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis
+
 
 @op("embedding_bag", "torch.nn.EmbeddingBag")
 class EmbeddingBag(_Table):

@@ -44,6 +44,10 @@ class Select(Op):
         require.at_least(x.shape[axis], least, f"`select` reads position {self.index}", inputs=(0,), axis=(axis,))
         return x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :]))
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        here = self.dim % inputs[0].rank
+        return None if axis == here else axis - (axis > here)
+
     def forward(self, x: TensorType) -> Any:
         return Index(In(0), short(x.rank, range(x.rank)[self.dim], self.index))
 
@@ -84,6 +88,9 @@ class SliceOp(Op):
             length = minimum(-start, size)
         require.at_least(length, 1, "`slice` takes nothing", **where)
         return x.with_shape((*x.shape[:axis], ceil_div(length, self.step), *x.shape[axis + 1 :]))
+
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return None if axis == self.dim % output.rank else axis
 
     def forward(self, x: TensorType) -> Any:
         step = self.step if self.step != 1 else None

@@ -87,6 +87,9 @@ class Stack(Op):
         shape.insert(axis, len(tensors))
         return TensorType(result_type(*tensors), tuple(shape))
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        return axis + (axis >= self.dim % output.rank)
+
     def forward(self, *tensors: TensorType) -> Any:
         dim = {"dim": self.dim} if self.dim else {}
         return Call("torch.stack", [In(i) for i in range(len(tensors))], **dim)
@@ -122,6 +125,10 @@ class Pieces(Op):
             require.fail("AS304", f"`{self.name}` has {count} results here; {MOST_PIECES} are allowed", inputs=(0,))
         found = self.pieces(require, x, axis)
         return found[0] if len(found) == 1 else tuple(found)
+
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        here = self.dim % inputs[0].rank
+        return None if axis == here else axis - (axis > here and output.rank < inputs[0].rank)
 
     def forward(self, x: TensorType) -> Any:
         value = self.taken_apart(x)

@@ -56,6 +56,11 @@ class Matmul(Op):
             return None
         return axis + output.rank - x.rank
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        if number == 0 and axis == inputs[0].rank - 2 and inputs[1].rank >= 2:  # rows
+            return output.rank - 2
+        return self.shard(number, axis, inputs, output)
+
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         # a product with a vector on the right runs as aten.mv or aten.dot, which the counter leaves out; so does one
         # with a vector of one element on the left, where PyTorch folds the batch
@@ -97,6 +102,11 @@ class Einsum(Op):
     def infer(self, require: Require, *tensors: TensorType) -> TensorType:
         sizes = self._sizes(require, tensors)
         return TensorType(self._dtype(require, tensors), tuple(sizes[label] for label in self._output(tensors)))
+
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        label = self._labels(inputs)[number][axis]
+        out = self._output(inputs)
+        return out.index(label) if label in out and self._labels(inputs)[number].count(label) == 1 else None
 
     def _labels(self, tensors: tuple[TensorType, ...]) -> list[tuple[str, ...]]:
         return self.equation.labels([t.rank for t in tensors])

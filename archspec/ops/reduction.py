@@ -48,6 +48,13 @@ class Reduction(Op):
     def axes(self, require: Require, x: TensorType) -> tuple[int, ...]:
         return tuple(range(x.rank)) if self.dim is None else normalize_dims(require, x, self.dim)
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        dims = (self.dim,) if isinstance(self.dim, int) else self.dim
+        reduced = range(inputs[0].rank) if dims is None else [dim % inputs[0].rank for dim in dims]
+        if axis in reduced:
+            return None
+        return axis if self.keepdim else axis - sum(each < axis for each in reduced)
+
     def not_empty(self, require: Require, x: TensorType, axes: tuple[int, ...]) -> None:
         for axis in axes if x.shape else ():
             require.at_least(x.shape[axis], 1, f"`{self.name}` of no elements", inputs=(0,), axis=(axis,))

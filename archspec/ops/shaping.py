@@ -289,6 +289,11 @@ class Squeeze(Op):
                 require.known(x.shape[axis], "`squeeze` leaves out a dimension of size 1", inputs=(0,), axis=(axis,))
         return x.with_shape(s for a, s in enumerate(x.shape) if a not in axes or s != 1)
 
+    def apart(self, number: int, axis: int, inputs: tuple[Any, ...], output: TensorType) -> int | None:
+        x: TensorType = inputs[0]
+        dims = range(x.rank) if self.dim is None else [dim % x.rank for dim in self.dim]
+        return axis - sum(each < axis and x.shape[each] == 1 for each in dims) if x.shape[axis] != 1 else None
+
     def forward(self, x: TensorType) -> Any:
         if self.dim is None:
             return Method(In(0), "squeeze")

@@ -12,9 +12,11 @@ from torch import Tensor
 from archspec.data.text import Codec
 from archspec.dims import Constraints, Facts, Size
 from archspec.ops.tensor import TensorType
+from archspec.partition.cache import NeedsWhole, check_apart
 from archspec.recipe.bind import bare
 from archspec.recipe.files import DataError
 from archspec.recipe.model import LossTerm
+from archspec.runtime.cache import Cache
 from archspec.runtime.outputs import pick
 from archspec.runtime.predict import Run, forward
 from archspec.runtime.run_folder import RunError
@@ -58,9 +60,12 @@ class Generation(NamedTuple):
 
 
 class Generator:
-    """Continues texts with a run. Raises RunError for a model that does not predict the next token of a text."""
+    """Continues texts with a run. Raises RunError for a model that does not predict the next token of a text.
 
-    def __init__(self, run: Run) -> None:
+    `cached`: are keys and values kept from one token to the next? Only where the graph shows that it changes nothing.
+    """
+
+    def __init__(self, run: Run, *, cache: bool = True) -> None:
         self.run = run
         self.codec, self.term = language_model(run)
         (self._name,) = run.recipe.inputs
@@ -69,6 +74,7 @@ class Generator:
         elaboration = run.report.elaboration
         self._promises = Facts(elaboration.facts if elaboration is not None else {})
         self._probe()
+        self.cached = cache and self._can_go_on()
 
     def stream(
         self,
@@ -84,8 +90,9 @@ class Generator:
         """
         row = self.start(prompt)
         generator = torch.Generator().manual_seed(seed)
+        steps = _Steps(self) if self.cached else None
         for _ in range(most):
-            token = sampling.draw(self.logits(row), generator)
+            token = sampling.draw(self.logits(row) if steps is None else steps.logits(row), generator)
             if token == self.codec.end:
                 return
             yield token
@@ -116,17 +123,51 @@ class Generator:
 
     def logits(self, row: list[int]) -> Tensor:
         """Of the token after a row of `context` at most: float32[vocabulary], -inf for what is no token."""
-        values = self._outputs([row])[0, len(row) - 1].clone()
+        return self._scores(self._outputs([row])[0, len(row) - 1])
+
+    def _scores(self, values: Tensor) -> Tensor:
+        values = values.clone()
         values[self.codec.size :] = -torch.inf  # outputs may be rounded up for speed
         return values
+
+    def after(self, row: list[int], cache: Cache) -> Tensor:
+        """`logits` of the last of the tokens that the cache has not seen: all of a row, or the one more."""
+        new = row[cache.length :]
+        with cache:
+            values = self._made([new])[0, -1]
+        cache.passed(len(new))
+        return self._scores(values)
+
+    def takes(self, length: int) -> bool:
+        """May the input have this length, and one more token come?"""
+        return length < self.context and self._takes(length)
+
+    def _can_go_on(self) -> bool:
+        """Does the graph show that a token's outputs follow from it and what is kept, and is it so for some tokens?"""
+        typed = self.run.report.typed
+        if typed is None or not self._takes(1):
+            return False
+        try:
+            check_apart(typed)
+        except NeedsWhole:
+            return False
+        most = min(self.context, 6)
+        steps = _Steps(self)
+        row = torch.randint(self.codec.size, (most,), generator=torch.Generator().manual_seed(0)).tolist()
+        for length in range(most - 1, most + 1) if most > 1 else ():
+            one, other = self.logits(row[:length]), steps.logits(row[:length])
+            if not torch.allclose(one, other, rtol=1e-2, atol=1e-2):
+                return False
+        return True
 
     def _outputs(self, rows: list[list[int]]) -> Tensor:
         """float32[rows, T, vocabulary]: filled up behind the rows where the architecture wants another length."""
         length = len(rows[0])
         want = length if self._takes(length) else self.context
-        batch = torch.tensor(rows)
-        batch = torch.cat([batch, batch.new_zeros(len(rows), want - length)], 1)
-        values = pick(forward(self.run, [batch]), self.term.input)
+        return self._made([[*row, *[0] * (want - length)] for row in rows])
+
+    def _made(self, rows: list[list[int]]) -> Tensor:
+        values = pick(forward(self.run, [torch.tensor(rows)]), self.term.input)
         return values.movedim(1, -1) if self.term.class_dim == 1 else values
 
     def _takes(self, length: int) -> bool:
@@ -154,6 +195,24 @@ class Generator:
                 f"the model is not autoregressive: its output at a position depends on later tokens of `{self._name}` "
                 "(attention is `causal: true` in a language model)"
             )
+
+
+class _Steps:
+    """The logits of one row after another, each mostly a token longer than the one before."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._cache: Cache | None = None
+        self._row: list[int] = []
+
+    def logits(self, row: list[int]) -> Tensor:
+        """As `Generator.logits`. Once a row is full, each next one begins elsewhere, and nothing that is kept fits."""
+        if self._cache is None or row[:-1] != self._row:
+            if not self._generator.takes(len(row)):
+                return self._generator.logits(row)
+            self._cache = Cache(self._generator.context)
+        self._row = row
+        return self._generator.after(row, self._cache)
 
 
 def language_model(run: Run) -> tuple[Codec, LossTerm]:

@@ -241,3 +241,29 @@ def test_the_spec_as_it_stands(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Shall I")
     assert len(done.stdout) == len("Shall I") + 100 + 1
+
+
+def test_what_is_kept_changes_nothing(alphabet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = load_run(alphabet)
+    kept, whole = Generator(run), Generator(run, cache=False)
+    assert (kept.cached, whole.cached) == (True, False)
+    for prompt in ("a", "abcdefghij", ALPHABET, "z" * 20):
+        for sampling in (Sampling(temperature=0), Sampling(temperature=1.5)):
+            texts = [made.generate(prompt, sampling, most=40, seed=3) for made in (kept, whole)]
+            assert texts[0] == texts[1]
+    assert generated(capsys, alphabet, "--prompt", "a", "--max-new-tokens", "1", "--no-cache")["cached"] is False
+
+
+def test_the_logits_are_those_of_the_whole_row(alphabet: Path) -> None:
+    run = load_run(alphabet)
+    seen: list[torch.Tensor] = []
+
+    class Watched(Sampling):
+        def draw(self, logits: torch.Tensor, generator: torch.Generator) -> int:
+            seen.append(logits)
+            return int(logits.argmax())
+
+    tokens = [list(Generator(run, cache=cache).stream("a", Watched(), most=25)) for cache in (True, False)]
+    assert tokens[0] == tokens[1]
+    for one, other in zip(seen[:25], seen[25:], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
