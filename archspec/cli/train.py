@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from archspec.cli import trial
 from archspec.cli.output import Styles, UsageError, add_color, write_diagnostics, write_error, write_unfit
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     from archspec.model.transfer import WeightsError
     from archspec.runtime.compiled import CompileError
+    from archspec.runtime.heard import Heard
     from archspec.runtime.loggers import LoggerError
     from archspec.runtime.precision import PrecisionError
     from archspec.runtime.run_folder import RunError
@@ -101,7 +102,8 @@ def run(args: argparse.Namespace) -> int:
         write_error("AS505", str(wrong))
         return 2
     if not args.quiet and result.main:
-        print(summary(result, Styles.of(args.color, sys.stdout)))
+        text = summary(result, Styles.of(args.color, sys.stdout))
+        print(text, file=cast(TextIO, Heard(sys.stdout)), flush=True)
     return 128 + result.signal if result.signal else 0
 
 

@@ -2,8 +2,8 @@
 
 python crash_process.py save RUN      saves step 1, and for each line `N` of its input forks a process that saves
                                       step 2 over it and waits to be traced; prints its number, then how it ended
-python crash_process.py train SPEC FOLDER KILLS SEED
-                                      runs `archspec train` over and over, killed at random moments
+python crash_process.py train SPEC FOLDER KILLS SEED PROCESSES
+                                      runs `archspec train` to its end, and then over and over, killed at random moments
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -73,59 +74,87 @@ def saves(run: Path) -> None:
         print(json.dumps({"code": os.waitstatus_to_exitcode(status), "whole": whole(run)}), flush=True)
 
 
-def run_in_child(spec: str, run: Path) -> int:
-    """Begin `archspec train` in a process of its own group, with the workers that it starts."""
-    child = os.fork()
-    if child == 0:
-        code = 4
-        try:
-            with suppress(OSError):
-                os.setpgid(0, 0)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            code = main(["train", spec, "--run", str(run), "-q"])
-        finally:
-            os._exit(code)
-    with suppress(OSError):
-        os.setpgid(child, child)
-    return child
+def run_in_children(spec: str, run: Path, count: int) -> list[int]:
+    """Begin `archspec train` in so many processes, as torchrun starts them, in a group of their own (with the workers
+    that they start). The first is that of rank 0, and its number that of the group.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children: list[int] = []
+    for rank in range(count):
+        group = children[0] if children else 0
+        child = os.fork()
+        if child == 0:
+            code = 4
+            try:
+                with suppress(OSError):
+                    os.setpgid(0, group)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                if count > 1:
+                    known = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
+                    os.environ.update({key: str(value) for key, value in known.items()}, MASTER_ADDR="127.0.0.1")
+                code = main(["train", spec, "--run", str(run), "-q"])
+            finally:
+                os._exit(code)
+        with suppress(OSError):
+            os.setpgid(child, group or child)
+        children.append(child)
+    return children
 
 
-def trains(spec: str, folder: Path, kills: int, seed: int) -> None:
-    """Prints a line a finished run, and last how often a checkpoint was missing after a kill."""
+def ended(children: list[int]) -> int:
+    """Wait for all; the first exit code that is not 0, or 0."""
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return next((code for code in codes if code), 0)
+
+
+def killed(children: list[int], dice: random.Random) -> None:
+    """Kill one of them, and the others a moment later."""
+    if len(children) > 1:
+        with suppress(ProcessLookupError):
+            os.kill(dice.choice(children), signal.SIGKILL)
+        time.sleep(dice.uniform(0.0, 0.1))
+    with suppress(ProcessLookupError):
+        os.killpg(children[0], signal.SIGKILL)
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    ended(children)
+
+
+def trains(spec: str, folder: Path, kills: int, seed: int, count: int) -> None:
+    """Prints last how many runs came to their end and how many kills they took, or that a checkpoint was missing."""
     digits()  # read once, before the processes are forked
     dice = random.Random(seed)
     start = time.monotonic()
-    os.waitpid(run_in_child(spec, folder / "first"), 0)
+    if code := ended(run_in_children(spec, folder / "first", count)):
+        print(json.dumps({"failed": code}), flush=True)
+        return
     longest = time.monotonic() - start  # of a run that nothing interrupts
-    done = killed = 0
-    while killed < kills:
+    done = taken = 0
+    while taken < kills:
         run = folder / f"r{done}"
         begun = False
         while True:
-            child = run_in_child(spec, run)
+            children = run_in_children(spec, run, count)
             time.sleep(dice.uniform(0.0, longest))
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                if code:
+            if os.waitid(os.P_PID, children[0], os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                if code := ended(children):
                     print(json.dumps({"failed": code}), flush=True)
                     return
                 break
-            with suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            killed += 1
+            killed(children, dice)
+            taken += 1
             found, _ = newest(run)
             if found is None and begun:
-                print(json.dumps({"lost": killed}), flush=True)
+                print(json.dumps({"lost": taken}), flush=True)
                 return
             begun = begun or found is not None
             if (run / "run.json").is_file() and json.loads((run / "run.json").read_text())["status"] == "done":
                 break
         done += 1
-    print(json.dumps({"runs": done, "kills": killed}), flush=True)
+    print(json.dumps({"runs": done, "kills": taken}), flush=True)
 
 
 if __name__ == "__main__":
@@ -133,4 +162,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "save":
         saves(Path(sys.argv[2]))
     else:
-        trains(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+        trains(sys.argv[2], Path(sys.argv[3]), *map(int, sys.argv[4:]))

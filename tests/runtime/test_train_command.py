@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -9,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Any
@@ -132,7 +134,7 @@ def running(tmp_path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
     process = running(tmp_path)
     process.send_signal(number)
@@ -146,6 +148,21 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Sig
     assert "interrupted" in (run / "report.html").read_text(encoding="utf-8")
     for name in ("weights.safetensors", "last.safetensors"):
         assert weights.load(package.compile(run / "spec.yaml"), run / name).complete
+
+
+def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "archspec", "train", str(DIGITS), *SMALL, "--epochs", "1000000", "--run", "r"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(slave)
+    while b"/1000000" not in os.read(master, 4096):
+        pass
+    os.close(master)
+    assert process.wait(120) == 128 + signal.SIGHUP
+    assert facts(tmp_path / "r")["status"] == "interrupted"
 
 
 def test_a_run_goes_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
