@@ -47,7 +47,10 @@ def write_shards(stage: Path, tensors: dict[str, Tensor], group: dist.ProcessGro
     Raises OSError on all of them where it fails on one.
     """
     try:
-        planner = DefaultSavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
+        # Of what several have whole, the first writes its own: its statistics of batch norms are those that count.
+        planner = DefaultSavePlanner(
+            flatten_state_dict=False, flatten_sharded_tensors=False, dedup_save_to_lowest_rank=True
+        )
         save(dict(tensors), storage_writer=_Writer(stage), planner=planner, process_group=group)
     except CheckpointException as error:
         raise OSError("; ".join(str(failed[0]) for failed in error.failures.values())) from None
