@@ -141,13 +141,16 @@ train:
         "AS505",
         "training cannot go on",
         """
-The loss became infinite or not a number, memory ran out, or a sample could not be read while training.
+The loss became infinite or not a number, memory ran out, a sample could not be read while training, or this machine
+cannot do what `runtime` asks for: it has no such device, or PyTorch has no half precision for something of the model.
 
 A loss that is not finite never becomes finite again: every weight that it touches is lost. So the run stops at once,
 names the step, and keeps the weights of its last good epoch.
 """,
-        "For a loss that is not finite: a smaller learning rate, a `schedule` with `warmup`, `clip_grad_norm: 1.0`, or "
-        "data without infinite or missing values. For memory: a smaller `batch_size`, or `runtime: {precision: bf16}`:",
+        "For memory: a smaller `runtime.micro_batch_size`, or `runtime: {precision: bf16}`. For what has no half "
+        "precision: `to: float32` before it, or its block in `runtime.precision.float32`. For a loss that is not "
+        "finite: data without infinite or missing values, a `schedule` with `warmup`, `clip_grad_norm: 1.0`, or a "
+        "smaller learning rate:",
         """
 archspec: 1
 name: classifier
