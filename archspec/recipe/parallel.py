@@ -69,7 +69,7 @@ def check_parallel(
                 diagnostics.error("AS507", _at(given, axis), message, secondary=notes, help="say `data: fsdp`")
     split = {} if parallel.tensor == 1 else _split(typed, parallel, given, diagnostics)
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
-    sequences = sequence_plan(typed, split) if split and parallel.sequence else None
+    sequences = sequence_plan(typed, split) if split and parallel.sequence and context is None else None
     return Shares(split, sequences, stages, context, frozenset(table.entries[name].first for name in idle))
 
 
@@ -172,12 +172,6 @@ def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> Non
     if settings.compile.enabled and inner and inner[0] != "pipeline":
         message = "PyTorch does not compile products that processes share"
         diagnostics.error("AS507", _at(given, inner[0]), message, help="leave `compile` out, or say `data: fsdp`")
-    if inner[:2] == ["tensor", "context"]:
-        message = "PyTorch shares attention along one axis of processes: `tensor` (its heads) or `context` (its places)"
-        diagnostics.error("AS507", _at(given, "context"), message, help="leave one of them out, or say `data: fsdp`")
-    if parallel.context > 1 and parallel.pipeline > 1:
-        message = "`context` shares sequences from the inputs of the model on, and a later stage of `pipeline` has none"
-        diagnostics.error("AS507", _at(given, "context"), message, help="say `data: fsdp`, or `tensor: 2`")
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"
         diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`, or ddp")

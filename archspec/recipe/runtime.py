@@ -115,7 +115,7 @@ class Parallel(Part):
         Bool,
         True,
         "of `tensor`: between these products (norms, dropout, sums) each process has a part of the sequence, where the "
-        "graph allows it: less memory, the same numbers",
+        "graph allows it: less memory, the same numbers (with `context` they are in parts already)",
     )
     context = arg(PositiveInt, 1, "processes that have a part of every sequence each")
     pipeline = arg(PositiveInt, 1, "processes that have the layers one after another, in stages of equal work")

@@ -12,8 +12,8 @@ from archspec.recipe.losses import Ctc
 from archspec.recipe.model import LossTerm
 from archspec.runtime.ctc import ctc
 from archspec.runtime.outputs import Outputs, pick, whole
-from archspec.runtime.parallel.context import in_places, summed_over_places
-from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts, put_together
+from archspec.runtime.parallel.context import summed_over_places
+from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts, of_places, put_together
 
 
 class Objective:
@@ -91,7 +91,7 @@ def _evaluator(
             module.to(values.dtype)
         if term.cast_target:
             target = target.to(values.dtype)
-        if term.class_dim == -1 and sum_only and in_places(values):
+        if term.class_dim == -1 and sum_only and of_places(values):
             return summed_over_places(criterion, values, target) * weight
         if term.class_dim == -1:
             # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.

@@ -23,10 +23,11 @@ from archspec.runtime.activations import checkpoint_activations
 from archspec.runtime.compiled import compile_modules
 from archspec.runtime.memory_format import channels_last
 from archspec.runtime.parallel.fsdp import fsdp
+from archspec.runtime.parallel.layout import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut, cut, cut_several
 from archspec.runtime.parallel.pipeline.run import Part, Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
-from archspec.runtime.parallel.tensor import share_tensors, shared_mesh, whole_between_stages
+from archspec.runtime.parallel.tensor import share_ends, share_tensors
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
 
@@ -95,7 +96,7 @@ def prepare(
     module = module.to(device)
     if runtime.memory_format == "channels_last":
         channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
-    module = share_tensors(module, world, split or {}, sequences, context)
+    share_tensors(module, world, split or {}, sequences)
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
     autocast = forward_context(precision, device)
@@ -108,8 +109,10 @@ def prepare(
             chunks = [(module, cut(module, begins, numbers[0], within))]
         else:
             chunks = cut_several(module, begins, numbers, within)
-        for chunk, known in chunks:
-            whole_between_stages(chunk, world, last=known.last)
+    for chunk, known in chunks:
+        share_ends(chunk, world, context, known)
+    if not chunks:
+        share_ends(module, world, context)
     again, compile = runtime.checkpoint_activations, runtime.compile
     if again.mode != "none":
         blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))
@@ -117,7 +120,7 @@ def prepare(
     if compile.enabled and compile.blocks:
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
-    if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None):
+    if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None and len(chunks) < 2):
         outer = fsdp(module, world, offload=parallel.offload)
     elif parallel.data == "ddp" and len(chunks) < 2:
         outer = ddp(module, world, device, find_unused_parameters=parallel.find_unused_parameters)

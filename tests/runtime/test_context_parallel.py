@@ -105,8 +105,8 @@ def test_masks_windows_and_pooling(tmp_path: Path) -> None:
     [
         ("context: 16", "context: 15", "the 15 places of `tokens` cannot be shared out evenly by 2 processes"),
         ("  - {name: norm, rms_norm: {}}", "  - {name: norm, gru: {hidden_size: 32}}", "`gru` needs a sequence whole"),
-        ("context: 2}", "context: 2, tensor: 2}", "along one axis"),
-        ("context: 2}", "context: 2, pipeline: 2}", "a later stage"),
+        ("context: 2}", "context: 3, tensor: 2}", "the 16 places of `tokens` cannot be shared out evenly by 3"),
+        ("context: 2}", "context: 3, pipeline: 2}", "the 16 places of `tokens` cannot be shared out evenly by 3"),
         ("context: 2}}", "context: 2}, compile: true}", "does not compile"),
     ],
 )

@@ -6,7 +6,7 @@ keys and values together; on GPUs, PyTorch's ring attention hands them round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,37 +18,36 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from archspec.partition.context import Context
 from archspec.partition.sequence import SEQUENCE
-from archspec.runtime.parallel.sequence import PARTS, WHOLE
+from archspec.runtime.parallel.layout import PLACES, placements
 
 
-def inputs_shared(module: nn.Module, mesh: DeviceMesh, plan: Context | None) -> None:
-    """The inputs of `plan` come in parts, of T / processes places each, and all others whole."""
-    parted = () if plan is None else plan.inputs
+def inputs_shared(
+    module: nn.Module, mesh: DeviceMesh, plan: Context | None, names: Sequence[str], *, first: bool
+) -> None:
+    """The inputs of `plan` come in parts, of T / processes places each, and all others whole. `names`: of the model's
+    inputs. What comes by position is one of these where the module is the `first` stage; else another stage has shared
+    it out.
+    """
+    parted = {names[number] for number in plan.inputs} if plan is not None else set()
+    apart, whole = placements(mesh, context=PLACES), placements(mesh)
 
-    def shared(value: Any, number: int) -> Any:
-        if isinstance(value, DTensor) or value.requires_grad:  # of another stage
+    def shared(value: Tensor, name: str) -> Tensor:
+        if isinstance(value, DTensor):
             return value
         # Every process has the whole already: nothing is sent.
-        return distribute_tensor(value, mesh, PARTS if number in parted else WHOLE, src_data_rank=None)
+        return distribute_tensor(value, mesh, apart if name in parted else whole, src_data_rank=None)
 
-    module.register_forward_pre_hook(lambda _, args: tuple(shared(value, number) for number, value in enumerate(args)))
+    def inputs(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        given = map(shared, args, names) if first else args
+        return tuple(given), {name: shared(value, name) for name, value in named.items()}
 
-
-def in_places(values: Tensor) -> bool:
-    """Does each process have a part of the places of [B, T, C]?"""
-    return (
-        isinstance(values, DTensor)
-        and values.ndim == SEQUENCE + 2
-        and values.device_mesh.mesh_dim_names == ("context",)
-        and values.placements == PARTS
-        and values.shape[SEQUENCE] % values.device_mesh.size() == 0
-    )
+    module.register_forward_pre_hook(inputs, with_kwargs=True)
 
 
 def summed_over_places(criterion: Callable[[Tensor, Tensor], Tensor], values: Tensor, target: Tensor) -> Tensor:
-    """A criterion that sums, of [N, C] and what [N, …] it is to be; values [B, T, C] `in_places`, target [B, T, …]."""
+    """A criterion that sums, of [N, C] and what [N, …] it is to be; values [B, T, C] in places, target [B, T, …]."""
     assert isinstance(values, DTensor)
-    mesh = values.device_mesh
+    mesh = values.device_mesh["context"]
     theirs = target.chunk(mesh.size(), SEQUENCE)[mesh.get_local_rank()]
     share = criterion(values.to_local().flatten(0, 1), theirs.flatten(0, 1))
     total: Tensor = _Sum.apply(share, mesh.get_group())  # type: ignore[no-untyped-call]

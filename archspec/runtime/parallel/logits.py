@@ -14,12 +14,22 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor, Shard
 from torch.distributed.tensor.parallel import loss_parallel
 
+from archspec.partition.sequence import SEQUENCE
+from archspec.runtime.parallel.layout import in_places
+
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 def in_parts(values: Tensor) -> bool:
     """Does each process of the tensor axis have a part of the last dimension?"""
-    return isinstance(values, DTensor) and values.placements == (Shard(values.ndim - 1),)
+    if not isinstance(values, DTensor) or values.device_mesh.mesh_dim_names != ("tensor",):
+        return False
+    return values.placements == (Shard(values.ndim - 1),)
+
+
+def of_places(values: Tensor) -> bool:
+    """Does each process of the context axis have a part of the places of [B, T, C]?"""
+    return isinstance(values, DTensor) and values.ndim == SEQUENCE + 2 and in_places(values)
 
 
 def put_together(values: Tensor) -> Tensor:

@@ -6,11 +6,13 @@ from typing import Any
 from weakref import ReferenceType, ref
 
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, Replicate, Shard
+from torch.distributed.tensor import DTensor, Replicate
 
 from archspec.partition.sequence import SEQUENCE, Sequences
+from archspec.runtime.parallel.layout import PLACES
+from archspec.runtime.parallel.layout import summed as summed_layout
 
-PARTS, WHOLE = (Shard(SEQUENCE),), (Replicate(),)
+PARTS, WHOLE = (PLACES,), (Replicate(),)  # of the tensor axis alone
 
 
 def sequence_parallel(module: nn.Module, plan: Sequences) -> None:
@@ -33,8 +35,10 @@ def summed(_: nn.Module, args: Any, output: Any) -> Any:
     if not isinstance(output, DTensor):
         return output
     # Through plain tensors, so that the gradient is summed as well: PyTorch makes no part of a table's rows of it.
-    whole = output.redistribute(placements=WHOLE).to_local(grad_placements=WHOLE)
-    return DTensor.from_local(whole, output.device_mesh, WHOLE, run_check=False)
+    whole = summed_layout(output)
+    local = output.redistribute(placements=whole).to_local(grad_placements=whole)
+    mesh, shape, stride = output.device_mesh, output.shape, output.stride()
+    return DTensor.from_local(local, mesh, whole, run_check=False, shape=shape, stride=stride)
 
 
 def _scatter(module: nn.Module, args: Any, output: Any) -> Any:

@@ -46,9 +46,12 @@ def module_state(module: nn.Module, world: World) -> dict[str, Tensor]:
     """The whole `state_dict()`, on the main process; others only take part in gathering it. Tied tensors are one."""
     if module not in STAGES:
         return _module_state(module, keep=world.main)
-    return whole_module_state(
-        module, _module_state(module, keep=world.index("data") + world.index("tensor") == 0), world
-    )
+    return whole_module_state(module, _module_state(module, keep=_keeps(world)), world)
+
+
+def _keeps(world: World) -> bool:
+    """Is this process a stage of the main process's pipeline?"""
+    return not any(world.index(axis) for axis in ("data", "context", "tensor"))
 
 
 def _module_state(module: nn.Module, *, keep: bool) -> dict[str, Tensor]:
@@ -76,8 +79,7 @@ def optimizer_state(module: nn.Module, optimizer: Optimizer, world: World) -> di
     """`optimizer.state_dict()` with parameters by name instead of number; whole as in `module_state`."""
     if module not in STAGES:
         return _optimizer_state(module, optimizer, keep=world.main)
-    keep = world.index("data") + world.index("tensor") == 0
-    return whole_optimizer_state(module, _optimizer_state(module, optimizer, keep=keep), world)
+    return whole_optimizer_state(module, _optimizer_state(module, optimizer, keep=_keeps(world)), world)
 
 
 def _optimizer_state(module: nn.Module, optimizer: Optimizer, *, keep: bool) -> dict[str, Any]:

@@ -7,22 +7,26 @@ for every operation what each process does and what they exchange, so the number
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 from torch.distributed.tensor.experimental import implicit_replication
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
-from archspec.runtime.parallel.context import in_places, inputs_shared, ring_attention
-from archspec.runtime.parallel.logits import in_parts, put_together
-from archspec.runtime.parallel.sequence import sequence_parallel, summed
+from archspec.runtime.parallel.attention import shared_attention
+from archspec.runtime.parallel.context import inputs_shared, ring_attention
+from archspec.runtime.parallel.layout import handed_on, placements, shared_mesh, summed
+from archspec.runtime.parallel.logits import in_parts, of_places, put_together
+from archspec.runtime.parallel.pipeline.cut import Cut
+from archspec.runtime.parallel.sequence import sequence_parallel
+from archspec.runtime.parallel.sequence import summed as summed_output
 from archspec.runtime.world import World
 
 # The dimension of a weight that is split; a bias of columns is split, one of rows belongs to the sum.
@@ -31,25 +35,18 @@ BIAS = {"columns", "gathered"}
 SUMS = {"rows", "table"}  # each process has a part of the sum
 
 
-def shared_mesh(world: World) -> DeviceMesh | None:
-    """The axis along which tensors are shared, context or tensor; None where there is none."""
-    axes = [axis for axis in ("context", "tensor") if world.degree(axis) > 1]
-    return world.axis(axes[0]) if axes else None
-
-
 def share_tensors(
     module: nn.Module,
     world: World,
     split: Mapping[str, str],
     sequences: Sequences | None = None,
-    context: Context | None = None,
-) -> nn.Module:
+) -> None:
     """Split the modules of `split` ({path: how}) over the tensor axis, in place; every other parameter is on all
-    processes. `sequences` are in parts between these modules, or from the inputs on as `context` says.
+    processes. `sequences` are in parts between these modules.
     """
     mesh = shared_mesh(world)
     if mesh is None:
-        return module
+        return
     dims: dict[int, int] = {}
     for path, how in split.items():
         inner = module.get_submodule(path)
@@ -63,7 +60,8 @@ def share_tensors(
             if id(parameter) not in made:  # a tied one stays one
                 place = Shard(dims[id(parameter)]) if id(parameter) in dims else Replicate()
                 # Every process has the same values: nothing is sent.
-                spread = distribute_tensor(parameter.detach(), mesh, [place], src_data_rank=None)
+                layout = placements(mesh, tensor=place)
+                spread = distribute_tensor(parameter.detach(), mesh, layout, src_data_rank=None)
                 made[id(parameter)] = nn.Parameter(spread, requires_grad=parameter.requires_grad)
             inner.register_parameter(name, made[id(parameter)])
     for parameter in made.values():
@@ -72,12 +70,23 @@ def share_tensors(
     scattered = () if sequences is None else sequences.scattered
     for path, how in split.items():
         if how in SUMS and path not in scattered:
-            module.get_submodule(path).register_forward_hook(summed)
+            module.get_submodule(path).register_forward_hook(summed_output)
     if sequences is not None:
         sequence_parallel(module, sequences)
-    inputs_shared(module, mesh, context)
-    module.register_forward_hook(_whole)
-    return module
+
+
+def share_ends(module: nn.Module, world: World, context: Context | None, stage: Cut | None = None) -> None:
+    """What the model is given is shared out as `context` says, and what it gives is whole on every process, except what
+    a loss takes in parts. Between stages of a pipeline tensors stay in even places, or are whole.
+    """
+    if (mesh := shared_mesh(world)) is None:
+        return
+    names = list(signature(module.forward).parameters) if stage is None else stage.given
+    first, last = (True, True) if stage is None else (stage.number == 0, stage.last)
+    if not first:
+        module.register_forward_pre_hook(lambda _, args: tuple(map(_taken, args)))
+    inputs_shared(module, mesh, context, names, first=first)
+    module.register_forward_hook(_whole if last else _handed_on)
 
 
 def _as_the_parameter(parameter: Tensor) -> None:
@@ -89,37 +98,45 @@ def _as_the_parameter(parameter: Tensor) -> None:
 
 def _whole(_: nn.Module, args: Any, output: Any) -> Any:
     """What the model gives is whole on every process, except what a loss takes in parts."""
-    return _put_together(output, all=not torch.is_grad_enabled())
+    return _each(output, _for_loss if torch.is_grad_enabled() else put_together)
 
 
-def _between(_: nn.Module, args: Any, output: Any) -> Any:
-    """What a stage gives to another is whole."""
-    return _put_together(output, all=True)
+def _handed_on(_: nn.Module, args: Any, output: Any) -> Any:
+    return _each(output, lambda value: value.redistribute(placements=handed_on(value)))
 
 
-def _put_together(output: Any, *, all: bool) -> Any:
-    if isinstance(output, Tensor):
-        return put_together(output) if all or not (in_parts(output) or in_places(output)) else output
+def _each(output: Any, change: Callable[[DTensor], Tensor]) -> Any:
+    """The same with every DTensor changed."""
+    if isinstance(output, DTensor):
+        return change(output)
     if isinstance(output, Mapping):
-        return {key: _put_together(value, all=all) for key, value in output.items()}
+        return {key: _each(value, change) for key, value in output.items()}
     if isinstance(output, (tuple, list)):
-        return type(output)(_put_together(value, all=all) for value in output)
+        return type(output)(_each(value, change) for value in output)
     return output
 
 
-def whole_between_stages(module: nn.Module, world: World, *, last: bool) -> None:
-    """What a stage of a pipeline is given and gives is whole on every process, and so are the gradients of it."""
-    if world.mesh is None or world.degree("tensor") == 1:
-        return
-    mesh = world.mesh["tensor"]
+def _for_loss(values: DTensor) -> Tensor:
+    if in_parts(values):
+        return values
+    along_places = values.redistribute(placements=summed(values))
+    return along_places if of_places(along_places) else put_together(along_places)
 
-    def taken(_: nn.Module, args: Any) -> Any:
-        return tuple(
-            DTensor.from_local(x, mesh, [Replicate()], run_check=False) if x.requires_grad else x for x in args
-        )
 
-    module.register_forward_pre_hook(taken)
-    module.register_forward_hook(_whole if last else _between)
+def _taken(value: Any) -> Any:
+    """What another stage gave; PyTorch sends it a gradient in the layout that the value has."""
+    return _Taken.apply(value) if isinstance(value, DTensor) and value.requires_grad else value
+
+
+class _Taken(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: DTensor) -> DTensor:
+        ctx.layout = value.placements
+        return value.view_as(value)  # type: ignore[return-value]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: DTensor) -> DTensor:
+        return gradients[0].redistribute(placements=ctx.layout)
 
 
 @contextmanager
@@ -132,7 +149,9 @@ def shared_products(world: World, context: Context | None = None) -> Iterator[No
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
             on_gpu, apart = mesh.device_type == "cuda", world.degree("context") > 1
-            if on_gpu and apart and context is not None and context.ring:
+            if mesh.ndim > 1:
+                stack.enter_context(shared_attention())
+            elif on_gpu and apart and context is not None and context.ring:
                 stack.enter_context(ring_attention())
             elif apart or not on_gpu:  # PyTorch splits attention on a processor in this form only
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))

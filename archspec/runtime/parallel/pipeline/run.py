@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.pipelining import (
     PipelineStage,
     Schedule1F1B,
@@ -23,6 +24,7 @@ from torch.distributed.pipelining import (
 from torch.distributed.pipelining.schedules import PipelineScheduleMulti, PipelineScheduleSingle
 from torch.distributed.tensor import DTensor
 
+from archspec.runtime.parallel.layout import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut
 from archspec.runtime.world import DTYPES, World
 
@@ -147,6 +149,7 @@ class Pipeline:
                     part.cut.count,
                     self._device,
                     group=self._group,
+                    get_mesh=self._mesh,
                 )
                 for part in self._parts
             ]
@@ -157,6 +160,12 @@ class Pipeline:
                 several = SEVERAL[self._schedule] if training else ScheduleLoopedBFS
                 self._known[form] = several(list(stages), parts, loss_fn=loss, scale_grads=False)
         return self._known[form]
+
+    def _mesh(self, mesh_dim_names: tuple[str, ...], mesh_layout: Any) -> DeviceMesh:
+        """The mesh of all DTensors that stages hand on."""
+        mesh = shared_mesh(self._world)
+        assert mesh is not None
+        return mesh
 
     def _given(self, tensors: list[Tensor]) -> dict[str, Any]:
         """The arguments of the stages here: the first's are the model's inputs, another's those that it reads."""
@@ -203,8 +212,8 @@ class Pipeline:
         """The gradients of several stages over the data axis."""
         if len(self._parts) > 1 and (copies := self._world.degree("data")) > 1:
             for parameter in self._bare.parameters():
-                if parameter.grad is not None:
-                    self._world.sum(parameter.grad).div_(copies)
+                if (grad := parameter.grad) is not None:
+                    self._world.sum(grad.to_local() if isinstance(grad, DTensor) else grad).div_(copies)
 
     def _sum_shared(self) -> None:
         """What two stages have in common learns from both."""
