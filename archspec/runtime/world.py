@@ -25,6 +25,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from archspec.recipe.runtime import Parallel
+from archspec.runtime.meeting import agreed
 
 # What tensors that processes send one another may be; their number is what is sent.
 DTYPES = (
@@ -193,10 +194,8 @@ def degrees(parallel: Parallel, size: int) -> dict[str, int]:
 
 def _meet(backend: str) -> None:
     """Form the group of all processes. Raises ValueError, RuntimeError."""
-    # torchrun's store outlives the processes that it starts again: they must not find the addresses of the dead.
     store, rank, size = next(iter(rendezvous("env://", timeout=LONGEST)))
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = PrefixStore(f"attempt-{attempt}", store)
+    store = PrefixStore(agreed(store, rank, size, LONGEST), store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,9 +41,14 @@ runtime: {checkpoint: {steps: 7}}
 """
 
 
-def launched(kind: str, run: str, cwd: Path, restarts: int = 0) -> subprocess.Popen[str]:
+ONE_AGENT = ("--standalone", "--nproc-per-node", "2")
+
+
+def launched(
+    kind: str, run: str, cwd: Path, restarts: int = 0, agent: tuple[str, ...] = ONE_AGENT
+) -> subprocess.Popen[str]:
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        sys.executable, "-m", "torch.distributed.run", *agent,
         "--max-restarts", str(restarts), "--monitor-interval", "0.5",
         "-m", "archspec", "train", "spec.yaml", "-o", run, "--set", f"runtime.parallel={kind}",
     ]  # fmt: skip
@@ -81,7 +87,38 @@ def test_a_worker_that_is_killed_starts_again(tmp_path: Path, kind: str) -> None
     os.kill(workers(shaken.pid)[-1], signal.SIGKILL)
     said, _ = shaken.communicate(timeout=300)
     assert shaken.returncode == 0, said[-3000:]
+    _goes_on(tmp_path)
 
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="workers are found in /proc")
+def test_so_it_is_with_two_agents(tmp_path: Path) -> None:
+    """As on two machines. The agent whose worker was killed counts a restart, and the other one does not."""
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"localhost:{free.getsockname()[1]}"
+
+    def agents(run: str, restarts: int) -> list[subprocess.Popen[str]]:
+        there = ("--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint)
+        return [launched("ddp", run, tmp_path, restarts, (*there, "--rdzv-id", run)) for _ in range(2)]
+
+    for agent in agents("calm", 0):
+        said, _ = agent.communicate(timeout=300)
+        assert agent.returncode == 0, said[-3000:]
+    shaken = agents("shaken", 2)
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "shaken" / "checkpoints").glob("step-00000003?")):
+        assert time.monotonic() < deadline and all(agent.poll() is None for agent in shaken)
+        time.sleep(0.01)
+    os.kill(workers(shaken[1].pid)[-1], signal.SIGKILL)
+    for agent in shaken:
+        said, _ = agent.communicate(timeout=300)
+        assert agent.returncode == 0, said[-3000:]
+    _goes_on(tmp_path)
+
+
+def _goes_on(tmp_path: Path) -> None:
     facts = json.loads((tmp_path / "shaken" / "run.json").read_text())
     assert facts["status"] == "done" and [entry["step"] >= 28 for entry in facts["resumed"]] == [True]
     ends = [safetensors.torch.load_file(tmp_path / run / "last.safetensors") for run in ("calm", "shaken")]
