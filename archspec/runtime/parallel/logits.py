@@ -22,9 +22,7 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 def in_parts(values: Tensor) -> bool:
     """Does each process of the tensor axis have a part of the last dimension?"""
-    if not isinstance(values, DTensor) or values.device_mesh.mesh_dim_names != ("tensor",):
-        return False
-    return values.placements == (Shard(values.ndim - 1),)
+    return isinstance(values, DTensor) and values.placements == (Shard(values.ndim - 1),)
 
 
 def of_places(values: Tensor) -> bool:
