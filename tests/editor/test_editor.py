@@ -13,7 +13,10 @@ from archspec.editor.completion import complete
 from archspec.editor.definition import definition
 from archspec.editor.hover import hover
 from archspec.editor.inlay import hints
+from archspec.editor.layout import layout
 from archspec.editor.outline import outline
+from archspec.editor.references import Symbol, references
+from archspec.editor.signature import signature
 
 ROOT = Path(__file__).parents[2]
 NET = """\
@@ -262,7 +265,10 @@ def test_nothing_fails_while_typing(text: str, data: st.DataObject) -> None:
     )
     complete(known, line, col)
     hover(known, line, col)
-    definition(known, line, col)
+    signature(known, line, col)
+    if (found := definition(known, line, col)) is not None:
+        references([known], Symbol.of(found))
+    layout(known.text, known.file)
     hints(known)
     outline(known)
 
