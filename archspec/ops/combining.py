@@ -136,7 +136,7 @@ class BlockDiag(Op):
             require.rank(x, 0, 1, 2, what="each input of `block_diag`", inputs=(number,))
             height, width = (1, 1, *x.shape)[-2:]
             rows, columns = rows + height, columns + width
-        return TensorType(result_type(*(x.with_shape((1,)) for x in tensors)), (rows, columns))
+        return TensorType(result_type(*tensors), (rows, columns))
 
     def forward(self, *tensors: TensorType) -> Any:
         return Call("torch.block_diag", *_listed(tensors))

@@ -13,7 +13,7 @@ from archspec.ops.kinds import AnyInt
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.rules import BROADCAST
-from archspec.ops.tensor import TensorType
+from archspec.ops.tensor import TensorType, promote
 
 
 @op("outer", "torch.outer")
@@ -79,7 +79,7 @@ class Kron(Op):
         rank = max(x.rank, y.rank)
         a, b = ((1,) * (rank - t.rank) + t.shape for t in (x, y))
         sizes: tuple[Size, ...] = tuple(p * q for p, q in zip(a, b, strict=True))
-        return TensorType(result_type(x, y), sizes)
+        return TensorType(promote(x.dtype, y.dtype), sizes)  # both are multiplied as matrices of one rank
 
     def forward(self, x: TensorType, y: TensorType) -> Any:
         return Call("torch.kron", *(Method(In(i), "contiguous") for i in range(2)))  # it views what it is given

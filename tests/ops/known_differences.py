@@ -87,6 +87,9 @@ def _strange_attention(op: Any, inputs: Inputs) -> bool:
     lengths = {t.shape[-2] for t in inputs[1:3] if t is not None and t.rank > 1}
     if op.window is not None and op.window < 1:  # archspec's own
         return True
+    q, mask = inputs[0], inputs[3] if len(inputs) > 3 else None
+    if q is not None and mask is not None and q.dtype != mask.dtype == "float32":  # kernels of GPUs refuse it
+        return True
     empty = {t is not None and 0 in t.shape for t in inputs[:3]}
     return (
         len(lengths) > 1
@@ -264,7 +267,10 @@ STRICTER: dict[str, tuple[str, Holds]] = {
     "rfftfreq": ("a distance of 0 gives infinities, and no signal has one frequency", _no_distance),
     "arange": ("`dim` of a value is archspec's own; integers lose their fraction after they were counted", _two_ends),
     "rearrange": ("its notation says more than the reshape that it becomes", _judged_by_einops),
-    "attention": ("what no kernel looks at passes: a dropout below 0, keys without values", _strange_attention),
+    "attention": (
+        "kernels look at less: a dropout below 0, keys without values, a wider mask",
+        _strange_attention,
+    ),
     "lstm_cell": ("states of another dtype pass on the CPU", _mixed),
     "gru_cell": ("states of another dtype pass on the CPU", _mixed),
     "bucketize": ("bool is brought to the other's dtype", _mixed),
