@@ -10,7 +10,7 @@ from archspec.dims import Dim, Size, TooComplex
 from archspec.ops.base import Op, State
 from archspec.ops.tensor import ITEMSIZE
 from archspec.shapes.state import states
-from archspec.shapes.ties import tied_entries
+from archspec.shapes.ties import tied_entries, tied_inside
 from archspec.shapes.typed import Typed, TypedNode
 
 Types = tuple[Any, ...]
@@ -112,7 +112,8 @@ class Costs:
             if not done.tie:
                 return inner
             entries = tied_entries(done, done.calls.index(callee))
-            every = [s for path, s in states(callee) if path in entries]
+            inside = tied_inside(callee)  # which are left out already
+            every = [s for path, s in states(callee) if path in entries and path not in inside]
             tied = [s for s in every if s.parameter]
             buffers = [s for s in every if s.persistent and not s.parameter]
             size = sum(map(_bytes, tied))

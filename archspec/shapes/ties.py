@@ -50,6 +50,12 @@ def tied_entries(done: TypedNode, turn: int) -> dict[str, str]:
     }
 
 
+def tied_inside(callee: Typed) -> set[str]:
+    """Entries of the state of a graph that are tied in it, or in what it calls."""
+    ties = [own for own, _ in _inside(callee)]
+    return {path for path, _ in states(callee) if any(path == own or path.startswith(f"{own}.") for own in ties)}
+
+
 def with_inner_ties(done: TypedNode) -> Iterator[tuple[str, str]]:
     """(own, the one that it is) of the ties of a node, and of those inside of it to what it ties: they are that too."""
     todo = list(done.tie.items())
@@ -58,7 +64,8 @@ def with_inner_ties(done: TypedNode) -> Iterator[tuple[str, str]]:
         own, target = todo.pop(0)
         yield own, target
         for inner, of in inside:
-            if inner not in done.tie and (of == own or of.startswith(f"{own}.")):
+            apart = inner not in done.tie and not inner.startswith(f"{own}.")  # what is inside of it is there already
+            if apart and (of == own or of.startswith(f"{own}.")):
                 todo.append((inner, target + of[len(own) :]))
 
 
