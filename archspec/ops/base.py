@@ -145,6 +145,8 @@ class Op(Declared):
     `rule` is the shape rule in words, or in the notation of rules.py, which the registry test evaluates.
     `defaults`: what torch takes for keywords that `forward` may leave out and that are not called as an argument is.
     `weight_axes`: how its `weight` may be split over processes: "features" [out, in], "table" [rows, features].
+    `weight_reads`: how often a forward pass reads each of its parameters, which is how often one is computed that is
+    parametrized.
     `attribute` is what `module` constructs: "module" an nn.Module, "parameter" an nn.Parameter, "buffer" a tensor that
     codegen registers (`self.register_buffer(name, ..., persistent=op.persistent)`); `forward` then reads it by `Own`.
     `passes_gradient`: does the gradient of its results go on to `inputs`? (To `ref_inputs` none does: sizes are read.)
@@ -156,6 +158,7 @@ class Op(Declared):
     passes_gradient: ClassVar[bool] = True
     attribute: ClassVar[str] = "module"
     weight_axes: ClassVar[str | None] = None
+    weight_reads: ClassVar[int] = 1
     result: ClassVar[tuple[str, ...]] = ("output",)
     unpack: ClassVar[tuple[Any, ...] | None] = None
     defaults: ClassVar[dict[str, Any]] = {}

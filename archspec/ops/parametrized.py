@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from archspec.dims import Size
 from archspec.ops.base import Op, State
+from archspec.ops.broadcast import category
 from archspec.ops.expr import Call
 from archspec.ops.initial import Init, InitKind, Table
 from archspec.ops.kinds import AnyInt, Bool, Choice, NonNegativeInt, Optional, PositiveFloat, PositiveInt
@@ -38,13 +39,32 @@ class Parametrization(NamedTuple):
     how: str
     args: tuple[tuple[str, Any], ...]
 
-    def refuses(self, shape: tuple[int, ...]) -> str | None:
-        """Why a parameter of this shape cannot be computed so; None if it can."""
+    def refuses(self, given: State) -> str | None:
+        """Why this parameter cannot be computed so; None if it can."""
+        shape = given.shape
         dim, least = dict(self.args).get("dim"), 0 if self.how == "weight_norm" else -len(shape)
         if dim is not None and not least <= dim < len(shape):
             return f"`dim` must be from {least} to {len(shape) - 1} for its shape {list(shape)}, got {dim}"
         if self.how == "orthogonal" and len(shape) < 2:
             return f"it takes 2 or more dimensions, and the shape is {list(shape)}"
+        return self._without_kernel(given)
+
+    def _without_kernel(self, given: State) -> str | None:
+        """What torch has no kernel for."""
+        shape, args, kind = given.shape, dict(self.args), category(given.dtype)
+        if self.how == "weight_norm" and kind == 3 and args.get("dim", 0) in (0, len(shape) - 1):
+            return (
+                f"along its first or last dimension torch has no lengths of {given.dtype}; `dim: null` is one for all"
+            )
+        if self.how != "orthogonal":
+            return None
+        square = shape[-2] == shape[-1] or kind == 3
+        how = args.get("orthogonal_map", "matrix_exp" if square else "householder")
+        if kind == 3 and how == "householder":
+            return f"the map `householder` takes no complex numbers, and it is {given.dtype}"
+        half = given.dtype in ("float16", "bfloat16")
+        if half and (how != "matrix_exp" or args.get("use_trivialization", True)):
+            return f"in {given.dtype} torch has the map `matrix_exp` without trivialization alone"
         return None
 
     def state(self, given: State, default_dim: int) -> tuple[State, ...]:
@@ -87,10 +107,13 @@ class Parametrized(Op):
 
     def infer(self, require: Require, *inputs: Any) -> Any:
         found = super().infer(require, *inputs)
-        own = {state.name: state.shape for state in super().state(*inputs) if state.parameter}
+        own = {state.name: state for state in super().state(*inputs) if state.parameter}
         for each in self.parametrizations:
+            if "." in each.name and each.name in own:
+                require.fail("AS205", f"`{each.name}` belongs to a module inside `{self.name}`, and cannot be computed")
             if each.name not in own:
-                help = f"its parameters are {', '.join(f'`{name}`' for name in own)}" if own else "it has no parameters"
+                names = ", ".join(f"`{name}`" for name in own if "." not in name)
+                help = f"its parameters are {names}" if names else "it has no parameters"
                 require.fail("AS206", f"this `{self.name}` has no parameter `{each.name}` to parametrize", help=help)
             wrong = each.refuses(own[each.name])
             if wrong:
@@ -109,7 +132,8 @@ class Parametrized(Op):
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         by_name = {state.name: state.shape for state in super().state(*inputs)}
-        return super().flops(inputs, outputs) + sum(each.flops(by_name[each.name]) for each in self.parametrizations)
+        computed = sum(each.flops(by_name[each.name]) for each in self.parametrizations)
+        return super().flops(inputs, outputs) + self.weight_reads * computed
 
     def module(self, *inputs: Any) -> Any:
         made = super().module(*inputs)

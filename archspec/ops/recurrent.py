@@ -24,6 +24,7 @@ class Recurrent(Op):
     inputs: ClassVar[tuple[str, ...]] = ("x", "h_0?")
     result: ClassVar[tuple[str, ...]] = ("sequence", "hidden")
     unpack: ClassVar[tuple[Any, ...] | None] = (0, 1)
+    weight_reads: ClassVar[int] = 4  # three times to see whether the list of weights is still theirs
     gates: ClassVar[int] = 1
     torch_name: ClassVar[str] = ""
 
@@ -91,7 +92,7 @@ class Recurrent(Op):
 
     def flops(self, inputs: tuple[Any, ...], outputs: tuple[TensorType, ...]) -> Size:
         x = inputs[0]
-        weights = sum(s.shape[0] * s.shape[1] for s in self.state(x) if len(s.shape) == 2)
+        weights = sum(s.shape[0] * s.shape[1] for s in Recurrent.state(self, x) if len(s.shape) == 2)
         steps: Size = 1
         for size in x.shape[:-1]:
             steps = steps * size

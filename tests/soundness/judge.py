@@ -247,10 +247,11 @@ def _meets(
         module.eval()
     if flops and report.flops is not None:
         counter = FlopCounterMode(display=False)
-        module.requires_grad_(False)  # a product with a vector that is learned is folded, and then not counted
+        there = copy.deepcopy(module).to("meta")  # which may compute parameters, and is not counted
+        there.requires_grad_(False)  # a product with a vector that is learned is folded, and then not counted
         with counter:
             try:
-                _forward(module, given, "meta")
+                _called(there, given, "meta")
             except REFUSALS:
                 return None
         claimed = report.flops.evaluate(sizes) if isinstance(report.flops, Dim) else report.flops
@@ -281,6 +282,10 @@ def _forward(module: torch.nn.Module, given: dict[str, TensorType], device: str)
     device = "meta" if large else device
     if device == "meta":
         module = copy.deepcopy(module).to("meta")
+    return _called(module, given, device)
+
+
+def _called(module: torch.nn.Module, given: dict[str, TensorType], device: str) -> list[TensorType]:
     with torch_run.on(device), torch.no_grad():
         tensors = {name: torch_run.tensor(t.dtype, t.shape, device) for name, t in given.items()}
         out = module(*tensors.values())

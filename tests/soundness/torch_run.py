@@ -145,6 +145,8 @@ class TorchExecutor:
         except REFUSALS as error:
             raise Refused(f"{cls.name}: {type(error).__name__}: {error}") from error
         out = flat(result, op.unpack)
+        if not out:
+            raise Refused(f"{cls.name} has no result")
         if any(type_of(x).dtype not in DTYPES for x in out):
             self.lenient = f"{cls.name} gives a dtype that specs do not have"
         if any(x.numel() == 0 for x in out):

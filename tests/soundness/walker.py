@@ -15,7 +15,20 @@ from tests.soundness import words
 from tests.soundness.naming import Names, goes_by, goes_by_turn, home_of, is_in, loop_names, name_of_turn
 from tests.soundness.scopes import ABSENT, Path, Refused, Scope, Step, Turn
 
-COMMON = ("name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "inline", "tie", "doc")
+COMMON = (
+    "name",
+    "from",
+    "outputs",
+    "repeat",
+    "merge",
+    "route",
+    "when",
+    "forward",
+    "inline",
+    "tie",
+    "parametrize",
+    "doc",
+)
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 Args = dict[str, Any]
 Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
