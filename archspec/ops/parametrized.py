@@ -39,12 +39,15 @@ class Parametrization(NamedTuple):
     how: str
     args: tuple[tuple[str, Any], ...]
 
-    def refuses(self, given: State) -> str | None:
-        """Why this parameter cannot be computed so; None if it can."""
+    def refuses(self, given: State, default_dim: int = 0) -> str | None:
+        """Why this parameter cannot be computed so; None if it can. `default_dim`: of `spectral_norm`."""
         shape = given.shape
         dim, least = dict(self.args).get("dim"), 0 if self.how == "weight_norm" else -len(shape)
+        if self.how == "spectral_norm" and dim is None:
+            dim = default_dim
         if dim is not None and not least <= dim < len(shape):
-            return f"`dim` must be from {least} to {len(shape) - 1} for its shape {list(shape)}, got {dim}"
+            said = f"got {dim}" if "dim" in dict(self.args) else f"and is {dim} where it is not given"
+            return f"`dim` must be from {least} to {len(shape) - 1} for its shape {list(shape)}, {said}"
         if self.how == "orthogonal" and len(shape) < 2:
             return f"it takes 2 or more dimensions, and the shape is {list(shape)}"
         return self._without_kernel(given)
@@ -115,15 +118,19 @@ class Parametrized(Op):
                 names = ", ".join(f"`{name}`" for name in own if "." not in name)
                 help = f"its parameters are {names}" if names else "it has no parameters"
                 require.fail("AS206", f"this `{self.name}` has no parameter `{each.name}` to parametrize", help=help)
-            wrong = each.refuses(own[each.name])
+            wrong = each.refuses(own[each.name], self._default_dim())
             if wrong:
                 require.fail("AS205", f"`{each.how}` of `{each.name}`: {wrong}")
         return found
 
+    def _default_dim(self) -> int:
+        """The dimension of which `spectral_norm` makes rows."""
+        return 1 if self.name.startswith("conv_transpose") else 0
+
     def state(self, *inputs: Any) -> tuple[State, ...]:
         own = super().state(*inputs)
         changed = {each.name: each for each in self.parametrizations}
-        default = 1 if self.name.startswith("conv_transpose") else 0
+        default = self._default_dim()
         out = [state for state in own if state.name not in changed]
         by_name = {state.name: state for state in own}
         for name, each in changed.items():
