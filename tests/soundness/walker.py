@@ -16,19 +16,8 @@ from tests.soundness.naming import Names, goes_by, goes_by_turn, home_of, is_in,
 from tests.soundness.scopes import ABSENT, Path, Refused, Scope, Step, Turn
 
 COMMON = (
-    "name",
-    "from",
-    "outputs",
-    "repeat",
-    "merge",
-    "route",
-    "when",
-    "forward",
-    "inline",
-    "tie",
-    "parametrize",
-    "doc",
-)
+    "name", "from", "outputs", "repeat", "merge", "route", "when", "forward", "inline", "tie", "parametrize", "doc",
+)  # fmt: skip
 STRUCTURES = ("sequence", "residual", "parallel", "scan")
 Args = dict[str, Any]
 Step_ = Callable[[list[Any], list[Any]], tuple[list[Any], list[Any]]]  # (slices, carried) → (given, carried)
