@@ -216,7 +216,8 @@ class Forward:
         written = self.heads.written(Row(aligned.node, tuple(aligned.done)), size)
         if written is not None:
             return written
-        return self.heads.whole(size) or size.template.format(
+        whole = self.heads.whole(size) or self.heads.by_others(aligned, size, texts)
+        return whole or size.template.format(
             *texts, **{name: self.heads.symbol(name, aligned.node) for name in size.symbols}
         )
 

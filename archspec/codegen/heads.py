@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from archspec.codegen.parameters import Parameters
-from archspec.codegen.plan import ClassPlan
+from archspec.codegen.plan import ClassPlan, NodePlan
 from archspec.codegen.rows import Row
 from archspec.codegen.sizes import SizeText
 from archspec.codegen.tree import MISSING
 from archspec.codegen.variables import Variables
 from archspec.codegen.written import Expression, expression
 from archspec.dims import Dim, symbol
+from archspec.dims.over import over
 from archspec.shapes.typed import Typed
 
 Place = tuple[int, int]  # number of an argument, and its axis
@@ -56,6 +58,29 @@ class Heads:
         return self._named(
             place, next((n for n in self.plan.graph.local_symbols if self._place_of(n) == place), "size")
         )
+
+    def by_others(self, aligned: NodePlan, size: SizeText, texts: list[str]) -> str | None:
+        """A size by way of others, where no input has its symbols: `(W + 3)//4` of an input of `(W + 1)//2`."""
+        instances = self.plan.instances
+        if all(self._place([symbol(name)] * len(instances)) is not None for name in size.symbols):
+            return None
+        near = [kinds for done in aligned.done if done is not MISSING for kinds in done.call_inputs]
+        given = [*_alike(near, texts), *_alike([typed.inputs for typed in instances], self.signature)]
+
+        def atom(part: Dim) -> str | None:
+            for held, text in given:
+                found = (0, 1) if held == part else over(part, held)
+                if found is not None:
+                    offset, divisor = found
+                    whole = f"({text} {'-' if offset < 0 else '+'} {abs(offset)})" if offset else text
+                    return whole if divisor == 1 else f"({whole} // {divisor})"
+            if len(part.symbols) == 1 and str(part) in part.symbols:
+                lacking.append(str(part))
+            return None
+
+        lacking: list[str] = []
+        text = size.dim.render(atom)
+        return None if lacking else ast.unparse(ast.parse(text, mode="eval"))
 
     def written(self, row: Row, size: SizeText) -> str | None:
         """The expression that the spec has where `row` takes this size, over variables; None if it has none there."""
@@ -127,3 +152,14 @@ class Heads:
                 ):
                     return number, axis
         return None
+
+
+def _alike(types: Sequence[Sequence[Any]], texts: Sequence[str]) -> Iterator[tuple[Dim, str]]:
+    """The sizes that are the same in all of these lists of tensors, each with its text."""
+    for number, text in enumerate(texts):
+        each = [kinds[number] for kinds in types if number < len(kinds)]
+        if len(each) < len(types) or any(kind is None or kind.rank != each[0].rank for kind in each):
+            continue
+        for axis, size in enumerate(each[0].shape):
+            if isinstance(size, Dim) and all(kind.shape[axis] == size for kind in each):
+                yield size, f"{text}.shape[{axis}]"

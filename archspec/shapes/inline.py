@@ -8,6 +8,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Label
 from archspec.dims import Dim, symbol
+from archspec.dims.over import over
 from archspec.graph.ir import Node, OpCall, Value
 from archspec.graph.later import sizes_in
 from archspec.graph.names import mentioned
@@ -154,7 +155,7 @@ def _lacking(size: Dim, near: set[Any], given: set[Any]) -> list[str]:
     out: list[str] = []
 
     def atom(part: Dim) -> str | None:
-        if part in near:
+        if part in near or any(isinstance(held, Dim) and over(part, held) for held in (*near, *given)):
             return "near"
         if len(part.symbols) == 1 and part == symbol(*part.symbols):
             if part not in given:

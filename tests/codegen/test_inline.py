@@ -129,3 +129,35 @@ layers:
     assert model.chain.first.weight is model.chain.second.weight
     names = ["holder.one", "holder.two", "one", "two", "last", "chain.first", "chain.second"]
     assert [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)] == names
+
+
+SAME = """\
+inputs: {x: "float32[B, 3, H, W]"}
+blocks:
+  Same:
+    params: {k: int, tall: $(-(-H // 2) * 2 - 2 + k - H), wide: $(-(-W // 2) * 2 - 2 + k - W)}
+    inputs: {x: "float32[N, C, H, W]"}
+    layers:
+      - pad: [$(wide // 2), $(wide - wide // 2), $(tall // 2), $(tall - tall // 2)]
+  Conv:
+    params: {k: 3}
+    layers:
+      - INLINE
+      - {name: conv, conv2d: {out_channels: 4, kernel_size: $k, stride: 2}}
+layers:
+  - {name: first, Conv: {}}
+  - {name: second, Conv: {k: 5}}
+  - {name: third, Conv: {}}
+"""
+
+
+def test_sizes_are_said_by_those_at_hand() -> None:
+    """The second block has no tensor of `H`, and pads by what a stride of 2 needs, as TensorFlow does."""
+    inline = archspec.compile(SAME.replace("INLINE", "{inline: true, Same: {k: $k}}"))
+    called = archspec.compile(SAME.replace("INLINE", "Same: {k: $k}"))
+    called.load_state_dict(inline.state_dict())
+    for height, width in ((1, 2), (8, 8), (11, 6), (13, 17)):
+        x = torch.randn(2, 3, height, width)
+        out = inline(x)
+        assert out.shape[2:] == (-(-height // 8), -(-width // 8))
+        assert torch.equal(out, called(x))
