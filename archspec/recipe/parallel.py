@@ -172,6 +172,9 @@ def combination(settings: Runtime, given: Node, diagnostics: Diagnostics) -> Non
     if settings.compile.enabled and inner and inner[0] != "pipeline":
         message = "PyTorch does not compile products that processes share"
         diagnostics.error("AS507", _at(given, inner[0]), message, help="leave `compile` out, or say `data: fsdp`")
+    if settings.memory_format == "channels_last" and inner and inner[0] != "pipeline":
+        message = "PyTorch keeps no channels last in tensors that processes share"
+        diagnostics.error("AS507", _at(given, inner[0]), message, help="leave `memory_format` out")
     if parallel.data == "data_parallel" and inner:
         message = f"`data_parallel` is one process, and `{inner[0]}` is for several"
         diagnostics.error("AS507", _at(given, "data"), message, help="say `data: fsdp`, or ddp")

@@ -42,6 +42,7 @@ train:
         ("{parallel: {schedule: GPipe}}", "`schedule` is of `pipeline`, which is not asked for"),
         ("{parallel: {data: ddp, sequence: false}}", "`sequence` is of `tensor`, which is not asked for"),
         ("{compile: true, parallel: {tensor: 2}}", "does not compile products that processes share"),
+        ("{memory_format: channels_last, parallel: {tensor: 2}}", "keeps no channels last"),
         ("{parallel: {pipeline: 2, stages: 2}}", "`1F1B` is not for 2 stages a process"),
         ("{parallel: {data: ddp, replicate: 2}}", "`replicate` is for `data: fsdp`"),
         ("{parallel: {data: fsdp, find_unused_parameters: true}}", "`find_unused_parameters` is for `data: ddp`"),
