@@ -15,7 +15,7 @@ from archspec.recipe.losses import LOSSES
 from archspec.recipe.metrics import METRICS
 from archspec.recipe.model import Average, DataKind, Loss, Metric
 from archspec.recipe.optimizers import OPTIMIZERS
-from archspec.recipe.parts import Written, at_path, read_arguments, read_part, read_value
+from archspec.recipe.parts import Family, Written, at_path, read_arguments, read_part, read_value
 from archspec.recipe.runtime import RUNTIME_PARTS, RUNTIME_VALUES, Runtime, read_runtime
 from archspec.recipe.schedules import SCHEDULES
 from archspec.recipe.sections import LOSS_KEYS, REQUIRED, TRAIN_KEYS, TRAIN_VALUES
@@ -51,7 +51,7 @@ class TrainSection:
         sound = True
         for key, span in node.keys.items():
             if key not in allowed:
-                help = did_you_mean(key, allowed) or f"its keys are {', '.join(allowed)}"
+                help = _elsewhere(key) or did_you_mean(key, allowed) or f"its keys are {', '.join(allowed)}"
                 fix = rename(key, [each for each in allowed if each not in node], span)
                 self.diagnostics.error("AS201", span, f"unknown key `{key}` in `{section}`", help=help, fix=fix)
                 sound = False
@@ -131,3 +131,19 @@ class TrainSection:
                 return None
             feeds[name] = (field, node.keys[name], given.span)
         return feeds
+
+
+def _elsewhere(key: str) -> str | None:
+    """Where a key that stands in the wrong section belongs."""
+    for name, keys in {"data": DATA_KEYS, "optimizer": OPTIMIZER_KEYS}.items():
+        if key in keys:
+            return f"it goes into `{name}`: `{name}: {{..., {key}: ...}}`"
+    if key in RUNTIME_PARTS or key in RUNTIME_VALUES:
+        return f"it goes into `runtime`, beside `train`: `runtime: {{{key}: ...}}`"
+    if key in TRAIN_KEYS:
+        return f"it goes into `train`: `train: {{{key}: ...}}`"
+    families: dict[str, Family[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+    for name, family in families.items():
+        if any(key in part.args for part in family.parts.values()):
+            return f"it is an argument of the {name}: `{name}: {{NAME: {{{key}: ...}}}}`"
+    return None
