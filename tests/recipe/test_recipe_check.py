@@ -97,7 +97,7 @@ CASES = [
     (6, "  schedule: {multi_step: {milestones: [3, 2]}}", "AS205", 39, "must rise", None),
     (7, "  epochs: 0", "AS205", 11, "a positive integer", None),
     (7, "  seed: 1", "AS204", None, "`train` needs `epochs`", None),
-    (6, "  lr: 0.1", "AS201", 3, "unknown key `lr`", "it is an argument of the optimizer: `optimizer: {NAME: {lr: ...}}`"),
+    (6, "  lr: 0.1", "AS201", 3, "unknown key `lr`", "argument of the optimizer: `optimizer: {NAME: {lr: ...}}`"),
     (6, "  warmup: 5", "AS201", 3, "unknown key `warmup`", "an argument of the schedule"),
     (6, "  augment: [hflip]", "AS201", 3, "unknown key `augment`", "it goes into `data`"),
     (6, "  precision: bf16", "AS201", 3, "unknown key `precision`", "it goes into `runtime`, beside `train`"),
