@@ -320,7 +320,7 @@ def _build(
 ) -> Graph | None:
     """`sizes`: those of the inputs that are known."""
     assert block.layers is not None
-    ctx.spend(block.span)
+    ctx.spend(block.span, 4)  # as much work as about four ops
     ctx.enter(block.span)
     env = {**(dict.fromkeys(ctx.env, FAILED) if ctx.inspecting else ctx.env), **params}
     plan = Plan([((), block.layers)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
-MAX_WORK = 10_000  # steps built besides those that are written: what is elaborated once counts once
+MAX_WORK = 10_000  # steps built, a block counted as four: what is elaborated once counts once
 MAX_DEPTH = 60  # structures within one another
 
 _NOTHING: frozenset[str] = frozenset()
