@@ -143,6 +143,8 @@ class TorchExecutor:
                 # The op is named after a module, which may look closer than the function that does its work.
                 evaluate(made, [], None).train(self.training)(*(x for x in inputs if x is not None))
         except REFUSALS as error:
+            if "no fake impl" in str(error):
+                raise Undecided(f"{cls.name} has no sizes without numbers") from error
             raise Refused(f"{cls.name}: {type(error).__name__}: {error}") from error
         out = flat(result, op.unpack)
         if not out:
