@@ -16,7 +16,7 @@ from benchmarks.trainers import ours
 from benchmarks.trainers.task import Task, Took, digits, gpt, resnet18
 from benchmarks.trainers.turns import interleaved, ratio
 
-ROUNDS = 5
+ROUNDS = 9
 SAMPLES = {digits: 24576, resnet18: 2560, gpt: 1280}
 SECONDS = 1.0  # from one checkpoint to the next, where they cost little
 
