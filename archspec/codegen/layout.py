@@ -78,7 +78,8 @@ def _fluent(text: str, indent: int) -> list[str] | None:
 
 
 def _operators(text: str, indent: int) -> list[str] | None:
-    """A statement of a choice, or of a sum of three or more, split before its operators; else None."""
+    """A statement of a choice, of a sum of three or more, or of two of which neither begins nor ends the value with a
+    bracket, split before its operators; else None."""
     statement = _STATEMENT.match(text)
     if statement is None:
         return None
@@ -87,7 +88,9 @@ def _operators(text: str, indent: int) -> list[str] | None:
     breaks = [at for at in spaces if body.startswith((" if ", " else "), at)]
     if not breaks:
         breaks = [at for at in spaces if body.startswith(" + ", at)]
-        if len(breaks) < 2 or len(breaks) * 2 != len(spaces):
+        if _lone_operator(body, spaces):
+            breaks = spaces[:1]
+        elif len(breaks) < 2 or len(breaks) * 2 != len(spaces):
             return None
     pad, inner = " " * indent, indent + 4
     if inner + len(body) <= WIDTH:
@@ -96,6 +99,13 @@ def _operators(text: str, indent: int) -> list[str] | None:
         parts = zip([-1, *breaks], [*breaks, len(body)], strict=True)
         lines = [line for a, b in parts for line in layout(body[a + 1 : b], inner)]
     return [f"{pad}{statement[0]}(", *lines, f"{pad})"]
+
+
+def _lone_operator(body: str, spaces: list[int]) -> bool:
+    """Is it an operator between a value with brackets, which does not begin with one, and one that does not end so?"""
+    if len(spaces) != 2 or body[0] in _OPEN or body[-1] in _CLOSE or not _brackets(body):
+        return False
+    return all(char in "+-*/@%" for char in body[spaces[0] + 1 : spaces[1]])
 
 
 def _choice(text: str, indent: int) -> list[str] | None:

@@ -151,11 +151,15 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, number: signal.Sig
 
 
 def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
+    def of_a_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may have been started by nohup
+
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "archspec", "train", str(DIGITS), *SMALL, "--epochs", "1000000", "--run", "r"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=of_a_terminal,
     )  # fmt: skip
     os.close(slave)
     while b"/1000000" not in os.read(master, 4096):
