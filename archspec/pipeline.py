@@ -31,7 +31,7 @@ from archspec.ops.tensor import TensorType
 from archspec.reading import kept
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
-from archspec.reading.text import MAX_BYTES
+from archspec.reading.text import contents
 from archspec.recipe.model import DataFacts, Recipe
 from archspec.recipe.stage import check_training
 from archspec.schema.document import as_meant, validate
@@ -150,8 +150,7 @@ def load(source: str | os.PathLike[str] | Spec) -> Spec:
     if isinstance(source, str) and "\n" in source:
         return Spec(source, "<spec>", Path())
     path = Path(source)
-    with path.open("rb") as file:
-        return Spec(file.read(MAX_BYTES + 1), str(source), path.parent)
+    return Spec(contents(path), str(source), path.parent)
 
 
 def check(

@@ -157,14 +157,13 @@ def load(name: str) -> Spec:
 
 def contents(name: str) -> bytes:
     """What the file of a name holds, or more than a spec may have of it. Raises OSError, as `load`."""
-    from archspec.reading.text import MAX_BYTES
+    from archspec.reading import text
 
     if name != STDIN:
-        with Path(name).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return text.contents(Path(name))
     if sys.stdin is None:
         raise OSError(None, "standard input is closed")
-    return sys.stdin.buffer.read(MAX_BYTES + 1)
+    return sys.stdin.buffer.read(text.MAX_BYTES + 1)
 
 
 def load_one(name: str) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from archspec.diagnostics.model import Diagnostics, Span
 
@@ -19,6 +20,12 @@ _INVISIBLE = (
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\uffa0]"
 )
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file, at most one more than a spec may have. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def forbidden(text: str) -> re.Match[str] | None:

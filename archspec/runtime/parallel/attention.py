@@ -17,7 +17,7 @@ from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Sha
 from torch.nn import functional
 from torch.nn.functional import scaled_dot_product_attention
 
-from archspec.runtime.parallel.layout import along, placements
+from archspec.runtime.parallel.layout import evenly, placements
 
 AXES = ("context", "tensor")
 
@@ -73,10 +73,8 @@ def _attention(
 
 
 def _evenly(tensor: Tensor, axis: str, number: int) -> bool:
-    """Is it in equal parts of its dimension `number` along an axis of the mesh?"""
-    if not isinstance(tensor, DTensor) or number < 1 or along(tensor, axis) != Shard(number):
-        return False
-    return tensor.shape[number] % tensor.device_mesh[axis].size() == 0
+    """Is it shared out, and in equal parts of its dimension `number`, which is none of a batch?"""
+    return isinstance(tensor, DTensor) and number >= 1 and evenly(tensor, axis, number)
 
 
 def _local(mesh: DeviceMesh, tensor: Tensor, parts: dict[str, Shard], split: set[str]) -> Tensor:

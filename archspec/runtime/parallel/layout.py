@@ -30,11 +30,14 @@ def along(tensor: DTensor, axis: str) -> Placement:
     return tensor.placements[names.index(axis)] if axis in names else Replicate()
 
 
+def evenly(tensor: DTensor, axis: str, number: int) -> bool:
+    """Is it in equal parts of its dimension `number` along an axis?"""
+    return along(tensor, axis) == Shard(number) and tensor.shape[number] % tensor.device_mesh[axis].size() == 0
+
+
 def in_places(tensor: DTensor) -> bool:
     """Does each process of the context axis have as many of the places, and all of everything else?"""
-    if along(tensor, "context") != PLACES or tensor.shape[SEQUENCE] % tensor.device_mesh["context"].size():
-        return False
-    return tensor.placements == placements(tensor.device_mesh, context=PLACES)
+    return evenly(tensor, "context", SEQUENCE) and tensor.placements == placements(tensor.device_mesh, context=PLACES)
 
 
 def summed(tensor: DTensor) -> tuple[Placement, ...]:
@@ -46,5 +49,4 @@ def summed(tensor: DTensor) -> tuple[Placement, ...]:
 def handed_on(tensor: DTensor) -> tuple[Placement, ...]:
     """In what layout a tensor goes from one stage of a pipeline to the next: in even places, or whole."""
     mesh = tensor.device_mesh
-    even = along(tensor, "context") == PLACES and not tensor.shape[SEQUENCE] % mesh["context"].size()
-    return placements(mesh, context=PLACES) if even else placements(mesh)
+    return placements(mesh, context=PLACES) if evenly(tensor, "context", SEQUENCE) else placements(mesh)
