@@ -82,9 +82,14 @@ def plain(word: str) -> str:
     return "".join(c for c in word.lower() if c not in "_-. ")
 
 
+@lru_cache(4096)
+def _letters(word: str) -> frozenset[str]:
+    return frozenset(word)
+
+
 def distance(a: str, b: str, limit: int) -> int:
     """Edits (insert, delete, replace, swap neighbours) from a to b; anything above `limit` is `limit + 1`."""
-    if abs(len(a) - len(b)) > limit:
+    if abs(len(a) - len(b)) > limit or len(_letters(a) ^ _letters(b)) > 2 * limit:  # an edit changes two letters at most
         return limit + 1
     before: list[int] = []
     row = list(range(len(b) + 1))

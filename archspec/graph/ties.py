@@ -10,12 +10,13 @@ from archspec.graph.ir import Graph, OpCall
 from archspec.graph.results import UNNAMED
 
 Modules = dict[str, "OpCall | Graph | None"]  # of one graph, by their paths; None: what is not known
+Known = dict[int, tuple[Modules, set[str]]]  # by the id of a graph; with the paths of lists of modules
 
 
 def check_ties(ctx: Context, root: Graph) -> None:
     """Every tie of the root and of each block, once."""
     seen: set[int] = set()
-    known: dict[int, Modules] = {}
+    known: Known = {}
     todo = [root]
     while todo:
         graph = todo.pop()
@@ -30,7 +31,7 @@ def check_ties(ctx: Context, root: Graph) -> None:
         todo += graph.inner
 
 
-def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | Graph | str | None:
+def _find(graph: Graph, path: str, known: Known) -> OpCall | Graph | str | None:
     """What is at `path`, or has the parameter there; None if that is not known yet; else what to try instead."""
     if graph.later is not None:
         return None
@@ -38,8 +39,8 @@ def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | Graph 
         modules: Modules = {}
         for where, call in _modules(graph):
             modules.setdefault(where, call)
-        known[id(graph)] = modules
-    modules = known[id(graph)]
+        known[id(graph)] = modules, {before for where in modules for before in _prefixes(where)}
+    modules, lists = known[id(graph)]
     if path in modules:
         return modules[path]
     for where in _prefixes(path):
@@ -49,8 +50,8 @@ def _find(graph: Graph, path: str, known: dict[int, Modules]) -> OpCall | Graph 
         if isinstance(call, Graph):
             return _find(call, path[len(where) + 1 :], known)
         return call
-    if any(where.startswith(f"{path}.") for where in modules):
-        return None  # a list of modules whose names lie in it
+    if path in lists:
+        return None
     if UNNAMED in modules:  # an item is in error of which not even the name is known: it may be that
         return None
     head = path.rpartition(".")[0]

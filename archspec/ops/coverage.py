@@ -5,7 +5,8 @@ A counterpart of an op, and a function of an op's own name, need no entry in `co
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
+from fnmatch import translate
 from functools import cache
 
 from archspec.ops.coverage_names import NOT_OPS, SAID_BY
@@ -29,7 +30,13 @@ NAMESPACES = (
 
 
 def _matches(name: str, patterns: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns.split())
+    return _compiled(patterns).match(name) is not None
+
+
+@cache
+def _compiled(patterns: str) -> re.Pattern[str]:
+    """Any of the shell patterns, which blanks separate."""
+    return re.compile("|".join(translate(pattern) for pattern in patterns.split()))
 
 
 def said_by(namespace: str, name: str) -> str | None:

@@ -12,6 +12,8 @@ from archspec.diagnostics.formats.paths import path, utf8
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.outcome import Model, Outcome, Tensor
 
+MANY = 1000  # findings that nobody reads as JSON: the encoder that indents takes ten times as long
+
 
 def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool = False) -> str:
     """One object. All characters beyond ASCII are escaped: nothing in it can steer a terminal."""
@@ -27,7 +29,8 @@ def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool =
         },
         "specs": [_spec(outcome, root, strict) for outcome in outcomes],
     }
-    return json.dumps(document, indent=1) + "\n"
+    many = sum(len(spec["diagnostics"]) for spec in document["specs"]) > MANY
+    return json.dumps(document, indent=None if many else 1) + "\n"
 
 
 def _ok(outcome: Outcome, strict: bool) -> bool:
