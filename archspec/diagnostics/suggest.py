@@ -89,8 +89,8 @@ def _letters(word: str) -> frozenset[str]:
 
 def distance(a: str, b: str, limit: int) -> int:
     """Edits (insert, delete, replace, swap neighbours) from a to b; anything above `limit` is `limit + 1`."""
-    if abs(len(a) - len(b)) > limit or len(_letters(a) ^ _letters(b)) > 2 * limit:  # an edit changes two letters at most
-        return limit + 1
+    if abs(len(a) - len(b)) > limit or len(_letters(a) ^ _letters(b)) > 2 * limit:
+        return limit + 1  # an edit takes a letter away and puts another in its place, at most
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

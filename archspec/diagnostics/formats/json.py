@@ -17,6 +17,7 @@ MANY = 1000  # findings that nobody reads as JSON: the encoder that indents take
 
 def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool = False) -> str:
     """One object. All characters beyond ASCII are escaped: nothing in it can steer a terminal."""
+    specs = [_spec(outcome, root, strict) for outcome in outcomes]
     document = {
         "$schema": URL,
         "version": 1,
@@ -27,9 +28,9 @@ def text(outcomes: Sequence[Outcome], *, version: str, root: str, strict: bool =
             "errors": sum(o.errors for o in outcomes),
             "warnings": sum(o.warnings for o in outcomes),
         },
-        "specs": [_spec(outcome, root, strict) for outcome in outcomes],
+        "specs": specs,
     }
-    many = sum(len(spec["diagnostics"]) for spec in document["specs"]) > MANY
+    many = sum(len(spec["diagnostics"]) for spec in specs) > MANY
     return json.dumps(document, indent=None if many else 1) + "\n"
 
 
