@@ -9,18 +9,21 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from archspec.model import weights
+from archspec.runtime.checkpoints.files import linked
+from archspec.runtime.checkpoints.saver import SHARE
 from archspec.runtime.parallel.state import module_state
 from archspec.runtime.run_folder import LAST, WEIGHTS, RunFolder
 from archspec.runtime.world import World
 
-INTERVAL = 5.0  # seconds
+INTERVAL = 5.0  # seconds, at least, from one writing to the next
 
 
 class Keeper:
     """Keeps `weights.safetensors` the best and `last.safetensors` the last weights.
 
-    Epochs shorter than INTERVAL would be mostly waiting for the disk: files are then written at most that often, and
-    the best weights wait as a copy in memory. `flush` writes what waits. Every process has a keeper, as weights that
+    Short epochs would be mostly waiting for the disk: files are written at most every INTERVAL, and so seldom that the
+    training waits for them SHARE of the time at most; meanwhile the weights wait as a copy in memory. `flush` writes
+    what waits. Every process has a keeper, as weights that
     lie in shards are gathered by all; only that of the main process writes.
     """
 
@@ -34,10 +37,11 @@ class Keeper:
         self._last: dict[str, Tensor] | None = None
         self.has_best = False
         self._written = time.perf_counter()
+        self._took = 0.0  # seconds, to write them the last time
 
     def epoch(self, *, best: bool) -> None:
         """An epoch is done; `best` says that it is the best so far."""
-        due = time.perf_counter() - self._written >= INTERVAL
+        due = time.perf_counter() - self._written >= max(INTERVAL, self._took / SHARE)
         self._last = self._weights(copied=not due)
         if best:
             self._waiting = self._last
@@ -73,13 +77,21 @@ class Keeper:
             return
         if self._waiting is None and not self.has_best:
             self._waiting = self._last
+        if self._last is None and self._waiting is None:
+            return
+        start = time.perf_counter()
         if self._waiting is not None:
             weights.save_state(self._waiting, self.best_path)
-            self._waiting, self.has_best = None, True
-        if self._last is not None:
+            self.has_best = True
+        if self._last is not None and self._last is self._waiting:
+            with weights.staged(self._last_path) as stage:
+                stage.unlink()
+                linked(self.best_path, stage)
+        elif self._last is not None:
             weights.save_state(self._last, self._last_path)
-            self._last = None
+        self._waiting = self._last = None
         self._written = time.perf_counter()
+        self._took = self._written - start
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,61 +4,44 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from archspec.runtime.session import train
 from archspec.runtime.trainer import Trainer
 from benchmarks.trainers.task import Task, Took
 
 
-class Clock:
-    """Around the steps of the epoch; evaluation, and the checkpoints at the run's start and end, are outside.
+def epoch(task: Task) -> Took:
+    """The steps of an epoch; evaluation, and the checkpoints at the run's start and end, are outside."""
+    taken: list[Took] = []
 
-    `checkpoints`: how many were begun between the steps; the last of them is waited for.
-    """
+    @contextmanager
+    def timed(_: Trainer) -> Iterator[None]:
+        begun = Took.now()
+        yield
+        taken.append(begun.until(Took.now()))
 
-    def __init__(self) -> None:
-        self.taken = Took(0.0, 0.0)
-        self.checkpoints = 0
-
-    def __enter__(self) -> Clock:
-        self._plain = plain = Trainer._epoch
-
-        def timed(trainer: Trainer) -> bool:
-            saver = trainer.saver
-            saver.wait()  # a thread still writes the run's first checkpoint
-            save = saver.save
-
-            def counted(*given: Any) -> None:
-                self.checkpoints += 1
-                save(*given)
-
-            saver.save = counted  # type: ignore[method-assign]
-            begun = Took.now()
-            done = plain(trainer)
-            saver.wait()
-            self.taken = begun.until(Took.now())
-            saver.save = save  # type: ignore[method-assign]
-            return done
-
-        Trainer._epoch = timed  # type: ignore[method-assign]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        Trainer._epoch = self._plain  # type: ignore[method-assign]
+    run(task, timed)
+    return taken[0]
 
 
-def epoch(task: Task, **runtime: Any) -> Took:
-    return clocked(task, **runtime).taken
+def run(task: Task, around: Callable[[Trainer], Any], **runtime: Any) -> None:
+    """Train in a folder that is removed. `around` gives a context for the steps of each epoch."""
+    steps = Trainer._epoch
 
+    def watched(trainer: Trainer) -> bool:
+        trainer.saver.wait()  # a thread still writes the run's first checkpoint
+        with around(trainer):
+            return steps(trainer)
 
-def clocked(task: Task, **runtime: Any) -> Clock:
-    folder = Path(tempfile.mkdtemp(prefix="archspec-bench-"))
     settings = {f"runtime.{key}": value for key, value in {"device": "cpu", **runtime}.items()}
+    folder = Path(tempfile.mkdtemp(prefix="archspec-bench-"))
     try:
-        with Clock() as clock:
+        with patch.object(Trainer, "_epoch", watched):
             train(task.spec, params={**task.params, **settings}, run=folder / "run", quiet=True)
-        return clock
     finally:
         shutil.rmtree(folder)

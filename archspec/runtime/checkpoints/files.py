@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def linked(path: Path, to: Path) -> None:
+    """Another name for a file as it is now. A run replaces its files as a whole: what one name has stays so when the
+    other's is replaced. A copy, where the disk has no links. Raises OSError.
+    """
+    try:
+        os.link(path, to)
+    except OSError:
+        shutil.copyfile(path, to)
 
 
 def read_json(path: Path) -> Any:

@@ -40,17 +40,25 @@ class Saver:
         self._error: OSError | None = None
         self._last = time.perf_counter()
         self._step = 0
-        self._copying = self._writing = 0.0  # seconds that the last one took: of the training, of the thread
+        self._copy: dict[str, Tensor] = {}  # of the last one: the peak of memory is the same, and the next is faster
+        self.waited = self.worked = 0.0  # seconds that the last one took: of the training, of the thread's processor
+
+    @property
+    def writing(self) -> bool:
+        """Is one being written?"""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def spacing(self) -> float:
+        """Seconds from one that comes by the clock to the next: those wanted, or more where they cost much."""
+        return max(self._policy.seconds, (self.waited + self.worked) / SHARE)
 
     def due(self, step: int) -> bool:
         """Is it time for another?"""
         steps = self._policy.steps
         if steps is not None and step % steps == 0 and step != self._step:
             return True
-        passed = time.perf_counter() - self._last
-        if passed < self._policy.seconds or (self._thread is not None and self._thread.is_alive()):
-            return False
-        return passed >= (self._copying + self._writing) / SHARE
+        return not self.writing and time.perf_counter() - self._last >= self.spacing
 
     def save(
         self,
@@ -78,14 +86,14 @@ class Saver:
             stage = self._shards(stage, shards)
         if stage is not None and self._world.main:
             data, tensors = pack(tree)
-            copy = snapshot(tensors)
+            self._copy = snapshot(tensors, self._copy)
             self._thread = threading.Thread(
-                target=self._write, args=(stage, step, data, copy, spare), name="checkpoint"
+                target=self._write, args=(stage, step, data, self._copy, spare), name="checkpoint"
             )
             self._thread.start()
         self._step = step
         self._last = time.perf_counter()
-        self._copying = self._last - start
+        self.waited = self._last - start
 
     def _shards(self, stage: Path | None, tensors: dict[str, Tensor]) -> Path | None:
         """Have every process write its part; None where that failed."""
@@ -119,4 +127,4 @@ class Saver:
             prune(self._run, self._policy.keep.last, spare)
         except OSError as error:
             self._error = error
-        self._writing = time.thread_time() - begun
+        self.worked = time.thread_time() - begun

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from archspec.runtime.checkpoints.files import CheckpointError, read_json, sync
+from archspec.runtime.checkpoints.files import CheckpointError, linked, read_json, sync
 from archspec.runtime.checkpoints.pack import PackError, unpack
 from archspec.runtime.checkpoints.sharded import INDEX
 from archspec.runtime.checkpoints.sharded import whole as put_together
@@ -80,10 +80,7 @@ def begin(run: Path, step: int, attach: Mapping[str, Path] | None = None) -> Pat
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir()
     for name, path in (attach or {}).items():
-        try:
-            os.link(path, stage / name)  # the run replaces its files as a whole: this one stays as it is
-        except OSError:
-            shutil.copyfile(path, stage / name)
+        linked(path, stage / name)
     return stage
 
 
@@ -222,15 +219,6 @@ def _alive(stage: Path) -> bool:
 
 
 def _measured(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    length = 0
-    for block in _blocks(path):
-        digest.update(block)
-        length += len(block)
-    return {"bytes": length, "sha256": digest.hexdigest()}
-
-
-def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            yield block
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
