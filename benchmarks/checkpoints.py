@@ -17,14 +17,17 @@ import signal
 import statistics
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from archspec.recipe.runtime import Checkpoint
+from archspec.runtime.checkpoints.saver import SHARE
 from archspec.runtime.checkpoints.store import listed
+from archspec.runtime.keeper import INTERVAL, Keeper
+from archspec.runtime.run_folder import RunFolder
 from archspec.runtime.trainer import Trainer
 from benchmarks.trainers import ours
 from benchmarks.trainers.task import Task, Took, digits, gpt, resnet18
@@ -32,7 +35,7 @@ from benchmarks.trainers.task import Task, Took, digits, gpt, resnet18
 SAVES = 16
 WARM_UP = 3  # steps
 SECONDS = 1.0  # of a window without a checkpoint, about
-SAMPLES = {digits: 98304, resnet18: 12288, gpt: 32768}  # more than are needed: the run is stopped
+SAMPLES = {digits: 524288, resnet18: 16384, gpt: 32768}  # more than are needed: the run is stopped
 DEFAULT: float = Checkpoint.parse({}).seconds
 
 
@@ -121,19 +124,31 @@ def measure(task: Task, threads: int) -> None:
     for k, clock in enumerate(("wall", "processor")):
         costs = [watch.more(place)[k] for place in range(1, 2 * SAVES, 2)]
         noise = [1e3 * watch.more(place)[k] for place in range(2, 2 * SAVES - 1, 2)]
-        overhead = [
-            quartiles(
-                [100 * cost / max(interval, save.spacing) for cost, save in zip(costs, watch.saves, strict=True)], ".2f"
-            )
-            for interval in (DEFAULT, 0.0)
-        ]
         speed = watch.size / 1e6 / max(statistics.median(costs), 1e-9)
-        print(
-            f"    {clock:10}{quartiles([1e3 * cost for cost in costs], '.0f')} ms a checkpoint, {speed:.0f} MB/s;",
-            end="",
+        cost = quartiles([1e3 * cost for cost in costs], ".0f")
+        print(f"    {clock:10}{cost} ms a checkpoint, {speed:.0f} MB/s; without one {quartiles(noise, '.0f')} ms")
+        usual, often = (
+            quartiles([100 * c / max(every, s.spacing) for c, s in zip(costs, watch.saves, strict=True)], ".2f")
+            for every in (DEFAULT, 0.0)
         )
-        print(f" without one {quartiles(noise, '.0f')} ms")
-        print(f"    {'':10}every {DEFAULT:.0f} s {overhead[0]} %; every {spacing:.1f} s, the shortest, {overhead[1]} %")
+        print(f"    {'':10}every {DEFAULT:.0f} s {usual} %; every {spacing:.1f} s, the shortest, {often} %")
+
+
+def weights(task: Task, folder: Path) -> None:
+    """What the training waits for at the end of an epoch that is the best so far, where its weights are written."""
+    with closing(RunFolder.create(folder / "run", task.name)) as run:
+        keeper = Keeper(run, task.model())
+    taken = []
+    for _ in range(SAVES):
+        keeper.epoch(best=True)
+        begun = Took.now()
+        keeper.flush()
+        taken.append(1e3 * begun.until(Took.now()).wall)
+    size = keeper.best_path.stat().st_size / 1e6
+    seldom = max(INTERVAL, statistics.median(taken) / 1e3 / SHARE)
+    print(
+        f"{task.name}: weights of {size:.1f} MB written in {quartiles(taken, '.0f')} ms, at most every {seldom:.1f} s"
+    )
 
 
 def main() -> None:
@@ -143,6 +158,7 @@ def main() -> None:
             task = make(Path(folder), samples)
             for threads in sorted({1, os.cpu_count() or 1}):
                 measure(task, threads)
+            weights(task, Path(folder))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from archspec.runtime.checkpoints.store import (
     CheckpointError,
     begin,
     finish,
+    listed,
     newest,
     prune,
     verified,
@@ -147,6 +149,40 @@ def test_files_beside_the_state(tmp_path: Path) -> None:
     (done.path / "best.safetensors").write_bytes(b"three")
     with pytest.raises(CheckpointError, match=r"best\.safetensors"):
         verified(done.path)
+
+
+def test_a_snapshot_takes_the_memory_of_an_earlier_one() -> None:
+    first = snapshot({"same": torch.ones(3), "longer": torch.ones(2), "other": torch.ones(2), "gone": torch.ones(1)})
+    state = {
+        "same": torch.full((3,), 2.0),
+        "longer": torch.full((3,), 3.0),
+        "other": torch.full((2,), 4, dtype=torch.int32),
+        "across": torch.arange(6.0).reshape(2, 3).T,
+    }
+    second = snapshot(state, first)
+    assert same(second, state) and all(tensor.is_contiguous() for tensor in second.values())
+    assert second["same"].data_ptr() == first["same"].data_ptr()
+    held = {tensor.data_ptr() for tensor in state.values()}
+    assert not held & {tensor.data_ptr() for tensor in second.values()}
+
+
+def test_a_checkpoint_holds_the_state_of_its_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*given: Any) -> Any:
+        time.sleep(0.05)  # meanwhile the training goes on, and asks for the next
+        return finish(*given)
+
+    monkeypatch.setattr(saver, "finish", late)
+    written = saver.Saver(tmp_path, Checkpoint.parse({"steps": 1, "keep": 4}), pytest.fail)
+    weight = torch.zeros(1000)
+    for step in range(1, 5):
+        weight.fill_(step)
+        written.save(step, {"weight": weight})
+        weight.fill_(-1.0)
+    written.wait()
+    for path in listed(tmp_path):
+        found = verified(path)
+        assert torch.equal(found.read()["weight"], torch.full((1000,), float(found.step)))
+    assert len(listed(tmp_path)) == 4
 
 
 def test_checkpoints_by_the_clock_take_2_percent_of_it_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
