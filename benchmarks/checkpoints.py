@@ -136,7 +136,7 @@ def measure(task: Task, threads: int) -> None:
 
 def weights(task: Task, folder: Path) -> None:
     """What the training waits for at the end of an epoch that is the best so far, where its weights are written."""
-    with closing(RunFolder.create(folder / "run", task.name)) as run:
+    with closing(RunFolder.create(folder / task.spec.stem, task.name)) as run:
         keeper = Keeper(run, task.model())
     taken = []
     for _ in range(SAVES):
@@ -146,9 +146,8 @@ def weights(task: Task, folder: Path) -> None:
         taken.append(1e3 * begun.until(Took.now()).wall)
     size = keeper.best_path.stat().st_size / 1e6
     seldom = max(INTERVAL, statistics.median(taken) / 1e3 / SHARE)
-    print(
-        f"{task.name}: weights of {size:.1f} MB written in {quartiles(taken, '.0f')} ms, at most every {seldom:.1f} s"
-    )
+    wait = quartiles(taken, ".0f")
+    print(f"{task.name}; weights of {size:.1f} MB: the training waits {wait} ms, at most every {seldom:.1f} s")
 
 
 def main() -> None:

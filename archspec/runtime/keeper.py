@@ -23,8 +23,8 @@ class Keeper:
 
     Short epochs would be mostly waiting for the disk: files are written at most every INTERVAL, and so seldom that the
     training waits for them SHARE of the time at most; meanwhile the weights wait as a copy in memory. `flush` writes
-    what waits. Every process has a keeper, as weights that
-    lie in shards are gathered by all; only that of the main process writes.
+    what waits. Every process has a keeper, as weights that lie in shards are gathered by all; only that of the main
+    process writes.
     """
 
     def __init__(self, folder: RunFolder, module: nn.Module, world: World | None = None) -> None:
