@@ -1,4 +1,6 @@
-"""The `runtime:` section: where and how a recipe runs. None of it changes what is computed, only rounding and time."""
+"""The `runtime:` section: where and how a recipe runs. None of it changes what is computed, only rounding and time;
+but for what batch norms take for a batch (`micro_batch_size`, `sync_batch_norm`).
+"""
 
 from __future__ import annotations
 
@@ -193,6 +195,12 @@ RUNTIME_VALUES: dict[str, Value] = {
         "`channels_last`: all channels of a pixel lie side by side (of a voxel likewise), which convolutions on many "
         "devices are faster with",
     ),
+    "sync_batch_norm": Value(
+        Bool,
+        True,
+        "where processes share a batch (`ddp`, `fsdp`), batch norms normalise by the statistics of all of it, as one "
+        "process does; `false`: each process by those of its part, which exchanges nothing",
+    ),
     "fused": Value(
         Optional(Bool),
         None,
@@ -218,6 +226,7 @@ class Runtime(NamedTuple):
     micro_batch_size: int | None = None
     workers: int = 0
     memory_format: str = "contiguous"
+    sync_batch_norm: bool = True
     fused: bool | None = None
     places: tuple[tuple[str, Span], ...] = ()
 

@@ -28,8 +28,8 @@ Batch = Mapping[str, Tensor]
 class Stepper:
     """Forward, backward and update. The gradient is that of the whole batch's loss, however it is parted.
 
-    (Not so what a layer computes from its batch: batch norm in training sees one part at a time, and dropout draws
-    other numbers.)
+    (Not so what a layer computes from its batch: batch norm in training sees one part at a time, of all processes, and
+    dropout draws other numbers.)
     """
 
     def __init__(
@@ -133,12 +133,14 @@ class Stepper:
             return self._pipelined(self._prepared.pipeline, batch, counts, counted)
         shares = []
         parts = -(-mine // size)
-        if isinstance(self._prepared.module, FSDPModule):  # weights are gathered by all processes together
+        # Weights, or statistics of batch norms, are gathered by all processes together.
+        if isinstance(self._prepared.module, FSDPModule) or self._prepared.statistics is not None:
             parts = self._world.most(parts, "data")
         for start in range(0, parts * size, size):
             none = start >= mine  # another process has a part more
             part = {name: tensor[:1] if none else tensor[start : start + size] for name, tensor in batch.items()}
-            with self._unsynchronised(last=start + size >= parts * size):
+            last = start + size >= parts * size
+            with self._unsynchronised(last=last), self._prepared.together(counted=counted and not none):
                 share = self._objective.part(self._outputs(part), part, counts)
                 if none or not counted:
                     share = share * 0

@@ -1,14 +1,14 @@
 """What is put around a module before it trains, and in which order. The model knows none of it.
 
-The order is one decision, kept in one function: device and memory format, tensors in parts, precision of single
-blocks, the stage of a pipeline, activation checkpointing, compiled blocks, shards or replicas, and last the whole
-compiled.
+The order is one decision, kept in one function: device and memory format, tensors in parts, statistics of all
+processes, precision of single blocks, the stage of a pipeline, activation checkpointing, compiled blocks, shards or
+replicas, and last the whole compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -27,6 +27,7 @@ from archspec.runtime.parallel.layout import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut, cut, cut_several
 from archspec.runtime.parallel.pipeline.run import Part, Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
+from archspec.runtime.parallel.statistics import SharedStatistics, share_statistics
 from archspec.runtime.parallel.tensor import share_ends, share_tensors
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
@@ -42,7 +43,7 @@ class Prepared(NamedTuple):
     """A module ready to run: call it inside `precision`; the loss, backward and the step outside.
 
     `bare` is the module whose state dict has the spec's names; `module` may be a wrapper around it. With `pipeline`
-    they are those of one stage.
+    they are those of one stage. `statistics`: those that processes which share a batch gather together.
     """
 
     module: nn.Module
@@ -50,11 +51,19 @@ class Prepared(NamedTuple):
     device: torch.device
     precision: AbstractContextManager[Any]
     pipeline: Pipeline | None = None
+    statistics: SharedStatistics | None = None
 
     @property
     def outputs(self) -> Callable[..., Any]:
         """What gives the model's outputs for whole inputs, outside training. Every process must ask."""
         return self.pipeline or self.bare
+
+    def together(self, *, counted: bool) -> AbstractContextManager[None]:
+        """What a forward pass of training, and backward through it, run in: batch norms see what all processes have.
+
+        `counted`: are this process's samples of the batch, or does it take part for the others' sake?
+        """
+        return nullcontext() if self.statistics is None else self.statistics.of_all(counted=counted)
 
 
 def pick_device(name: str) -> torch.device:
@@ -97,6 +106,9 @@ def prepare(
     if runtime.memory_format == "channels_last":
         channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
     share_tensors(module, world, split or {}, sequences)
+    statistics = None
+    if runtime.sync_batch_norm and world.degree("data") > 1:
+        statistics = share_statistics(module, world.axis("data").get_group())
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
     autocast = forward_context(precision, device)
@@ -132,7 +144,7 @@ def prepare(
     if chunks:
         parts = [Part(cut, chunk, outer if chunk is module else chunk) for chunk, cut in chunks]
         pipeline = Pipeline(parts, module, world, device, parallel.schedule, idle)
-    return Prepared(outer, module, device, autocast, pipeline)
+    return Prepared(outer, module, device, autocast, pipeline, statistics)
 
 
 def _here(module: nn.Module, paths: Sequence[str]) -> list[nn.Module]:

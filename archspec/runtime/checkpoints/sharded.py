@@ -47,7 +47,7 @@ def write_shards(stage: Path, tensors: dict[str, Tensor], group: dist.ProcessGro
     Raises OSError on all of them where it fails on one.
     """
     try:
-        # Of what several have whole, the first writes its own: its statistics of batch norms are those that count.
+        # Of what several have whole, the first writes its own: its statistics count where each has gathered some.
         planner = DefaultSavePlanner(
             flatten_state_dict=False, flatten_sharded_tensors=False, dedup_save_to_lowest_rank=True
         )

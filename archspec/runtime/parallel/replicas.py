@@ -15,9 +15,7 @@ def data_parallel(module: nn.Module) -> nn.Module:
 
 
 def ddp(module: nn.Module, world: World, device: torch.device, *, find_unused_parameters: bool = False) -> nn.Module:
-    """The gradients are averaged over the data axis while backward runs. Buffers stay each process's own meanwhile, as
-    no training step reads what it gathers in them; an evaluation takes those of the first (archspec.runtime.evaluate).
-    """
+    """The gradients are averaged over the data axis while backward runs. Buffers are those of the first process."""
     if world.mesh is None or not any(p.requires_grad for p in module.parameters()):
         return module
     ids = [device.index] if device.type == "cuda" else None
