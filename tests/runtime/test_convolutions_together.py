@@ -75,19 +75,22 @@ def test_two_processes(tmp_path: Path, alone: Path) -> None:
 
 @pytest.mark.slow
 def test_four_processes(tmp_path: Path, alone: Path) -> None:
-    """Batch norm sees a process's part of a batch only: without it."""
-    plain = tmp_path / "plain"
-    plain.mkdir()
-    spec = CAPTIONS.replace("  - {name: patch_norm, batch_norm2d: {}}\n", "").replace(
-        "train.npz", str(alone / "train.npz")
-    )
-    (plain / "spec.yaml").write_text(spec)
-    run(1, plain / "spec.yaml", plain, {"single": {}})
     kinds = {
         "tensor": {"data": "fsdp", "tensor": 2},
         "context": {"data": "fsdp", "context": 2},
-        "stages": {"pipeline": 2, "tensor": 2},
+        "copies": {"data": "ddp", "context": 2},
     }
-    run(4, plain / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
+    run(4, alone / "spec.yaml", tmp_path, {name: {"runtime.parallel": kind} for name, kind in kinds.items()})
     for name in kinds:
-        same(tmp_path / name, plain / "single", 1e-9)
+        same(tmp_path / name, alone / "single", 1e-9)
+
+
+@pytest.mark.slow
+def test_stages_and_tensors(tmp_path: Path, alone: Path) -> None:
+    """A pipeline takes no batch norm that gathers statistics."""
+    spec = tmp_path / "spec.yaml"
+    without = CAPTIONS.replace("  - {name: patch_norm, batch_norm2d: {}}\n", "")
+    spec.write_text(without.replace("train.npz", str(alone / "train.npz")))
+    run(1, spec, tmp_path, {"single": {}})
+    run(4, spec, tmp_path, {"stages": {"runtime.parallel": {"pipeline": 2, "tensor": 2}}})
+    same(tmp_path / "stages", tmp_path / "single", 1e-9)

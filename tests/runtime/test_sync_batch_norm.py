@@ -51,7 +51,7 @@ train:
   batch_size: 8
 """
 DDP, FSDP = {"runtime.parallel": "ddp"}, {"runtime.parallel": "fsdp"}
-AVERAGED = {"train.average": {"ema": {"decay": 0.5}}}
+AVERAGED = {"train.average": {"swa": {"start": 0}}}
 FROZEN = {"train.freeze": ["each.*", "turns.0.*"]}
 
 
@@ -111,16 +111,17 @@ def test_with_other_settings(tmp_path: Path, resnet: Path) -> None:
     for name, single in (("averaged", AVERAGED), ("frozen", FROZEN)):
         train(resnet / "spec.yaml", params=single, run=tmp_path / name, quiet=True)
     full = {"runtime.checkpoint_activations": "full"}
-    compiled = {"runtime.compile": {"backend": "aot_eager", "fullgraph": True}}
+    whole = {"runtime.compile": {"backend": "aot_eager"}}
+    blocks = {"runtime.compile": {"backend": "aot_eager", "blocks": "Turn", "fullgraph": True}}
     choices: dict[str, dict[str, Any]] = {}
     for name, kind in (("ddp", DDP), ("fsdp", FSDP)):
         choices[f"{name}-full"] = {**kind, **full, "runtime.memory_format": "channels_last"}
         choices[f"{name}-selective"] = {**kind, "runtime.checkpoint_activations": "selective"}
         choices[f"{name}-averaged"] = {**kind, **AVERAGED}
         choices[f"{name}-frozen"] = {**kind, **FROZEN}
-    choices["ddp-compiled"] = {**DDP, **compiled}
-    choices["ddp-blocks"] = {**DDP, **full, "runtime.compile": {"backend": "aot_eager", "blocks": "Turn"}}
-    choices["fsdp-blocks"] = {**FSDP, "runtime.compile": {"backend": "aot_eager", "blocks": "Turn"}}
+    choices["ddp-compiled"] = {**DDP, **whole}
+    choices["ddp-blocks"] = {**DDP, **full, **blocks}
+    choices["fsdp-blocks"] = {**FSDP, **blocks}
     run(2, resnet / "spec.yaml", tmp_path, choices)
     for name in choices:
         kept = name.split("-")[1]
@@ -163,17 +164,8 @@ def test_fsdp_goes_on_bit_for_bit(tmp_path: Path, resnet: Path) -> None:
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_parts_of_a_batch(tmp_path: Path, resnet: Path, kind: str) -> None:
     """Processes with fewer parts of a batch than others take part in them all: nobody waits for ever."""
-    spec = str(resnet / "spec.yaml")
-    settings = (
-        "--set",
-        f"runtime.parallel={kind}",
-        "--set",
-        "runtime.micro_batch_size=2",
-        "--set",
-        "train.batch_size=9",
-    )
-    done = torchrun(2, "-m", "archspec", "train", spec, *settings, "--quiet", "-o", "r", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
+    choice = {"runtime.parallel": kind, "runtime.micro_batch_size": 2}  # of a batch they have 2, 3 and 3 samples
+    run(3, resnet / "spec.yaml", tmp_path, {"parts": choice})
 
 
 @pytest.mark.slow

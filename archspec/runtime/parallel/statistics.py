@@ -133,7 +133,7 @@ class _Normalise(torch.autograd.Function):
         x, weight, mean, var, count = ctx.saved_tensors
         # As if mean and variance were given: the gradients of x, weight and bias; the last two are sums over values.
         into, scale, shift = torch.ops.aten.native_batch_norm_backward(
-            gradients[0].contiguous(memory_format=torch.preserve_format), x, weight, mean, var, None, None, False,
+            gradients[0], x, weight, mean, var, None, None, False,
             ctx.eps, [True, True, True],
         )  # fmt: skip
         if ctx.needs_input_grad[0]:
