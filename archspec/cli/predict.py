@@ -19,12 +19,13 @@ def add_parser(commands: Any) -> None:
         "predict",
         help="predict with a trained run",
         description="Predict with the best weights of a run folder. INPUT is read as the training data were: an image, "
-        "a csv file, an npz or npy file, a text to continue, or `digits:17`, sample 17 of the built-in data.",
+        "a csv file, an npz or npy file, shards (parquet, Arrow, tar), a text to continue, or `digits:17`, sample 17 "
+        "of the built-in data.",
     )
     parser.add_argument(
         "folder", metavar="RUN", help="a run folder of `archspec train`, or a spec that names weights and data"
     )
-    parser.add_argument("input", metavar="INPUT", help="a file, or digits:N")
+    parser.add_argument("input", metavar="INPUT", help="a file, a folder of shards, or digits:N")
     parser.add_argument("--top", metavar="K", type=_positive, default=5, help="classes to show (default: %(default)s)")
     parser.add_argument(
         "--length", metavar="N", type=_positive, default=1, help="tokens to continue a text by (default: %(default)s)"

@@ -14,7 +14,7 @@ from archspec.data.forecast import Origin, last_windows
 from archspec.data.guard import Aside, Bad, guarded
 from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import open_series
-from archspec.data.shards import open_shards
+from archspec.data.shards import open_shards, read_shards
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
 from archspec.data.table import standardise, statistics, table
 from archspec.data.text import codec, tokens
@@ -23,7 +23,7 @@ from archspec.recipe.data_kinds import Csv, Digits, Guardable, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
 from archspec.recipe.series_kind import Series
-from archspec.recipe.shards_kind import Shards
+from archspec.recipe.shards_kind import SUFFIXES, Shards
 from archspec.recipe.text_kind import Text
 
 
@@ -159,8 +159,8 @@ class Samples(dict[str, Tensor]):
 def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> Samples:
     """Samples to predict, preprocessed as in training: {model input: tensor [n, ...]}.
 
-    `source` is a file (png, jpg, … for image inputs; csv; npz, npy; a text) or `digits:17`, sample 17 of the built-in
-    data. An image is not inverted: `digits` are bright on dark. `facts` are those of the run (`Data.facts`), which hold
+    `source` is a file (png, jpg, … for image inputs; csv; npz, npy; a shard; a text) or `digits:17`, sample 17 of the
+    built-in data. An image is not inverted: `digits` are bright on dark. `facts` are those of the run (`Data.facts`), which hold
     the statistics of its training split; they are needed where the data are standardised.
 
     Raises SpecError (AS504) for what cannot be read or does not fit the model.
@@ -199,13 +199,24 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
                 fields["features"] = standardise(fields["features"], facts)
             return fields
         raise DataError("a csv file is needed, with the columns of the training data", path)
+    if isinstance(kind, Shards) and _is_shard(kind, path, fed):
+        return read_shards(kind, fed, path, Span(source, 1, 1, 1, 2))
     if suffix in IMAGE_SUFFIXES:
         return {one.name: _picture(recipe, path, one) for one in fed if _lone(fed, path)}
     if suffix in (".npz", ".npy"):
         return _arrays(recipe, path, fed)
+    endings = ", ".join(dict.fromkeys((*(SUFFIXES if isinstance(kind, Shards) else ()), ".npz", ".npy")))
     raise DataError(
-        f"a file to predict for `{kind.name}` ends in .npz, .npy or, for one image, {', '.join(IMAGE_SUFFIXES)}", path
+        f"a file to predict for `{kind.name}` ends in {endings} or, for one image, {', '.join(IMAGE_SUFFIXES)}", path
     )
+
+
+def _is_shard(kind: Shards, path: Path, fed: list[Field]) -> bool:
+    """Is it read as the training data were? An npz file may also have arrays that are named as the fields."""
+    if path.suffix.lower() != ".npz":
+        return path.is_dir() or path.suffix.lower() in SUFFIXES
+    columns = {name for field in fed for name in (kind.fields or {}).get(field.name, ())}
+    return bool(columns) and columns <= set(npz_headers(path))
 
 
 def _lone(fed: list[Field], path: Path) -> bool:

@@ -7,6 +7,7 @@ than a window of pieces is open at once.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,8 @@ from archspec.data.arrays import as_field
 from archspec.data.errors import reported
 from archspec.data.pieces import Opened, Piece, open_piece, pieces_of
 from archspec.diagnostics.model import Span
-from archspec.recipe.files import DataError
-from archspec.recipe.model import DataFacts
+from archspec.recipe.files import MAX_ARRAY, DataError
+from archspec.recipe.model import DataFacts, Field
 from archspec.recipe.shards import shard_files, shard_shapes
 from archspec.recipe.shards_kind import Shards
 
@@ -173,7 +174,33 @@ def open_shards(kind: Shards, facts: DataFacts, base: Path, span: Span) -> tuple
     return ShardSplit(pieces, share, kind, facts, span), ShardSplit(pieces, share, kind, facts, span, rest=True)
 
 
-def _pieces(kind: Shards, facts: DataFacts, path: Path, argument: str) -> list[Piece]:
+def read_shards(kind: Shards, wanted: Sequence[Field], path: Path, span: Span) -> dict[str, Tensor]:
+    """These fields of all samples of a file (a folder, a pattern), whole: {field: tensor [n, ...]}.
+
+    Other fields of the training data, the label say, need not be there. Raises DataError, and SpecError (AS504, at
+    `span`) for what is found wrong as values are read.
+    """
+    names = [field.name for field in wanted]
+    given = {
+        "path": str(path),
+        "fields": {name: list((kind.fields or {}).get(name, (name,))) for name in names},
+        "divide": {name: by for name, by in kind.divide.items() if name in names},
+        "channels": kind.channels,
+    }
+    only = Shards.parse(given | ({"size": list(kind.size)} if kind.size is not None else {}))
+    facts = DataFacts(tuple(wanted), None)
+    pieces = _pieces(only, facts, path, "path", "the training data")
+    split = ShardSplit(pieces, np.zeros(len(pieces), dtype=np.int64), only, facts, span)
+    if not len(split):
+        raise DataError("it has no samples", path)
+    for field in wanted:
+        if len(split) * math.prod(field.shape) * 8 > MAX_ARRAY:
+            raise DataError(f"{len(split):,} samples are too many at once: `{field.name}` is too large", path)
+    return split.take(torch.arange(len(split)))
+
+
+def _pieces(kind: Shards, facts: DataFacts, path: Path, argument: str, of: str = "the first shard") -> list[Piece]:
+    """The pieces of all shards there. `of`: what their fields are held against."""
     wanted = [field[:3] for field in facts.fields]
     out: list[Piece] = []
     for file in shard_files(path, argument):
@@ -181,7 +208,7 @@ def _pieces(kind: Shards, facts: DataFacts, path: Path, argument: str) -> list[P
         fields = kind.fields_of(shapes, file, argument)
         if [field[:3] for field in fields] != wanted:
             listed = ", ".join(f"`{field.name}` {field}" for field in fields)
-            raise DataError(f"its fields are not those of the first shard: {listed}", file, argument=argument)
+            raise DataError(f"its fields are not those of {of}: {listed}", file, argument=argument)
         columns = {name for names in kind.columns(shapes).values() for name in names}
         out += [piece for piece in pieces_of(file, columns, argument) if piece.rows]
     return out
