@@ -160,8 +160,8 @@ def load_input(recipe: Recipe, source: str, facts: DataFacts | None = None) -> S
     """Samples to predict, preprocessed as in training: {model input: tensor [n, ...]}.
 
     `source` is a file (png, jpg, … for image inputs; csv; npz, npy; a shard; a text) or `digits:17`, sample 17 of the
-    built-in data. An image is not inverted: `digits` are bright on dark. `facts` are those of the run (`Data.facts`), which hold
-    the statistics of its training split; they are needed where the data are standardised.
+    built-in data. An image is not inverted: `digits` are bright on dark. `facts` are those of the run (`Data.facts`),
+    which hold the statistics of its training split; they are needed where the data are standardised.
 
     Raises SpecError (AS504) for what cannot be read or does not fit the model.
     """
