@@ -99,7 +99,7 @@ def watched(task: Task) -> Watch:
     @contextmanager
     def around(trainer: Trainer) -> Iterator[None]:
         found.append(Watch(trainer))
-        trainer.saver.due = found[0]  # type: ignore[method-assign]
+        trainer.saver.due = found[0]  # type: ignore[assignment]
         yield
 
     ours.run(task, around, **{"checkpoint.seconds": 1e-3})  # so that `spacing` is the shortest

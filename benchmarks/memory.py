@@ -149,9 +149,9 @@ def compare(network: Network, rises: dict[str, int]) -> None:
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(ROUNDS + 2):
         for name, step in steps.items():
-            spent = seconds(step)
+            once = seconds(step)
             if turn >= 2:
-                taken[name].append(spent)
+                taken[name].append(once)
     for name, spent in taken.items():
         low, middle, high = statistics.quantiles([a / b for a, b in zip(spent, taken["plain"], strict=True)], n=4)
         memory = f"{rises[name] / 2**20:7.1f} MiB {rises[name] / rises['plain']:6.2f}"
@@ -169,7 +169,7 @@ layers:
   - {name: out, add: {}, from: [near, SECOND]}
 outputs: {y: out}
 """
-INFERENCE = {
+INFERENCE: dict[str, tuple[tuple[int, ...], Path | str]] = {
     "resnet18, 8 x 64 x 64, forward": ((8, 3, 64, 64), ROOT / "specs/vision/resnet18.yaml"),
     "a gelu that is there twice": (
         (1, 16, 256, 256),

@@ -74,7 +74,7 @@ def gpt(folder: Path, samples: int = 160) -> Task:
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(0, 256, (samples, 65), generator=generator)
     text = (ROOT / "benchmarks/transformer.yaml").read_text(encoding="utf-8")
-    params = {"vocab": 256, "context": 64, "dim": 128, "heads": 4, "depth": 4}
+    params: dict[str, object] = {"vocab": 256, "context": 64, "dim": 128, "heads": 4, "depth": 4}
     inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
     return _task("GPT, 4 layers of 128, 64 tokens", folder, text, inputs, targets, 16, params)
 
