@@ -124,9 +124,10 @@ def measure(task: Task, threads: int) -> None:
     for k, clock in enumerate(("wall", "processor")):
         costs = [watch.more(place)[k] for place in range(1, 2 * SAVES, 2)]
         noise = [1e3 * watch.more(place)[k] for place in range(2, 2 * SAVES - 1, 2)]
-        speed = watch.size / 1e6 / max(statistics.median(costs), 1e-9)
+        middle = statistics.median(costs)
+        speed = f"{watch.size / 1e6 / middle:.0f} MB/s" if middle > 0 else "less than the noise"
         cost = quartiles([1e3 * cost for cost in costs], ".0f")
-        print(f"    {clock:10}{cost} ms a checkpoint, {speed:.0f} MB/s; without one {quartiles(noise, '.0f')} ms")
+        print(f"    {clock:10}{cost} ms a checkpoint, {speed}; without one {quartiles(noise, '.0f')} ms")
         usual, often = (
             quartiles([100 * c / max(every, s.spacing) for c, s in zip(costs, watch.saves, strict=True)], ".2f")
             for every in (DEFAULT, 0.0)

@@ -40,7 +40,7 @@ class Saver:
         self._error: OSError | None = None
         self._last = time.perf_counter()
         self._step = 0
-        self._copy: dict[str, Tensor] = {}  # of the last one: the peak of memory is the same, and the next is faster
+        self._copy: dict[str, Tensor] = {}  # the last one: the next takes its memory
         self.waited = self.worked = 0.0  # seconds that the last one took: of the training, of the thread's processor
 
     @property
