@@ -124,6 +124,8 @@ def summary(result: Result, styles: Styles) -> str:
 
     lines = [started(result.transfer)] if result.transfer is not None else []
     lines += [] if result.status == "done" else [styles.bold(f"{result.status} after {len(result.history)} epochs")]
+    if result.status == "done" and result.message:
+        lines.append(result.message)
     if result.best is not None:
         what = "held-out loss" if result.criterion == "loss" else result.criterion
         lines.append(f"best {what} {styles.green(number4(result.best))} in epoch {result.best_epoch}")

@@ -161,5 +161,13 @@ def tokens(coder: Codec, path: Path, argument: str = "path") -> Tensor:
     return coder.encode(read_text(path, argument), path, argument)
 
 
+def text_bytes(coder: Codec, row: Tensor) -> int:
+    """Bytes in UTF-8 of the text that tokens stand for."""
+    if isinstance(coder, Bytes):
+        return len(row)
+    parts = (coder.decode(part.tolist()) for part in row.split(PIECE))
+    return sum(len(part.encode("utf-8", "surrogatepass")) for part in parts)
+
+
 def _bytes(data: bytes) -> Tensor:
     return torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy())

@@ -105,7 +105,13 @@ def csv_rows(
     regular_file(path, argument, MAX_TEXT)
     if path.suffix.lower() not in CSV_SUFFIXES:  # what is no table must not come to be shown as one
         endings = ", ".join(CSV_SUFFIXES[:-1])
-        raise DataError(f"a table ends in {endings} or {CSV_SUFFIXES[-1]}", path, argument=argument)
+        help = "`shards` reads parquet: `shards: {path: …, fields: {features: [a, b], target: c}}`"
+        raise DataError(
+            f"a table ends in {endings} or {CSV_SUFFIXES[-1]}",
+            path,
+            argument=argument,
+            help=help if path.suffix.lower() == ".parquet" else None,
+        )
     width: int | None = None
     line = 1
     try:

@@ -9,7 +9,6 @@ from archspec.ops.kinds import Choice, Optional, PositiveFloat, PositiveInt, Str
 from archspec.ops.require import Require
 from archspec.ops.tensor import TensorType
 from archspec.recipe.fit import INPUT, over_classes, same
-from archspec.recipe.losses import binary
 from archspec.recipe.model import Fit, LossTerm, Metric
 from archspec.recipe.parts import Family
 
@@ -27,8 +26,10 @@ class _Classes(_Metric):
     def fit(
         self, require: Require, x: TensorType, target: TensorType, classes: int | None, loss: LossTerm | None
     ) -> Fit:
-        if loss is not None and loss.loss.name in ("bce_with_logits", "bce"):
-            return binary(require, x, target, classes)._replace(threshold=0.0 if loss.loss.name != "bce" else 0.5)
+        if loss is not None and loss.class_dim is None:
+            own = loss.loss.fit(require, x, target, classes)
+            if own.threshold is not None:
+                return own
         return over_classes(require, x, target, classes, loss.class_dim if loss is not None else None)[0]
 
 
@@ -94,19 +95,33 @@ class R2(_Values):
     best = "max"
 
 
-@METRICS.declare("perplexity")
-class Perplexity(_Metric):
-    """e to the mean cross-entropy of the targets (of logits, or of log-probabilities under an `nll` loss)."""
+class _Likelihood(_Metric):
+    """Of how likely the targets are."""
 
-    best = "min"
+    best: ClassVar[str] = "min"
 
     def fit(
         self, require: Require, x: TensorType, target: TensorType, classes: int | None, loss: LossTerm | None
     ) -> Fit:
         if loss is not None and loss.loss.name not in ("cross_entropy", "nll"):
-            message = f"perplexity needs scores over classes, and `{loss.loss.name}` has none"
+            message = f"{self.name} needs scores over classes, and `{loss.loss.name}` has none"
             require.fail("AS303", message, argument=INPUT)
         return over_classes(require, x, target, classes, loss.class_dim if loss is not None else None)[0]
+
+
+@METRICS.declare("perplexity")
+class Perplexity(_Likelihood):
+    """e to the mean cross-entropy of the targets (of logits, or of log-probabilities under an `nll` loss)."""
+
+
+@METRICS.declare("bits_per_byte")
+class BitsPerByte(_Likelihood):
+    """Cross-entropy of a text in bits for each of its bytes in UTF-8: comparable whatever the tokens are.
+
+    The mean over the targets, over the bytes that a token of this part of the text has on average.
+    """
+
+    of_text = True
 
 
 # -- torchmetrics'. A name with "Multiclass" stands for that with "Binary" too, where there is one score a target. --

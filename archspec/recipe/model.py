@@ -163,7 +163,8 @@ class LossTerm(NamedTuple):
     last (`[B, T, V]`): call the loss on `input.flatten(0, -2), target.flatten()`, which is the same mean
     (`target.flatten(0, -2)` where it holds probabilities).
     None for losses without classes. `target` is "" for losses that have none. `cast_target`: the target holds whole
-    numbers and is cast to the input's dtype. `classes`: how many the input has scores for.
+    numbers and is cast to the input's dtype. `classes`: how many the input has scores for. `threshold`: where the
+    input is one score a target, above it the answer is yes (0.0: it is a logit; 0.5: it is a probability).
     """
 
     loss: Loss
@@ -173,6 +174,7 @@ class LossTerm(NamedTuple):
     class_dim: int | None = None
     cast_target: bool = False
     classes: int | None = None
+    threshold: float | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -185,10 +187,11 @@ class Metric(Part):
 
     `counterpart`: its torchmetrics class, which takes `keywords`; "" where archspec computes it. `by_label`: it is of
     predicted classes, not of scores. `always_classes`: of two classes also where there is one score a target.
-    `fields`: arguments that name further data fields.
+    `fields`: arguments that name further data fields. `of_text`: it is for data of the kind `text` alone.
     """
 
     best: ClassVar[str] = "max"
+    of_text: ClassVar[bool] = False
     by_label: ClassVar[bool] = True
     always_classes: ClassVar[bool] = False
     fields: ClassVar[tuple[str, ...]] = ()
@@ -217,7 +220,8 @@ class MetricTerm(NamedTuple):
 
     `class_dim`: the axis of the input that holds the classes (1 or -1); None where the input is one score a target.
     `threshold`: for one score a target: above it the class is 1 (0.0 for logits, 0.5 for probabilities).
-    `ignore_index`: targets of this value are left out, as the loss leaves them out.
+    `ignore_index`: targets of this value are left out, as the loss leaves them out. `bytes_per_token`: of a metric
+    `of_text`, known once the text has been read.
     """
 
     metric: Metric
@@ -227,6 +231,7 @@ class MetricTerm(NamedTuple):
     class_dim: int | None = None
     threshold: float | None = None
     ignore_index: int | None = None
+    bytes_per_token: float | None = None
 
 
 class Optimizer(Part):

@@ -35,7 +35,7 @@ class Fitting:
         self.fields = names
         free = [name for name in names if name not in feeds.values()]
         targets = kind.targets
-        self.countable = kind.countable
+        self.kind = kind
         self.target = targets[0] if len(targets) == 1 else free[0] if len(free) == 1 else None
 
     def _name(
@@ -109,7 +109,7 @@ class Fitting:
             message = f"`{written.part.name}` of output `{output}` against `{name}`: {fit.warning}"
             self.diagnostics.warning("AS503", written.at("input"), message)
         count = None if fit.class_dim is None else x.shape[fit.class_dim]
-        if getattr(written.part, "weight", None) == BALANCED and not self.countable:
+        if getattr(written.part, "weight", None) == BALANCED and not self.kind.countable:
             message = "the classes of these data are not counted before training: `balanced` is not for them"
             self.diagnostics.error("AS503", written.at("weight"), message, help="write a weight for each class")
             return None
@@ -121,6 +121,7 @@ class Fitting:
             fit.class_dim,
             fit.cast_target,
             count if isinstance(count, int) else None,
+            fit.threshold,
         )
 
     def _alike(self, x: TensorType, other: TensorType, argument: str) -> None:
@@ -150,6 +151,10 @@ class Fitting:
     def _metric(self, written: Written[Metric], losses: tuple[LossTerm, ...]) -> MetricTerm | None:
         named: str | None = getattr(written.part, "input", None)
         first = next((term for term in losses if term.input == named), losses[0])
+        if written.part.of_text and self.kind.name != "text":
+            message = f"`{written.part.name}` is of text, and the data are `{self.kind.name}`"
+            self.diagnostics.error("AS503", written.span, message)
+            return None
         if (names := self._names(written, first)) is None:
             return None
         output, name = names

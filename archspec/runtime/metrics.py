@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -141,6 +142,12 @@ class Perplexity(_Mean, name="perplexity"):
 
     def compute(self) -> float:
         return (self._total / self._count).exp().item()
+
+
+class BitsPerByte(Perplexity, name="bits_per_byte"):
+    def compute(self) -> float:
+        assert self.term.bytes_per_token is not None
+        return (self._total / self._count).item() / math.log(2) / self.term.bytes_per_token
 
 
 class F1(Meter, name="f1"):

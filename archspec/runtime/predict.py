@@ -139,8 +139,8 @@ def _predicted(values: Tensor, term: LossTerm, run: Run, top: int, origin: Origi
     if isinstance(term.loss, Ctc):
         sequence, probability = best_path(values, term.loss.blank)
         return {"sequence": [class_name(k, run) for k in sequence], "probability": probability}
-    kind = "probabilities" if term.loss.name in ("bce", "bce_with_logits") else "values"
-    values = values.sigmoid() if term.loss.name == "bce_with_logits" else values
+    kind = "values" if term.threshold is None else "probabilities"
+    values = values.sigmoid() if term.threshold == 0.0 else values
     if origin is not None and term.target == "target":
         values = origin.restore(values)
     flat = values.flatten()[:MOST_VALUES].tolist()

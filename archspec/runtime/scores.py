@@ -11,6 +11,7 @@ from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
 from archspec.runtime.predict import Run
 from archspec.runtime.run_folder import plain
+from archspec.runtime.token_bytes import per_byte
 from archspec.runtime.world import World
 
 
@@ -23,7 +24,7 @@ def scores(run: Run, split: str = "holdout", world: World | None = None) -> dict
     data = open_data(run.recipe)
     part = getattr(data.train, "plain", data.train) if split == "train" else data.holdout
     objective = Objective(balanced(run.recipe.losses, data), run.prepared.device)
-    meters = build_meters(run.recipe.metrics, run.prepared.device)
+    meters = build_meters(per_byte(run.recipe, data.facts, part), run.prepared.device)
     found = evaluate(run.prepared, objective, meters, part, run.recipe, world=world)
     assert found is not None  # nothing asks it to stop
     out: dict[str, Any] = plain({"samples": len(part), **found})

@@ -52,6 +52,7 @@ from archspec.runtime.run_folder import (
     read_facts,
 )
 from archspec.runtime.start import start_from, started_from, with_files
+from archspec.runtime.token_bytes import per_byte
 from archspec.runtime.trainer import Trainer, TrainingError, steps_per_epoch
 from archspec.runtime.world import World, joined, local_device
 from archspec.runtime.wrap import DeviceError, Prepared, pick_device, prepare
@@ -74,7 +75,8 @@ class Result(NamedTuple):
     """A finished run. `status`: "done", "interrupted". `best`: the best held-out value of `criterion`, at `best_epoch`.
 
     `history` holds one entry an epoch: train_loss, loss (held-out), the metrics, lr, seconds, samples_per_second.
-    `transfer`: what became of the weights that it started from, if it did.
+    `transfer`: what became of the weights that it started from, if it did. `message`: why it ended before its last
+    epoch, if it did.
     """
 
     folder: Path
@@ -86,6 +88,7 @@ class Result(NamedTuple):
     signal: int = 0
     main: bool = True  # does this process speak for the run?
     transfer: TransferReport | None = None
+    message: str = ""
 
 
 def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | None = None) -> Plan:
@@ -105,6 +108,7 @@ def plan(report: Report, overrides: dict[str, Any] | None = None, device: str | 
         raise
     data = open_data(report.recipe)
     report.recipe.losses = balanced(report.recipe.losses, data)
+    report.recipe.metrics = per_byte(report.recipe, data.facts, data.holdout)
     return Plan(report, overrides or {}, report.recipe, data, chosen, pipeline.emitted(report))
 
 
@@ -219,7 +223,16 @@ def _execute(
     best, best_epoch = results["best"], results["best_epoch"]
     signal = 0 if done else stop.signal or SIGTERM  # asked of another process
     return Result(
-        folder.path, status, trainer.criterion, best, best_epoch, state.history, signal, world.main, transferred
+        folder.path,
+        status,
+        trainer.criterion,
+        best,
+        best_epoch,
+        state.history,
+        signal,
+        world.main,
+        transferred,
+        message,
     )
 
 

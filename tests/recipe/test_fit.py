@@ -134,6 +134,9 @@ def test_metrics_follow_the_loss() -> None:
     for name, threshold in (("bce_with_logits", 0.0), ("bce", 0.5)):
         loss = LossTerm(LOSSES.parts[name].parse({}), "y", "t")
         assert accuracy.fit(require, one, target, 2, loss).threshold == threshold
+    labels = TensorType("float32", (B, 3))
+    loss = LossTerm(LOSSES.parts["multilabel_soft_margin"].parse({}), "y", "t")
+    assert accuracy.fit(require, labels, labels, None, loss).threshold == 0.0
     loss = LossTerm(LOSSES.parts["cross_entropy"].parse({}), "y", "t", 1.0, -1)
     fits = accuracy.fit(require, TensorType("float32", (B, 4, 4)), TensorType("int64", (B, 4)), 4, loss)
     assert fits.class_dim == -1

@@ -200,7 +200,8 @@ def test_a_run_that_stops_early_is_done(tmp_path: Path, capsys: pytest.CaptureFi
     spec = tmp_path / "spec.yaml"
     text = NET.replace("  average: AVERAGE\n", "  early_stopping: {patience: 2, monitor: accuracy, min_delta: 1.0}\n")
     spec.write_text(text.replace("epochs: 4", "epochs: 9"), encoding="utf-8")
-    assert main(["train", str(spec), "--run", str(tmp_path / "r"), "-q"]) == 0
+    assert main(["train", str(spec), "--run", str(tmp_path / "r")]) == 0
+    assert "\nstopped early: `accuracy` has not improved for 2 epochs\nbest " in capsys.readouterr().out
     facts = json.loads((tmp_path / "r" / "run.json").read_text())
     assert facts["status"] == "done" and facts["results"]["epochs"] == 3
     assert "stopped early: `accuracy` has not improved for 2 epochs" in facts["message"]

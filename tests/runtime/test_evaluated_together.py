@@ -66,6 +66,7 @@ def written(folder: Path, spec: str, *, library: bool) -> Path:
         for name, part in METRICS.parts.items()
         if ((name in regression or ".regression." in part.counterpart) == (spec is VALUES))
         and name != "mase"
+        and not part.of_text
         and (library or not part.counterpart)
     ]
     metrics = [{name: CORNERS[name]} if name in CORNERS else name for name in names]

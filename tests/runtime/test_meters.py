@@ -255,7 +255,7 @@ def test_what_several_processes_count_is_what_one_counts(name: str, scores: tupl
     values, labels = scores
     labels = torch.cat([labels[:30], torch.full((20,), -100)])
     batch = {"y": labels}
-    term = MetricTerm(part, name, "out", "y", class_dim=1, ignore_index=-100)
+    term = MetricTerm(part, name, "out", "y", class_dim=1, ignore_index=-100, bytes_per_token=1.5)
     if name in ("mae", "mse", "rmse", "r2", "mase") or ".regression." in part.counterpart:
         term = MetricTerm(part, name, "out", "y")
         batch = {"y": values.sin() + 0.5, "past": values.cos()}

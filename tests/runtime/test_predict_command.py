@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from runtime_process import archspec
+from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 
 import archspec as package
@@ -130,6 +131,28 @@ def test_yes_or_no(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "q.npz", x=np.array([[-1.0], [1.0]], np.float32))
     low, high = (sample["output"]["probabilities"] for sample in predictions(capsys, run, tmp_path / "q.npz"))
     assert 0 <= low < 0.1 and 0.9 < high <= 1
+
+
+def test_labels_of_a_sample_are_probabilities_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x, y=(x > 0).astype(np.int64))
+    run = run_of(
+        tmp_path,
+        'inputs: {x: "float32[B, 2]"}\nlayers: [{name: fc, linear: 2}]\n'
+        "train: {data: {npz: {path: d.npz}}, loss: multilabel_soft_margin, metrics: [accuracy, f1, auroc],\n"
+        "  optimizer: {adamw: {lr: 0.1}}, epochs: 2, batch_size: 8}\n",
+    )
+    found = [sample["output"]["probabilities"] for sample in predictions(capsys, run, tmp_path / "d.npz")]
+    state = load_file(run / "weights.safetensors")
+    logits = x @ state["fc.weight"].numpy().T + state["fc.bias"].numpy()
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), rtol=1e-5)
+    right = (logits > 0) == (x > 0)
+    assert main(["evaluate", str(run), "--split", "train", "--json"]) == 0
+    train = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(run), "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    both = (train["accuracy"] * train["samples"] + held["accuracy"] * held["samples"]) / len(x)
+    assert both == pytest.approx(right.mean())
 
 
 def test_class_names_cannot_move_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
