@@ -79,7 +79,8 @@ def compare(
             agree(a.grad, b.grad, tolerance * 100)
             a.grad = b.grad = None
         for a, b in zip(ours.buffers(), one.buffers(), strict=True):
-            agree(a, b, min(tolerance, 1e-4))  # whatever the precision of the values
+            # In float32 they are exact, whatever the precision of the values.
+            agree(a, b, tolerance if a.dtype in (torch.bfloat16, torch.float16) else min(tolerance, 1e-4))
             first = a.clone()
             dist.broadcast(first, 0)
             assert torch.equal(a, first)
@@ -96,9 +97,31 @@ def every_norm() -> None:
             compare(make(3, dtype=torch.float64, **options), size, torch.float64, 1e-9, lambda module: None)
             compare(make(3, **options), size, torch.float32, 1e-4, lambda module: None)
     compare(nn.BatchNorm2d(3), (4, 4), torch.bfloat16, 3e-2, lambda module: None)  # as autocast has it
+    for dtype in (torch.bfloat16, torch.float16):
+        compare(nn.BatchNorm2d(3, dtype=dtype), (4, 4), dtype, 3e-2, lambda module: None)
     for make, size in INSTANCES:
         norm = make(3, affine=True, track_running_stats=True, dtype=torch.float64)
         compare(norm, size, torch.float64, 1e-9, lambda module: None)
+    rows()
+
+
+def rows() -> None:
+    """One process has all of them, the others none."""
+    ours, one = nn.BatchNorm1d(3).double(), nn.BatchNorm1d(3).double()
+    shared = share_statistics(ours, dist.group.WORLD)
+    assert shared is not None
+    x = torch.randn(6, 3, dtype=torch.float64)
+    weight = torch.randn_like(x)
+    own, whole = x[: 0 if dist.get_rank() else 6].clone().requires_grad_(), x.clone().requires_grad_()
+    (one(whole) * weight).sum().backward()
+    with shared.of_all(counted=True):
+        (ours(own) * weight[: len(own)]).sum().backward()
+    assert whole.grad is not None and own.grad is not None and ours.weight.grad is not None
+    agree(own.grad, whole.grad[: len(own)], 1e-9)
+    dist.all_reduce(ours.weight.grad)
+    assert one.weight.grad is not None
+    agree(ours.weight.grad, one.weight.grad, 1e-9)
+    agree(ours.running_var, one.running_var, 1e-9)
 
 
 def within() -> None:

@@ -13,7 +13,7 @@ from archspec.cli.main import main
 from archspec.recipe.metrics import METRICS
 from archspec.runtime.run_folder import read_metrics
 
-# Statistics of batches that every process gathers for itself, class weights, and ignored targets at some places only.
+# Running statistics that every process gathers for itself, class weights, and ignored targets at some places only.
 CLASSES = """\
 archspec: 1
 inputs: {x: "float32[B, T, 6]"}
@@ -33,6 +33,7 @@ train:
   optimizer: {sgd: {lr: 0.1}}
   epochs: 2
   batch_size: 7
+runtime: {sync_batch_norm: false}
 """
 VALUES = """\
 archspec: 1

@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from archspec.runtime.override import override
+from archspec.runtime.precision import HALF
 
 
 class SharedStatistics:
@@ -64,8 +65,9 @@ def _share(norm: _BatchNorm, shared: SharedStatistics) -> None:
         if not self.training or not shared.on:
             return plain(self, input)
         self._check_input_dim(input)
-        whole, weight, bias = map(_whole, (input, self.weight, self.bias))
-        out, mean, var, count = _Normalise.apply(whole, weight, bias, self.eps, shared.group, shared.counted)
+        weight, bias = _wide(_whole(self.weight)), _wide(_whole(self.bias))
+        settings = self.eps, shared.group, shared.counted
+        out, mean, var, count = _Normalise.apply(_whole(input), weight, bias, *settings)
         _keep(self, mean, var, count)
         return DTensor.from_local(out, input.device_mesh) if isinstance(input, DTensor) else out
 
@@ -97,16 +99,21 @@ def _whole(tensor: Tensor | None) -> Tensor | None:
     return tensor.redistribute(placements=[Replicate()] * tensor.device_mesh.ndim).to_local()
 
 
+def _wide(tensor: Tensor | None) -> Tensor | None:
+    """Of the dtype that statistics have."""
+    return tensor.float() if tensor is not None and tensor.dtype in HALF.values() else tensor
+
+
 @torch.no_grad()
 def _keep(norm: _BatchNorm, mean: Tensor, var: Tensor, count: Tensor) -> None:
     """Move the running statistics."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked.add_(1)
-    momentum = norm.num_batches_tracked.to(mean).reciprocal() if norm.momentum is None else norm.momentum
     unbiased = var * (count / (count - 1).clamp(min=1))
     for running, new in ((norm.running_mean, mean), (norm.running_var, unbiased)):
-        running.lerp_(new.to(running), momentum)
+        tracked = norm.num_batches_tracked.to(running.dtype)
+        running.lerp_(new.to(running), tracked.reciprocal() if norm.momentum is None else norm.momentum)
 
 
 class _Normalise(torch.autograd.Function):
@@ -126,20 +133,23 @@ class _Normalise(torch.autograd.Function):
         ctx.save_for_backward(x, weight, mean, var, count)
         ctx.eps, ctx.group, ctx.counted = eps, group, counted
         ctx.mark_non_differentiable(mean, var, count)
-        return batch_norm(x, mean, var, weight, bias, False, 0.0, eps), mean, var, count
+        # (Rows that a router sends elsewhere may leave a process with none.)
+        out = batch_norm(x, mean, var, weight, bias, False, 0.0, eps) if x.numel() else x.clone()
+        return out, mean, var, count
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, var, count = ctx.saved_tensors
         # As if mean and variance were given: the gradients of x, weight and bias; the last two are sums over values.
-        into, scale, shift = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], x, weight, mean, var, None, None, False,
-            ctx.eps, [True, True, True],
-        )  # fmt: skip
+        into, scale, shift = x, torch.zeros_like(mean), torch.zeros_like(mean)
+        if x.numel():
+            into, scale, shift = torch.ops.aten.native_batch_norm_backward(
+                gradients[0], x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
+            )
         if ctx.needs_input_grad[0]:
             both = torch.stack([shift, scale])
             dist.all_reduce(both, group=ctx.group)
-            if ctx.counted:  # mean and variance are made of these values too
+            if ctx.counted and x.numel():  # mean and variance are made of these values too
                 inverse = (var + ctx.eps).rsqrt()
                 factor = inverse if weight is None else inverse * weight
                 shape = [1, -1] + [1] * (x.ndim - 2)
@@ -153,7 +163,7 @@ class _Normalise(torch.autograd.Function):
 def _own(x: Tensor) -> tuple[Tensor, Tensor, float]:
     """Mean and biased variance of each channel, and how many values it has."""
     channels = x.shape[1]
-    dtype = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+    dtype = torch.float32 if x.dtype in HALF.values() else x.dtype
     unused = x.new_zeros(channels, dtype=dtype)  # running statistics: their dtype is that of the result
     if not x.numel():
         return unused, unused, 0.0
