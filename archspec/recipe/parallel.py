@@ -59,6 +59,8 @@ def check_parallel(
             "put a loss on the output they lead to, remove them, `freeze` them, or say `find_unused_parameters: true`"
         )
         diagnostics.error("AS507", _at(given, "data"), message, help=help)
+    if parallel.data in ("ddp", "fsdp"):
+        _parts(parallel, given, table, binding, diagnostics)
     context = None if parallel.context == 1 else _context(typed, parallel.context, given, binding, diagnostics)
     told = () if context is None else [span for _, span in context.refused]
     for axis in ("tensor", "context"):
@@ -71,6 +73,19 @@ def check_parallel(
     stages = () if parallel.pipeline == 1 else _stages(typed, table, settings, given, tuning, binding, diagnostics)
     sequences = sequence_plan(typed, split) if split and parallel.sequence and context is None else None
     return Shares(split, sequences, stages, context, frozenset(table.entries[name].first for name in idle))
+
+
+def _parts(parallel: Parallel, given: Node, table: Table, binding: Binding, diagnostics: Diagnostics) -> None:
+    """What stands against processes that have a part of the batch each, and with `fully_shard` of every parameter."""
+    if isinstance(binding.batch, int) and parallel.pipeline == 1:
+        message = f"each process has a part of a batch, and the model's batch is {binding.batch}"
+        help = "make the first size of the inputs a symbol: `B`"
+        diagnostics.error("AS507", _at(given, "data"), message, help=help)
+    if parallel.data == "fsdp" or max(parallel.tensor, parallel.context) > 1:
+        for name, entry in table.entries.items():
+            if entry.state.parameter and not entry.state.shape:
+                message = f"`fully_shard` does not share out `{name}`, which has no dimension"
+                diagnostics.error("AS507", _at(given, "data"), message, help="give it the shape [1]")
 
 
 def _split(typed: Typed, parallel: Parallel, given: Node, diagnostics: Diagnostics) -> dict[str, str]:

@@ -85,6 +85,23 @@ def test_what_a_pipeline_does_not_take() -> None:
     assert error.code == "AS507" and "the model's batch is 64" in error.message
 
 
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_parts_of_a_batch_that_the_model_fixes(kind: str) -> None:
+    text = SPEC.replace("float32[B,", "float32[64,").replace("  - {name: aux, linear: 10, from: up}\n", "")
+    text = text.replace(", extra: aux", "")
+    assert pipeline.check(text).ok
+    (error,) = pipeline.check(text + f"runtime: {{parallel: {kind}}}\n").diagnostics
+    assert error.code == "AS507" and error.span.line == 14 and "the model's batch is 64" in error.message
+
+
+def test_a_parameter_that_fully_shard_does_not_take() -> None:
+    scale = "  - {name: scale, parameter: {shape: [], init: ones}}\n  - {mul: {}, from: [image, scale]}\n  - flatten\n"
+    text = SPEC.replace("  - flatten\n", scale)
+    (error,) = pipeline.check(text + "runtime: {parallel: fsdp}\n").diagnostics
+    assert error.code == "AS507" and error.span.line == 17 and "`scale`" in error.message
+    assert pipeline.check(text.replace("[], init", "[1], init") + "runtime: {parallel: fsdp}\n").ok
+
+
 @pytest.mark.parametrize(
     "layer", ["hardswish", "{prelu: {}}", "{unsqueeze: 1}\n  - {gru: {hidden_size: 96}}\n  - {squeeze: 1}"]
 )
