@@ -62,7 +62,8 @@ runtime:
 
 A loss or metric reads an output of the model (`input`) and a field of the data (`target`); where there is only one, it
 need not be named. Like an op, a part takes a mapping of arguments, or a lone value for the first. Paths start from the
-folder of the file in which `data` stands.
+folder of the file in which `data` stands. A metric that is there again, for another output or with other
+arguments, is named by them: `mae(value, target)`, `precision(average=micro)`; so `monitor` and `by` name it too.
 """
 
 

@@ -141,10 +141,16 @@ class Fitting:
             if term is None:
                 continue
             same = [other for other in terms if other.metric.label == term.metric.label]
-            if any((term.input, term.target) == (other.input, other.target) for other in same):
+            twins = [other for other in same if (term.input, term.target) == (other.input, other.target)]
+            keywords = term.metric.keywords
+            if any(keywords == other.metric.keywords for other in twins):
                 self.diagnostics.error("AS207", written.span, f"metric `{term.label}` is there twice")
-            if same:
-                term = term._replace(label=f"{term.label}({term.input}, {term.target})")
+            apart = [term.input, term.target] if len(same) > len(twins) else []
+            if twins:
+                first = twins[0].metric.keywords
+                apart += [f"{key}={value}" for key, value in keywords.items() if first[key] != value]
+            if apart:
+                term = term._replace(label=f"{term.label}({', '.join(apart)})")
             terms.append(term)
         return tuple(terms)
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -78,7 +79,8 @@ class _MlFlow:
             self._mlflow.log_params(_flat(facts.get("settings", {})))
 
     def log(self, values: Mapping[str, float], step: int) -> None:
-        self._mlflow.log_metrics(dict(values), step=step)
+        named = {re.sub(r"[^\w./-]+", " ", name).strip(): value for name, value in values.items()}  # all that it takes
+        self._mlflow.log_metrics(named, step=step)
 
     def close(self, status: str) -> None:
         self._mlflow.end_run({"done": "FINISHED", "failed": "FAILED"}.get(status, "KILLED"))

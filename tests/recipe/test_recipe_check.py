@@ -370,3 +370,14 @@ def test_facts_of_a_run_stand_for_its_files() -> None:
     facts = DataFacts((Field("features", "float32", (3,)), Field("target", "int64", (), 2)), 9, ("a", "b"))
     assert DataFacts.from_json(facts.to_json()) == facts
     assert attempt(text, inputs, outputs, facts=facts)[0] is not None
+
+
+def test_a_metric_with_other_arguments_is_another_metric() -> None:
+    text = "  metrics: [f1, precision, {precision: {average: micro}}, {precision: {average: weighted}}]"
+    recipe, found = attempt(changed(4, text), IMAGE, LOGITS)
+    assert recipe is not None and not found
+    labels = ["f1", "precision", "precision(average=micro)", "precision(average=weighted)"]
+    assert [term.label for term in recipe.metrics] == labels
+    twice = "  metrics: [{precision: {average: micro}}, precision, {precision: {average: micro}}]"
+    _, (only,) = attempt(changed(4, twice), IMAGE, LOGITS)
+    assert (only.code, only.message, only.span.col) == ("AS207", "metric `precision` is there twice", 56)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -83,7 +84,13 @@ def mlflow(monkeypatch: pytest.MonkeyPatch) -> Calls:
     module: Any = ModuleType("mlflow")
     module.set_experiment = lambda name: calls.append(("experiment", name))
     module.log_params = lambda given: calls.append(("params", given))
-    module.log_metrics = lambda values, step: calls.append(("metrics", (step, values)))
+
+    def log_metrics(values: dict[str, float], step: int) -> None:
+        for name in values:  # MLflow's rule (mlflow.utils.validation)
+            assert re.fullmatch(r"[/\w.\- ]*", name), name
+        calls.append(("metrics", (step, values)))
+
+    module.log_metrics = log_metrics
     module.end_run = lambda status: calls.append(("end", status))
 
     def start_run(run_id: str | None, run_name: str) -> Any:
@@ -103,6 +110,15 @@ def test_mlflow(tmp_path: Path, mlflow: Calls) -> None:
     assert mlflow.said("end") == ["FINISHED"]
     assert main(["train", str(tmp_path / "r"), "--epochs", "2", "-q"]) == 0
     assert mlflow.said("start")[1] == ("17", "r") and len(mlflow.said("params")) == 1
+
+
+def test_names_that_mlflow_does_not_take(tmp_path: Path, mlflow: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = "train.metrics=[precision, {precision: {average: micro}}]"
+    assert train(tmp_path / "r", "{mlflow: true}", "--set", metrics, epochs=1) == 0
+    assert "warning" not in capsys.readouterr().err
+    assert {"val/precision", "val/precision average micro"} <= {
+        name for _, values in mlflow.said("metrics") for name in values
+    }
 
 
 @pytest.mark.slow
