@@ -87,7 +87,7 @@ def _class(plan: ClassPlan) -> str:
     else:
         attributes = Attributes(plan, construct)
         forward = Forward(plan, parameters, attributes)
-        kept = [f"self.{name} = {name}" for name in parameters.stored]
+        kept = [f"self.{own} = {name}" for name, own in parameters.stored.items()]
         init = [attributes.lines[0], *kept, *attributes.lines[1:], *initial.lines(plan, construct, attributes)]
         base = attributes.base
     plan.arguments = parameters.arguments()

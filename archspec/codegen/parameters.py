@@ -12,6 +12,7 @@ from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import rows
 from archspec.codegen.tree import MISSING, Var
 from archspec.codegen.written import Expression, evaluated, expression, python
+from archspec.graph.reserved import RESERVED
 from archspec.ops.expr import Name
 from archspec.ops.tensor import DTYPES
 from archspec.reading.nodes import Scalar
@@ -41,7 +42,10 @@ class Parameters:
 
     def __init__(self, plan: ClassPlan) -> None:
         self.plan = plan
-        self.stored: dict[str, None] = {}  # arguments that forward reads
+        self.stored: dict[str, str] = {}  # arguments that forward reads: the attributes that keep them
+        # attributes that are modules or tensors: a parameter of such a name is kept under another
+        paths = (path for n in plan.every_node() if n.ctor is not None for path in n.node.paths)
+        self._attributes = Names(*RESERVED, *(path.partition(".")[0] for path in paths))
         self._names = Names("self", "i", "nn", "F", "torch", "math", "_", "range", "enumerate")
         self._used: dict[str, Argument] = {}
         self._block: dict[str, tuple[Any, ...]] = {}
@@ -98,8 +102,10 @@ class Parameters:
                 self._used[name] = Argument(name, values, None if own_size else _default(values), own_size)
         if not forward:
             return found.text
-        self.stored.update(dict.fromkeys(found.names))
-        return _WORD.sub(lambda m: f"self.{m[0]}" if m[0] in found.names else m[0], found.text)
+        for name in found.names:
+            if name not in self.stored:
+                self.stored[name] = self._attributes.new(name)
+        return _WORD.sub(lambda m: f"self.{self.stored[m[0]]}" if m[0] in found.names else m[0], found.text)
 
     def _known(self, values: tuple[Any, ...]) -> _Candidate | None:
         return next((c for c in self._candidates if _fits(values, c.values)), None) or self._related(values)
