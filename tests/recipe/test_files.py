@@ -278,3 +278,10 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(data_kinds, "MAX_CLASSES", 2)
     with pytest.raises(DataError, match="more than 2 classes"):
         peek("csv", tmp_path, path="a.csv", target="kind")
+
+
+def test_a_parquet_file_is_no_csv_but_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"a table ends in \.csv") as caught:
+        next(files.csv_rows(tmp_path / "a.parquet", ","))
+    assert "`shards` reads parquet" in str(caught.value.help)
