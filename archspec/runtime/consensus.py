@@ -29,7 +29,7 @@ class Consensus:
         # Processes that do not share the batch have the same share of it each.
         copies = self._world.size // self._world.degree("data")
         flags = torch.tensor([float(stop), float(save)], dtype=torch.float64, device=self._device)
-        message = torch.cat([(share.detach() / copies).double().reshape(1), flags])
+        message = torch.cat([(share.detach().to(self._device) / copies).double().reshape(1), flags])
         self._world.sum_all(message)
         self._asked += message[1:]
         self._step += 1
