@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -82,6 +82,9 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
+LONGEST = 1000  # characters of a message that are kept: values of a spec stand in some
+
+
 class Diagnostics:
     """Collects findings; the same finding (code, place, message) is kept once."""
 
@@ -91,6 +94,8 @@ class Diagnostics:
 
     def add(self, diagnostic: Diagnostic) -> None:
         self.added += 1
+        if len(diagnostic.message) > LONGEST:
+            diagnostic = replace(diagnostic, message=f"{diagnostic.message[: LONGEST - 1]}…")
         key = (diagnostic.code, diagnostic.span, diagnostic.message)
         self._found.setdefault(key, diagnostic)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 MAX_TERMS = 256  # summands of one size
 MAX_DEPTH = 48  # floors, maxima and minima inside one another
 MAX_DEGREE = 32  # factors of one summand
-MAX_BITS = 2048  # of a coefficient
+MAX_BITS = 512  # of a coefficient: no tensor has 2**63 elements, and proofs multiply a few sizes
 MAX_KEY = 20_000  # characters of what a floor or maximum is told apart by
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
 from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
-from archspec.graph.context import FAILED, Context, has_local_size
+from archspec.graph.context import FAILED, PLAIN, Context, has_local_size
 from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
 from archspec.graph.meant import meant_value
@@ -48,8 +48,6 @@ MEANT = {
     "use_bias": "bias",
 }
 
-_PLAIN = frozenset({int, str, bool, float, type(None)})  # kinds of values in which there is no size
-
 
 def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     """The op with its arguments, or None (reported)."""
@@ -77,7 +75,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
         if name in cls.binding:
             value = cls.args[name].kind.bind(value, env)
         values[name] = value
-        sized = sized or type(value) not in _PLAIN
+        sized = sized or type(value) not in PLAIN
     missing = [name for name in cls.required if name not in given]
     if missing:
         _missing(ctx, item, cls, missing)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Fix, Label, Span
 from archspec.dims import Dim, Real
+from archspec.dims.work import charge
 from archspec.graph.ir import Graph, OpCall
 from archspec.graph.names import mentioned
 from archspec.ops.known import freeze
-from archspec.reading.expressions import FAILED, evaluate
+from archspec.reading.expressions import FAILED, SHORT, evaluate
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from archspec.graph.kept import Around, Built, Frame
     from archspec.graph.unused import Unused
 
+PLAIN = frozenset({int, str, bool, float, type(None)})  # kinds of values in which there is no size
 MAX_TURNS = 10_000  # of one repeat
 MAX_NODES = 1_000_000  # of the whole model, every repeat and block written out
 MAX_WORK = 10_000  # steps built, a block counted as four: what is elaborated once counts once
@@ -228,10 +230,14 @@ def has_local_size(value: Any, but: frozenset[str] = _NOTHING) -> bool:
     if isinstance(value, (Dim, Real)):
         return any("." in name and name not in but for name in value.symbols)
     if isinstance(value, (list, tuple)):
-        return any(has_local_size(each, but) for each in value)
+        if len(value) > SHORT:
+            charge(len(value))
+        return any(type(each) not in PLAIN and has_local_size(each, but) for each in value)
     if isinstance(value, dict):
         return any(has_local_size(each, but) for each in value.values())
     return False
 
 
-__all__ = ["FAILED", "MAX_NODES", "MAX_TURNS", "MAX_WORK", "Context", "LimitReachedError", "freeze", "has_local_size"]
+__all__ = [
+    "FAILED", "MAX_NODES", "MAX_TURNS", "MAX_WORK", "PLAIN", "Context", "LimitReachedError", "freeze", "has_local_size"
+]  # fmt: skip

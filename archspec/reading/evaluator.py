@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.dims import Dim, Real
+from archspec.dims.work import charge
 from archspec.reading.grammar import (
     FAILED,
     FUNCTIONS,
@@ -18,7 +19,9 @@ from archspec.reading.grammar import (
     column,
     width,
 )
-from archspec.reading.operations import CALLS, OPERATIONS, RefusedError, bounded, compare, describe, noun, truth
+from archspec.reading.operations import CALLS, OPERATIONS, RefusedError, bounded, compare, describe, noun, truth, weigh
+
+PRICE = 4  # of an element of a list that is read, in steps of `dims.work`: the dearest operation compares them all
 
 
 class Evaluator:
@@ -59,6 +62,8 @@ class Evaluator:
             raise UnknownNameError(node.id, at, self.env) from None
         if found is FAILED:
             raise FailedNameError(node.id)
+        if isinstance(found, (list, dict)):
+            charge(PRICE * weigh(found))
         return found
 
     def list(self, node: ast.List) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics, Span
 from archspec.diagnostics.suggest import write_instead
-from archspec.dims.work import WorkSpentError
+from archspec.dims.work import WorkSpentError, charge
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.grammar import (
     CONSTANTS,
@@ -29,7 +29,7 @@ from archspec.reading.grammar import (
     parse_expression,
 )
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
-from archspec.reading.operations import MAX_ITEMS, describe
+from archspec.reading.operations import MAX_ITEMS, describe, weigh
 
 __all__ = [
     "FAILED",
@@ -42,6 +42,11 @@ __all__ = [
     "position",
     "report",
 ]
+
+# In steps of `dims.work`. What is short is part of the price of its item.
+SHORT = 32  # elements of a list, characters of an expression
+_PER_ELEMENT = 20  # of a list that is handed on
+_PER_CHARACTER = 4  # of an expression that is evaluated
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -79,6 +84,8 @@ class Template:
             if isinstance(part, str):
                 out.append(part)
                 continue
+            if len(part.source) > SHORT:
+                charge(_PER_CHARACTER * len(part.source))
             value = Evaluator(env, part).value(part.tree)
             if self.whole:
                 return value
@@ -211,7 +218,7 @@ def evaluate(
         if not isinstance(text, str) or "$" not in text:
             return text
         try:
-            return parse_template(text).evaluate(env)
+            return priced(parse_template(text).evaluate(env))
         except FailedNameError:
             return FAILED
         except ExpressionError as error:
@@ -220,16 +227,34 @@ def evaluate(
             report(error, node, diagnostics)
             return FAILED
         except WorkSpentError:
-            help = "build long lists once, as a parameter"
-            diagnostics.error("AS215", node.span, "the expressions of this spec build too many lists", help=help)
+            _too_many(node, diagnostics)
             raise
     if isinstance(node, Sequence):
+        if len(node.items) > SHORT:
+            try:
+                charge(_PER_ELEMENT * len(node.items))
+            except WorkSpentError:
+                _too_many(node, diagnostics)
+                raise
         items = [evaluate(item, env, diagnostics, tensors) for item in node.items]
         return FAILED if any(item is FAILED for item in items) else items
     if isinstance(node, Mapping):
         entries = {key: evaluate(value, env, diagnostics, tensors) for key, value in node.entries.items()}
         return FAILED if any(value is FAILED for value in entries.values()) else entries
     raise TypeError(type(node).__name__)
+
+
+def priced(value: Any) -> Any:
+    """The value, long lists and records of it charged: what is given one looks at all of it. Raises WorkSpentError."""
+    if isinstance(value, (list, dict)) and (weight := weigh(value)) > SHORT:
+        charge(_PER_ELEMENT * weight)
+    return value
+
+
+def _too_many(node: Node, diagnostics: Diagnostics) -> None:
+    message = "the expressions of this spec take too long to evaluate"
+    help = "build long lists once, as a parameter, and give a block the entry that it reads"
+    diagnostics.error("AS215", node.span, message, help=help)
 
 
 def report(error: ExpressionError, node: Scalar, diagnostics: Diagnostics) -> None:

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ def check(data: bytes) -> None:
     report = pipeline.check(pipeline.Spec(data, "fuzz.yaml", HERE / "corpora"))
     if time.process_time() - start > SECONDS or peak() - before > GROWTH:
         took, megabytes = alone(data)
+        if took > SECONDS or megabytes > MEGABYTES:  # libFuzzer's clock may stop it before it has kept the input
+            Path(f"crash-{sha256(data).hexdigest()[:16]}").write_bytes(data)
         assert took <= SECONDS, f"a check took {took:.1f} s"
         assert megabytes <= MEGABYTES, f"a check took {megabytes:.0f} MB"
     placed(report.diagnostics)
