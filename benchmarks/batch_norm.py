@@ -23,7 +23,7 @@ from benchmarks.pairs import Pair, line, paired
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = 2
-PAIRS = 15
+PAIRS = 25
 CPU = torch.device("cpu")
 
 
