@@ -54,6 +54,12 @@ class Constraints:
         """a >= b."""
         return self._ask((a - b,), True, f"{a} >= {b}")
 
+    def differ(self, a: Size, b: Size) -> bool:
+        """a != b."""
+        by = a - b
+        several = isinstance(by, Dim) and len(by.symbols) > 1
+        return self._ask((by * by - 1,) if several else (by - 1, -by - 1), True, f"{a} != {b}")
+
     def divisible(self, a: Size, k: Size) -> bool:
         """a % k == 0."""
         return self._ask((a % k,), False, f"{_factor(a)} % {_factor(k)} == 0")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from archspec.dims import Constraints, Refusal, Size, broadcast_size
+from archspec.dims.defined import conditions
 from archspec.ops.known import MAX_DEMANDS, Demand, always
 from archspec.ops.tensor import TensorType, dtype_words
 
@@ -103,6 +105,14 @@ class Require:
         if not self.holds("at_least", a, least):
             message = f"{message}: {a}, and at least {least} is needed"
             raise Mismatch("AS304", message, refusal=self.constraints.refusal, **where)
+
+    def defined(self, values: Mapping[str, Any]) -> None:
+        """What the arguments compute from sizes has a value: nothing is divided by 0, no root of less is taken."""
+        for name, value in values.items():
+            for question, a, b in conditions(value):
+                if not self.holds(question, a, b):
+                    message = f"`{value}` has no value for any size that is left"
+                    raise Mismatch("AS304", message, refusal=self.constraints.refusal, argument=name)
 
     def divisible(self, a: Size, by: int, message: str, **where: Any) -> None:
         """a % by == 0."""

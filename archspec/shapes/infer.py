@@ -269,6 +269,8 @@ class Inference:
         try:
             if op is None:
                 op = call.cls.parse({k: substitute(v, bindings) for k, v in call.values.items()})
+            if sizes_in(call.values):
+                self.require.defined({k: substitute(v, bindings) for k, v in call.values.items()})
             result = op.infer(self.require, *inputs)
             check_extent(self.require, op, inputs, (result,) if isinstance(result, TensorType) else result)
         except Mismatch as mismatch:
