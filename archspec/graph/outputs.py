@@ -34,7 +34,8 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
         value = read_name(ctx, scope, value_node, "outputs")
         wrong = wrong_identifier(name) if value is not None else None
         if wrong:
-            help = f"give it a name of its own: `outputs: {{logits: {name}}}`" if name_span == value_node.span else None
+            written = value_node.value if isinstance(value_node, Scalar) and name_span == value_node.span else None
+            help = None if written is None else f"give it a name of its own: `outputs: {{logits: {_plain(written)}}}`"
             ctx.error("AS205", name_span, f"an output cannot be called `{name}`: {wrong}", help=help)
         if name in seen and value is not None:
             first = Label(seen[name], "first here")
@@ -64,3 +65,8 @@ def _own_name(node: Node) -> str:
     """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`, `3` as `output_3`."""
     name = str(node.value).replace(".", "_") if isinstance(node, Scalar) else ""
     return f"output_{name}" if name.isdecimal() else name
+
+
+def _plain(text: object) -> str:
+    """A name as it can stand in a flow mapping."""
+    return f'"{text}"' if isinstance(text, str) and not set(text).isdisjoint(",[]{}") else str(text)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
-from archspec.dims import Dim
+from archspec.dims import Dim, Size
 from archspec.graph import hidden
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
@@ -189,10 +189,16 @@ def _key(value: Value) -> int:
 
 
 def _gives_a_size(ctx: Context, graph: Graph, given: GraphInput) -> bool:
-    """Does a block read a size off the type of its input (`$D` for `{x: "float32[N, D]"}`)?"""
+    """Is a size read off the type of an input (`$D` for `{x: "float32[N, D]"}`), which a spec says of no other?"""
     block = ctx.blocks.get(graph.name) if graph.kind == "block" else None
-    if block is None or given.type is None:
+    reading = ctx.root if block is None else block.node
+    if given.type is None or not isinstance(reading, Mapping) or (block is None and graph.kind == "block"):
         return False
-    sizes = [size for size in given.type.shape if isinstance(size, Dim)]
-    names = {name.rpartition(".")[2] for size in sizes for name in size.symbols}
-    return not names.isdisjoint(ctx.mentions(block.node))
+    others = [other.type for other in graph.inputs if other is not given and other.type is not None]
+    elsewhere = frozenset().union(*(_symbols(kind.shape) for kind in others)) if block is None else frozenset()
+    names = {name.rpartition(".")[2] for name in _symbols(given.type.shape) - elsewhere}
+    return not names.isdisjoint(ctx.mentions(reading.get("layers") if block is None else reading))
+
+
+def _symbols(shape: Iterable[Size]) -> frozenset[str]:
+    return frozenset[str]().union(*(size.symbols for size in shape if isinstance(size, Dim)))
