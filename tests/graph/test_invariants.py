@@ -28,13 +28,14 @@ def graphs(root: Graph) -> Iterator[Graph]:
 
 
 def paths(graph: Graph, held: bool = False) -> list[str]:
-    """The written paths, those of a scan's body among them; `held`: where a module or tensor may be."""
+    """The written paths, those of a scan's body and of an inlined block among them; `held`: where a module or tensor
+    may be."""
     out: list[str] = []
     for node in graph.nodes:
         if node.shared is not None or node.auto:
             continue
         for path, call in zip(node.paths, node.calls, strict=True):
-            if node.scan is not None:
+            if node.scan is not None or node.in_place:
                 assert isinstance(call, Graph)
                 out += paths(call, held)
             elif not (held and isinstance(call, OpCall) and call.cls.bare()):
