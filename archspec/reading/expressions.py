@@ -46,7 +46,7 @@ __all__ = [
 # In steps of `dims.work`. What is short is part of the price of its item.
 SHORT = 32  # elements of a list, characters of an expression
 _PER_ELEMENT = 20  # of a list that is handed on
-_PER_CHARACTER = 4  # of an expression that is evaluated
+_PER_CHARACTER = 8  # of an expression that is evaluated
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

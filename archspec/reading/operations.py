@@ -19,6 +19,7 @@ from archspec.reading.grammar import MAX_INT
 MAX_ITEMS = 10_000  # characters of a text, elements of a list (with those of the lists inside)
 MAX_POWER_BITS = 64
 _CHEAP = 4  # elements of a list that cost as much as a step of a decision about sizes
+_OF_SIZES = 50  # such steps, of an operation on symbolic sizes
 
 
 class RefusedError(Exception):
@@ -112,6 +113,8 @@ def _numeric(sign: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, A
     def call(a: Any, b: Any) -> Any:
         _numbers(sign, a, b)
         kinds = {type(a), type(b)}
+        if Dim in kinds:
+            charge(_OF_SIZES)
         return bounded(Real(sign, (a, b)) if Real in kinds or kinds == {Dim, float} else function(a, b))
 
     return call
@@ -256,6 +259,7 @@ def _extreme(name: str, args: list[Any]) -> Any:
     out = items[0]
     for item in items[1:]:
         if not {type(out), type(item)}.isdisjoint({Dim, Real}):
+            charge(2 * _OF_SIZES)
             _numbers(name, out, item)
             if not (isinstance(out, (int, Dim)) and isinstance(item, (int, Dim))):
                 raise RefusedError(f"which of {out} and {item} is larger is known only when the model runs")
