@@ -299,7 +299,9 @@ def build(
     def decided(values: dict[str, Any], sizes: dict[str, int]) -> Graph | None:
         known = {name: each._replace(value=values[name]) for name, each in given.items()}
         bound = bind_params(ctx, block.parameters(), known, {**ctx.env, **block.sizes(), **sizes})
-        return None if FAILED in bound.values() else _build(ctx, block, bound, sizes, walk, absent)
+        made = None if FAILED in bound.values() else _build(ctx, block, bound, sizes, walk, absent)
+        drop_followers(ctx)
+        return made
 
     inputs = [each for each in block.inputs() if each.name not in absent]
     local = _types(ctx, block, inputs, {**ctx.env, **params})

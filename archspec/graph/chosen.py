@@ -9,7 +9,7 @@ from typing import Any
 from archspec.diagnostics.model import Span
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.graph.context import FAILED, Context
-from archspec.graph.names import WORDS, loop_names
+from archspec.graph.names import WORDS, is_block_name, loop_names
 from archspec.ops.kinds import show
 from archspec.ops.registry import all_ops, find
 from archspec.reading.nodes import Mapping, Node, Scalar
@@ -55,7 +55,10 @@ def _names_an_item(ctx: Context, written: Scalar, key: str, name: Any, span: Spa
     help = did_you_mean(name, [*all_ops(), *ctx.blocks])
     if name in WORDS:
         help = "a structure is written outright; put it into a block"
-    ctx.error("AS202", span, f"`{key}` is `{name}`, which is no op or block", help=help, value_of=written)
+    told, message = f"`{key}` is `{name}`", f"there is no {'block' if is_block_name(name) else 'op'} `{name}`"
+    if name in WORDS:
+        told, message = "", f"{told}, which is no op or block"
+    ctx.error("AS202", span, message, label=told, help=help, value_of=written)
     return False
 
 

@@ -143,7 +143,8 @@ class Scope:
         other = self.names.get(name)
         if other is not None and binding.left_out:
             return
-        if other is not None and not other.left_out and not quiet:
+        again = ctx.diagnostics.has_errors and other is not None and other.span == binding.span  # of an item in error
+        if other is not None and not other.left_out and not quiet and not again:
             ctx.error(
                 "AS207",
                 binding.span,
