@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
@@ -31,17 +32,34 @@ def parse(text: str) -> Document:
 
 
 def comments(lines: list[str], root: Node) -> list[Comment]:
-    """All comments of a text, in order."""
-    hidden = _hidden(lines, root)
+    """All comments of a text, in order. (One may stand right behind a quote or bracket: the parser takes it there.)"""
+    hidden, plain = _hidden(lines, root), _plain(root)
     out = []
     for number, line in enumerate(lines):
         at = line.find("#")
         while at >= 0:
-            if (at == 0 or line[at - 1] in " \t") and not any(a <= at < b for a, b in hidden.get(number, ())):
+            begins = at == 0 or line[at - 1] in " \t" or not _within(at, plain.get(number, ()))
+            if begins and not _within(at, hidden.get(number, ())):
                 out.append(Comment(Position(number, at), line[at:].rstrip(), not line[:at].strip(" \t")))
                 break
             at = line.find("#", at + 1)
     return out
+
+
+def _within(at: int, stretches: Iterable[tuple[int, int]]) -> bool:
+    return any(begin <= at < end for begin, end in stretches)
+
+
+def _plain(root: Node) -> dict[int, list[tuple[int, int]]]:
+    """By line, the columns of words without quotes: a `#` in one is a letter."""
+    plain: dict[int, list[tuple[int, int]]] = {}
+    for node in walk(root):
+        if node.kind == "alias" or (node.kind == "scalar" and node.style is None):
+            for line in range(node.start.line, node.end.line + 1):
+                begin = node.start.col if line == node.start.line else 0
+                end = node.end.col if line == node.end.line else sys.maxsize
+                plain.setdefault(line, []).append((begin, end))
+    return plain
 
 
 def _hidden(lines: list[str], root: Node) -> dict[int, list[tuple[int, int]]]:

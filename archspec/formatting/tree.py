@@ -171,7 +171,7 @@ class _Builder:
         node.style = event.style or None
         if node.style in ("|", ">"):
             line, column = self._indicator(start)
-            header = self.lines[line][column:].split(" #", 1)[0].rstrip()
+            header = self.lines[line][column:].split("#", 1)[0].rstrip()
             content = self._content(line, around, header)
             if content and not node.text.endswith("\n") and not {"-", "+"} & set(header):
                 header += "-"  # the file ends without a line break, and so does the text

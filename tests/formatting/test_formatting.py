@@ -248,3 +248,18 @@ def test_hostile_sizes() -> None:
     for text in ("a: " + "[" * 99 + "]" * 99 + "\n", "a: [" + "1, " * 50_000 + "1]\n", "# c\n" * 50_000 + "a: 1\n"):
         made = format_text(text)
         assert format_text(made) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "laid_out"),
+    [
+        ("doc: |#c\n a#b\n", "doc: |  #c\n  a#b\n"),
+        ("doc: >-#c-d\n a\n", "doc: >-  #c-d\n  a\n"),
+        ('doc: "x y: z"#c\n', 'doc: "x y: z"  #c\n'),
+        ("doc: [1]#c\n", "doc: [1]  #c\n"),
+        ("doc: a#b\n", "doc: a#b\n"),
+    ],
+)
+def test_a_comment_right_behind_something_is_kept(text: str, laid_out: str) -> None:
+    """YAML asks for a space before it; libyaml does not."""
+    assert format_text(f"archspec: 1\n{text}") == f"archspec: 1\n{laid_out}"
