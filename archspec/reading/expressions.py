@@ -218,7 +218,10 @@ def evaluate(
         if not isinstance(text, str) or "$" not in text:
             return text
         try:
-            return priced(parse_template(text).evaluate(env))
+            value = parse_template(text).evaluate(env)
+            if isinstance(value, (list, dict)):
+                _hand_on(weigh(value))
+            return value
         except FailedNameError:
             return FAILED
         except ExpressionError as error:
@@ -230,12 +233,11 @@ def evaluate(
             _too_many(node, diagnostics)
             raise
     if isinstance(node, Sequence):
-        if len(node.items) > SHORT:
-            try:
-                charge(_PER_ELEMENT * len(node.items))
-            except WorkSpentError:
-                _too_many(node, diagnostics)
-                raise
+        try:
+            _hand_on(len(node.items))
+        except WorkSpentError:
+            _too_many(node, diagnostics)
+            raise
         items = [evaluate(item, env, diagnostics, tensors) for item in node.items]
         return FAILED if any(item is FAILED for item in items) else items
     if isinstance(node, Mapping):
@@ -244,11 +246,10 @@ def evaluate(
     raise TypeError(type(node).__name__)
 
 
-def priced(value: Any) -> Any:
-    """The value, long lists and records of it charged: what is given one looks at all of it. Raises WorkSpentError."""
-    if isinstance(value, (list, dict)) and (weight := weigh(value)) > SHORT:
-        charge(_PER_ELEMENT * weight)
-    return value
+def _hand_on(elements: int) -> None:
+    """Charge a list or record of so many: what is given a long one looks at all of it. Raises WorkSpentError."""
+    if elements > SHORT:
+        charge(_PER_ELEMENT * elements)
 
 
 def _too_many(node: Node, diagnostics: Diagnostics) -> None:

@@ -267,10 +267,12 @@ class Inference:
             return found[:2]
         asked = len(self.require.demands)
         try:
-            if op is None:
-                op = call.cls.parse({k: substitute(v, bindings) for k, v in call.values.items()})
-            if sizes_in(call.values):
-                self.require.defined({k: substitute(v, bindings) for k, v in call.values.items()})
+            sized = sizes_in(call.values)
+            if op is None or sized:
+                values = {k: substitute(v, bindings) for k, v in call.values.items()}
+                op = op or call.cls.parse(values)
+                if sized:
+                    self.require.defined(values)
             result = op.infer(self.require, *inputs)
             check_extent(self.require, op, inputs, (result,) if isinstance(result, TensorType) else result)
         except Mismatch as mismatch:
