@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
-from archspec.dims import Dim, Size
 from archspec.graph import hidden
 from archspec.graph.blocks import used_blocks, uses_of
 from archspec.graph.context import Context
@@ -14,6 +13,7 @@ from archspec.graph.inside import way_inside
 from archspec.graph.ir import Graph, GraphInput, OpCall, Value
 from archspec.graph.kept import UNUSED
 from archspec.graph.names import Position
+from archspec.graph.typetext import symbols_of
 from archspec.reading.nodes import Mapping, Sequence, entry_span
 
 _KEPT = "; `forward: false`, if it is there for its state"
@@ -194,11 +194,6 @@ def _gives_a_size(ctx: Context, graph: Graph, given: GraphInput) -> bool:
     reading = ctx.root if block is None else block.node
     if given.type is None or not isinstance(reading, Mapping) or (block is None and graph.kind == "block"):
         return False
-    others = [other.type for other in graph.inputs if other is not given and other.type is not None]
-    elsewhere = frozenset().union(*(_symbols(kind.shape) for kind in others)) if block is None else frozenset()
-    names = {name.rpartition(".")[2] for name in _symbols(given.type.shape) - elsewhere}
+    elsewhere = symbols_of(other.type for other in graph.inputs if other is not given) if block is None else []
+    names = {name.rpartition(".")[2] for name in symbols_of([given.type]) if name not in elsewhere}
     return not names.isdisjoint(ctx.mentions(reading.get("layers") if block is None else reading))
-
-
-def _symbols(shape: Iterable[Size]) -> frozenset[str]:
-    return frozenset[str]().union(*(size.symbols for size in shape if isinstance(size, Dim)))
