@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick_noise  # noqa: F401
 
 import golden
 from benchmarks import gallery

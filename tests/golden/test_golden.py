@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import quick_noise
 import torch
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
@@ -35,6 +37,11 @@ def load(name: str) -> dict[str, Any]:
 
 def test_the_core_has_specs() -> None:
     assert set(BOTH) >= CORE
+
+
+def test_the_noise_does_not_depend_on_the_pieces_it_is_made_in() -> None:
+    n = (1 << 22) + 5  # as given, a piece is 1 << 22
+    assert torch.equal(golden.noise("fc.weight", n), quick_noise.given("fc.weight", n))
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -88,14 +95,19 @@ def test_parameters_make_another_network(name: str) -> None:
     assert report.ok, "\n".join(report.errors)
 
 
+@cache
+def validator(schema: Path) -> Draft7Validator:
+    return Draft7Validator(json.loads(schema.read_text(encoding="utf-8")))
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_spec_fits_the_json_schema(name: str) -> None:
     """As an editor sees it: read by another YAML 1.2 reader, held against the schema its first line names."""
     text = SPECS[name].read_text(encoding="utf-8")
     reference = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", text.splitlines()[0])
     assert reference is not None
-    schema = json.loads((SPECS[name].parent / reference[1]).read_text(encoding="utf-8"))
-    found = Draft7Validator(schema).iter_errors(YAML(typ="safe").load(text))
+    schema = (SPECS[name].parent / reference[1]).resolve()
+    found = validator(schema).iter_errors(YAML(typ="safe").load(text))
     assert [error.message for error in found] == []
 
 
