@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib import import_module
 
-ALL = ("check", "warm", "scale", "compiled", "memory", "training", "batch_norm", "checkpoints")
+ALL = ("check", "warm", "scale", "compiled", "memory", "training", "batch_norm", "checkpoints", "gpu")
 
 
 def main(names: list[str]) -> int:

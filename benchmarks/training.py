@@ -1,7 +1,7 @@
 """`archspec train` against a loop written by hand, Lightning and the Trainer of transformers: the speed of an epoch.
 
-All train the same module on the same samples with the same optimizer, in turn in one process. With a GPU there is also
-GPT-2 (124M) in bf16, compiled, against the same loop by hand. Needs `pip install archspec-nn[bench]`.
+All train the same module on the same samples with the same optimizer, in turn in one process: on the processor, and by
+`python -m benchmarks gpu` on a GPU. Needs `pip install archspec-nn[bench]`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 
 import torch
 
+from archspec.runtime.precision import exact_float32
 from benchmarks.trainers import by_hand, ours
-from benchmarks.trainers.task import TASKS, Task, Took
+from benchmarks.trainers.task import GPU_TASKS, TASKS, Task, Took
 from benchmarks.trainers.turns import interleaved, ratio
 
 ROUNDS = 9
+GPU_ROUNDS = 5
 PEERS = {"Lightning": "by_lightning", "transformers": "by_transformers"}
 
 
@@ -36,7 +38,8 @@ def compare(task: Task, rounds: int) -> None:
         ways[name] = lambda run=run: run(task)  # type: ignore[misc]
     taken = interleaved(ways, rounds)
     for name, each in taken.items():
-        rate = len(task.inputs) / statistics.median(took.processor for took in each)
+        on_gpu = task.device.type == "cuda"
+        rate = len(task.inputs) / statistics.median(took.wall if on_gpu else took.processor for took in each)
         # Speed, so that more is better: by hand / other.
         aim = "   aim >= 0.98" if name == "archspec" else ""
         print(f"{task.name:34}{name:14}{rate:10.0f} samples/s   {ratio(taken['by hand'], each)}{aim}")
@@ -46,13 +49,16 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"{'speed of an epoch against a loop by hand':48}{'median':>20}   ratio (quartiles)")
     with tempfile.TemporaryDirectory(prefix="archspec-bench-") as folder:
-        tasks = [make(Path(folder)) for make in TASKS]
-        for task in tasks:
+        for task in [make(Path(folder)) for make in TASKS]:
             compare(task, ROUNDS)
-    if torch.cuda.is_available():
-        from benchmarks.trainers.on_gpu import main as on_gpu
 
-        on_gpu()
+
+def on_gpu() -> None:
+    """The same on a GPU, in float32 by its full precision."""
+    print(f"{'speed of an epoch against a loop by hand':48}{'median':>20}   ratio (quartiles)")
+    with exact_float32(), tempfile.TemporaryDirectory(prefix="archspec-bench-") as folder:
+        for make in GPU_TASKS:
+            compare(make(Path(folder))._replace(device=torch.device("cuda")), GPU_ROUNDS)
 
 
 if __name__ == "__main__":

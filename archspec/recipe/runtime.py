@@ -201,6 +201,12 @@ RUNTIME_VALUES: dict[str, Value] = {
         "where processes share a batch (`ddp`, `fsdp`), batch norms normalise by the statistics of all of it, as one "
         "process does; `false`: each process by those of its part, which exchanges nothing",
     ),
+    "deterministic": Value(
+        Bool,
+        False,
+        "`true`: every run on a GPU gives the same bits, as on a processor: the fastest algorithms there add up in any "
+        "order, so slower ones are taken, and what PyTorch has none for is an error",
+    ),
     "fused": Value(
         Optional(Bool),
         None,
@@ -227,6 +233,7 @@ class Runtime(NamedTuple):
     workers: int = 0
     memory_format: str = "contiguous"
     sync_batch_norm: bool = True
+    deterministic: bool = False
     fused: bool | None = None
     places: tuple[tuple[str, Span], ...] = ()
 

@@ -15,6 +15,7 @@ from archspec.runtime.interrupt import Stop
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import Meter, added
 from archspec.runtime.outputs import Outputs
+from archspec.runtime.precision import restored_matmul
 from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared, sum_dtype
 
@@ -47,7 +48,7 @@ def evaluate(
     world.share(buffer for buffer in prepared.bare.buffers() if buffer.is_floating_point())
     shared = any(isinstance(parameter, DTensor) for parameter in prepared.bare.parameters())
     # In inference mode some operations reach a DTensor as what they are on a process's part.
-    with torch.no_grad() if shared else torch.inference_mode():
+    with restored_matmul(), torch.no_grad() if shared else torch.inference_mode():
         return _evaluate(prepared, objective, meters, split, recipe, stop, fetcher or Fetcher([split]), world)
 
 

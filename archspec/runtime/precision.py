@@ -37,16 +37,22 @@ def forward_context(precision: Precision, device: torch.device) -> AbstractConte
         if not torch.amp.is_autocast_available(device.type):
             raise PrecisionError(f"PyTorch has no {precision.default} for `{device.type}`: say `precision: float32`")
         return torch.autocast(device.type, dtype=HALF[precision.default])
-    return _TF32() if precision.default == "tf32" and device.type == "cuda" else nullcontext()
+    return _Float32(tf32=precision.default == "tf32") if device.type == "cuda" else nullcontext()
 
 
-class _TF32:
-    """TensorFloat32 in matrix products and convolutions (of 10 bits of mantissa; forward and backward)."""
+class _Float32:
+    """What matrix products and convolutions of float32 are computed in on a GPU, forward and backward.
+
+    With `tf32` 10 bits of their mantissa, else all 23: by default PyTorch takes 10 of them in convolutions.
+    """
+
+    def __init__(self, *, tf32: bool) -> None:
+        self._tf32 = tf32
 
     def __enter__(self) -> None:
         # The setting is the process's own, and backward runs outside of any context: it stays.
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high" if self._tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = self._tf32
 
     def __exit__(self, *_: object) -> None:
         pass
@@ -93,6 +99,13 @@ def _in_float32(module: nn.Module, device: torch.device) -> None:
 
 def _widened(value: Any) -> Any:
     return value.float() if isinstance(value, Tensor) and value.dtype in HALF.values() else value
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Inside, a GPU computes float32 in float32."""
+    with restored_matmul(), _Float32(tf32=False):
+        yield
 
 
 @contextmanager

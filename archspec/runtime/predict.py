@@ -21,6 +21,7 @@ from archspec.recipe.text_kind import Text
 from archspec.runtime.ctc import best_path
 from archspec.runtime.evaluate import filled, first
 from archspec.runtime.outputs import Outputs, pick
+from archspec.runtime.precision import restored_matmul
 from archspec.runtime.run_folder import RunError
 from archspec.runtime.trained import load_trained
 from archspec.runtime.wrap import Prepared, pick_device, prepare
@@ -110,7 +111,7 @@ def predict(run: Run, source: str, *, top: int = 5, length: int = 1) -> list[dic
 def forward(run: Run, batch: list[Tensor]) -> Outputs:
     """The outputs on the CPU in float32, of as many samples as there are inputs."""
     module, device, precision = run.prepared.bare, run.prepared.device, run.prepared.precision
-    with precision:
+    with restored_matmul(), precision:
         outputs = module(*(filled(tensor, run.recipe.batch).to(device) for tensor in batch))
     outputs = first(outputs, len(batch[0]))
     if isinstance(outputs, Tensor):

@@ -34,8 +34,9 @@ from archspec.runtime.identity import identity
 from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.loggers import Loggers, check_loggers
 from archspec.runtime.mishap import out_of_memory
+from archspec.runtime.numerics import numerics, undetermined
 from archspec.runtime.parallel.tensor import shared_products
-from archspec.runtime.precision import PrecisionError, lacking, restored_matmul
+from archspec.runtime.precision import PrecisionError, lacking
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report
 from archspec.runtime.resolved import EditError, whole_text, with_values
@@ -144,7 +145,7 @@ def execute(
     """
     with (
         stop_on_signals() as stop,
-        restored_matmul(),
+        numerics(given.recipe.runtime),
         joined(given.recipe.runtime.parallel, given.device) as world,
         shared_products(world, given.recipe.context),
     ):
@@ -307,6 +308,8 @@ def translated(error: Exception, given: Plan) -> Exception:
         return TrainingError(f"PyTorch does not share out {unknown[1]}: take another `runtime.parallel`")
     if half := lacking(error, given.recipe.runtime.precision, given.device):
         return TrainingError(half)
+    if random := undetermined(error):
+        return TrainingError(random)
     if compiler_failed(error):
         return TrainingError(f"`runtime.compile`: {str(error).strip().splitlines()[0]}")
     if isinstance(error, OSError):

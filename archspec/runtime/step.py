@@ -14,6 +14,7 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
+from archspec.runtime.glance import Glance
 from archspec.runtime.losses import Objective, total
 from archspec.runtime.nonfinite import NonFiniteError
 from archspec.runtime.outputs import Outputs
@@ -46,10 +47,10 @@ class Stepper:
         self._largest = -(-recipe.batch_size // self._replicas)
         self._microbatches = recipe.runtime.parallel.microbatches
         self._feeds = [recipe.feeds[name] for name in recipe.inputs]
-        # Where looking costs no waiting, a bad loss is caught before it spoils the weights. (Of several processes one
-        # alone must not stop: they see the loss of all after the step, or look together.)
-        self._careful = recipe.on_nonfinite != "stop"  # then it is worth the waiting, and gradients are looked at too
-        self._look = (prepared.device.type == "cpu" or self._careful) and world.size == 1
+        self._careful = recipe.on_nonfinite != "stop"  # then gradients are looked at too, and worth waiting for
+        # A bad loss is caught before it spoils the weights. (Of several processes one alone must not stop: they see
+        # the loss of all after the step, or look together.)
+        self._glance = Glance(prepared.device) if world.size == 1 else None
         self.updating = False  # is it the optimizer that runs?
         self._parameters = [p for p in prepared.bare.parameters() if p.requires_grad]
 
@@ -174,11 +175,13 @@ class Stepper:
         return outputs
 
     def _backward(self, loss: Tensor) -> None:
-        if self._look and not math.isfinite(value := loss.item()):
-            raise NonFiniteError(value)
+        if self._glance is not None:
+            self._glance.begin(loss)
         if self._state.scaler.is_enabled():
             loss = self._state.scaler.scale(loss)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._glance is not None:
+            self._glance.end()
 
 
 def _local(gradient: Tensor) -> Tensor:

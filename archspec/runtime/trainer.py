@@ -218,7 +218,8 @@ class Trainer:
 
         Raises RolledBackError where the run has gone back to a checkpoint.
         """
-        if self.world.size > 1:  # the others have begun to exchange gradients: a step cannot be tried again
+        # Others have begun to exchange gradients, or weights were gathered: a step cannot be tried again.
+        if self.world.mesh is not None:
             self.guard.keep()
             try:
                 share = self.stepper(batch, counted=counted)

@@ -20,8 +20,9 @@ from archspec.runtime.freeze import freeze
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import build_meters
 from archspec.runtime.nonfinite import NonFiniteError
+from archspec.runtime.numerics import numerics
 from archspec.runtime.optim import build_optimizer
-from archspec.runtime.precision import restored_matmul, scaler
+from archspec.runtime.precision import scaler
 from archspec.runtime.schedule import build_schedule
 from archspec.runtime.session import Plan, translated
 from archspec.runtime.start import start_from
@@ -97,7 +98,7 @@ def costs(given: Plan) -> dict[str, Any]:
     {"loss", "step_seconds", "steps", "seconds": the whole run, "memory": {"weights", "gradients", "optimizer",
     "activations", "total"}} with memory in bytes; on an accelerator "peak" is what was measured there.
     """
-    with restored_matmul():
+    with numerics(given.recipe.runtime):
         trial = Trial(given)
         recipe, device = trial.recipe, given.device
         batch = next(trial.batches())
@@ -179,7 +180,7 @@ def overfit(given: Plan, steps: int) -> dict[str, Any]:
     a tenth of what it was. The learning rate is the optimizer's throughout. Raises TrainingError where the loss is not
     finite.
     """
-    with restored_matmul():
+    with numerics(given.recipe.runtime):
         trial = Trial(given)
         batch = next(trial.batches())
         first = loss = trial.step(batch, 1.0)
@@ -205,7 +206,7 @@ def find_lr(given: Plan, low: float = 1e-7, high: float = 10.0, steps: int = 100
     rates: list[float] = []
     losses: list[float] = []
     average, least = 0.0, math.inf
-    with restored_matmul():
+    with numerics(given.recipe.runtime):
         trial = Trial(given)
         for number, batch in zip(range(steps), trial.batches(), strict=False):
             rate = low * (high / low) ** (number / max(1, steps - 1))

@@ -194,6 +194,9 @@ def degrees(parallel: Parallel, size: int) -> dict[str, int]:
 
 def _meet(backend: str) -> None:
     """Form the group of all processes. Raises ValueError, RuntimeError."""
+    if launched() == 1:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)  # type: ignore[attr-defined]
+        return
     store, rank, size = next(iter(rendezvous("env://", timeout=LONGEST)))
     store = PrefixStore(agreed(store, rank, size, LONGEST), store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST)
@@ -225,10 +228,10 @@ def local_device(name: str) -> str:
 
 @contextmanager
 def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
-    """The world of this run, left again at the end. Raises WorldError."""
+    """The world of this run, left again at the end. One process has no mesh, unless it offloads. Raises WorldError."""
     size = launched()
     lengths = degrees(parallel, size)
-    if size == 1:
+    if size == 1 and not parallel.offload:
         yield World()
         return
     mine = not dist.is_initialized()

@@ -102,7 +102,9 @@ def prepare(
     """
     world, chosen = world or World(), chosen or {}
     precision, parallel = runtime.precision, runtime.parallel
-    module = module.to(device)
+    apart = parallel.data == "fsdp" and world.mesh is not None and shared_mesh(world) is None and not stages
+    if not apart:  # its units move one by one: the model as a whole may be too large for the device
+        module = module.to(device)
     if runtime.memory_format == "channels_last":
         channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
     share_tensors(module, world, split or {}, sequences)

@@ -15,6 +15,7 @@ def epoch(task: Task) -> Took:
     for start in range(0, len(order), task.batch_size):
         chosen = order[start : start + task.batch_size]
         optimizer.zero_grad()
-        task.loss(module, task.inputs[chosen], task.targets[chosen]).backward()
+        inputs, targets = (x[chosen].to(task.device, non_blocking=True) for x in (task.inputs, task.targets))
+        task.loss(module, inputs, targets).backward()
         optimizer.step()
     return begun.until(Took.now())

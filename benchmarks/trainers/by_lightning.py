@@ -47,8 +47,8 @@ def epoch(task: Task) -> Took:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = lightning.Trainer(
-            max_epochs=1, accelerator="cpu", logger=False, callbacks=[clock], enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+            max_epochs=1, accelerator="cpu" if task.device.type == "cpu" else "gpu", logger=False, callbacks=[clock],
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         )  # fmt: skip
         trainer.fit(Module(task), data)
     return clock.taken

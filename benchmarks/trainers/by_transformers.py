@@ -56,7 +56,8 @@ def epoch(task: Task) -> Took:
         arguments = TrainingArguments(
             output_dir=folder, num_train_epochs=1, per_device_train_batch_size=task.batch_size, learning_rate=LR,
             optim="adamw_torch", weight_decay=0.01, lr_scheduler_type="constant", max_grad_norm=0.0, save_strategy="no",
-            logging_strategy="no", report_to="none", disable_tqdm=True, use_cpu=True, dataloader_pin_memory=False,
+            logging_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False,
+            use_cpu=task.device.type == "cpu",
         )  # fmt: skip
         trainer = Trainer(Module(task), arguments, train_dataset=Rows(task), data_collator=collate, callbacks=[clock])
         trainer.remove_callback(PrinterCallback)

@@ -38,7 +38,7 @@ def run(task: Task, around: Callable[[Trainer], Any], **runtime: Any) -> None:
         with around(trainer):
             return steps(trainer)
 
-    settings = {f"runtime.{key}": value for key, value in {"device": "cpu", **runtime}.items()}
+    settings = {f"runtime.{key}": value for key, value in {"device": str(task.device), **runtime}.items()}
     folder = Path(tempfile.mkdtemp(prefix="archspec-bench-"))
     try:
         with patch.object(Trainer, "_epoch", watched):

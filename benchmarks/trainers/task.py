@@ -26,6 +26,8 @@ class Took(NamedTuple):
 
     @classmethod
     def now(cls) -> Took:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         return cls(time.perf_counter(), time.process_time())
 
     def until(self, end: Took) -> Took:
@@ -41,10 +43,11 @@ class Task(NamedTuple):
     targets: Tensor
     batch_size: int
     params: dict[str, object]
+    device: torch.device
 
     def model(self) -> nn.Module:
         torch.manual_seed(0)
-        return archspec.compile(self.spec, params=self.params).train()
+        return archspec.compile(self.spec, params=self.params).train().to(self.device)
 
     def loss(self, module: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         outputs = module(inputs)
@@ -60,23 +63,24 @@ def digits(folder: Path, samples: int = 12288) -> Task:
     return _task("digits CNN, 8 x 8", folder, text, images, labels, 64, {})
 
 
-def resnet18(folder: Path, samples: int = 320) -> Task:
+def resnet18(folder: Path, samples: int = 320, size: int = 32, batch: int = 32) -> Task:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(samples, 3, 32, 32, generator=generator)
+    images = torch.randn(samples, 3, size, size, generator=generator)
     labels = torch.randint(0, 10, (samples,), generator=generator)
     for name in ("resnet18", "resnet50"):
         shutil.copy(ROOT / f"specs/vision/{name}.yaml", folder)
     text = "archspec: 1\nname: resnet18\nextends: resnet18.yaml\nparams: {classes: 10}\n"
-    return _task("resnet18, 32 x 32", folder, text, images, labels, 32, {})
+    return _task(f"resnet18, {size} x {size}", folder, text, images, labels, batch, {})
 
 
-def gpt(folder: Path, samples: int = 160) -> Task:
+def gpt(folder: Path, samples: int = 160, context: int = 64, dim: int = 128, heads: int = 4, depth: int = 4) -> Task:
     generator = torch.Generator().manual_seed(0)
-    tokens = torch.randint(0, 256, (samples, 65), generator=generator)
+    tokens = torch.randint(0, 256, (samples, context + 1), generator=generator)
     text = (ROOT / "benchmarks/transformer.yaml").read_text(encoding="utf-8")
-    params: dict[str, object] = {"vocab": 256, "context": 64, "dim": 128, "heads": 4, "depth": 4}
+    params: dict[str, object] = {"vocab": 256, "context": context, "dim": dim, "heads": heads, "depth": depth}
     inputs, targets = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
-    return _task("GPT, 4 layers of 128, 64 tokens", folder, text, inputs, targets, 16, params)
+    name = f"GPT, {depth} layers of {dim}, {context} tokens"
+    return _task(name, folder, text, inputs, targets, 16, params)
 
 
 def _task(
@@ -106,7 +110,7 @@ train:
 """,
         encoding="utf-8",
     )
-    return Task(name, spec, inputs, targets, batch, params)
+    return Task(name, spec, inputs, targets, batch, params, torch.device("cpu"))
 
 
 def _input(text: str, folder: Path) -> str:
@@ -116,3 +120,9 @@ def _input(text: str, folder: Path) -> str:
 
 
 TASKS: tuple[Callable[[Path], Task], ...] = (digits, resnet18, gpt)
+# Of sizes that keep a GPU busy, but for the first.
+GPU_TASKS: tuple[Callable[[Path], Task], ...] = (
+    digits,
+    lambda folder: resnet18(folder, samples=4096, size=64, batch=128),
+    lambda folder: gpt(folder, samples=512, context=512, dim=768, heads=12, depth=12),
+)
