@@ -235,9 +235,11 @@ def joined(parallel: Parallel, device: torch.device) -> Iterator[World]:
         yield World()
         return
     mine = not dist.is_initialized()
-    if mine:
-        if device.type == "cuda":
+    if device.type == "cuda":
+        torch.cuda.init()  # a mesh would choose a GPU by the number of the process on its machine
+        if device.index is not None:
             torch.cuda.set_device(device)
+    if mine:
         try:
             on_gpu = "cpu:gloo,cuda:nccl" if parallel.offload else "nccl"
             _meet(on_gpu if device.type == "cuda" else "gloo")

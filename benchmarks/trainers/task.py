@@ -124,5 +124,5 @@ TASKS: tuple[Callable[[Path], Task], ...] = (digits, resnet18, gpt)
 GPU_TASKS: tuple[Callable[[Path], Task], ...] = (
     digits,
     lambda folder: resnet18(folder, samples=4096, size=64, batch=128),
-    lambda folder: gpt(folder, samples=512, context=512, dim=768, heads=12, depth=12),
+    lambda folder: gpt(folder, samples=256, context=512, dim=768, heads=12, depth=12),
 )
