@@ -21,6 +21,7 @@ from archspec.recipe.files import DataError
 
 Batch = dict[str, Tensor]
 AHEAD = 2  # batches that each worker reads ahead
+AT_ONCE = 1 << 16  # bytes that a copy to a GPU takes from any memory without waiting (CUDA's "API synchronization")
 
 
 class Fetcher:
@@ -28,8 +29,8 @@ class Fetcher:
 
     What comes, and in which order, is the same for any number of workers: they are told the numbers of the samples, and
     draw nothing themselves. They are started with the first batch (spawned: nothing is inherited), kept from epoch to
-    epoch, and ended by `close`. `pin`: batches of workers are put into page-locked memory, for an accelerator. `told`
-    is called with bad samples that were set aside.
+    epoch, and ended by `close`. `pin`: batches are put into page-locked memory, from which an accelerator takes them
+    while it computes. `told` is called with bad samples that were set aside.
 
     A worker that is killed is a DataError; what a worker cannot read is raised as `Split.take` raises it.
     """
@@ -39,6 +40,7 @@ class Fetcher:
     ) -> None:
         self._splits = list(splits)
         self._told = told or (lambda _: None)
+        self._pin = pin
         self._loader: DataLoader[Any] | None = None
         self._plan = _Plan()
         if workers:
@@ -62,7 +64,7 @@ class Fetcher:
             for batch in batches:
                 if guard is not None and (found := guard.drain()):
                     self._told(found)
-                yield batch
+                yield pinned(batch) if self._pin else batch
             return
         self._plan.start(batches, next(i for i, split in enumerate(self._splits) if split is batches.split))
         try:
@@ -101,6 +103,11 @@ class Fetcher:
         if iterator is not None:
             iterator._shutdown_workers()
             self._loader = None
+
+
+def pinned(batch: Batch) -> Batch:
+    """In page-locked memory, but for what is so small that CUDA takes it at once anyway."""
+    return {name: tensor if tensor.nbytes <= AT_ONCE else tensor.pin_memory() for name, tensor in batch.items()}
 
 
 class _Plan:

@@ -306,6 +306,14 @@ def translated(error: Exception, given: Plan) -> Exception:
         unknown := re.search(r"Operator (\S+) does not have a sharding", str(error))
     ):
         return TrainingError(f"PyTorch does not share out {unknown[1]}: take another `runtime.parallel`")
+    if isinstance(error, RuntimeError) and (
+        found := re.search(r"Sharding propagation failed for (\S+?)\(", str(error))
+    ):
+        version = torch.__version__.partition("+")[0]
+        return TrainingError(
+            f"PyTorch {version} does not share out {found[1]} as this model needs it: take another `runtime.parallel`, "
+            "or a newer PyTorch"
+        )
     if half := lacking(error, given.recipe.runtime.precision, given.device):
         return TrainingError(half)
     if random := undetermined(error):

@@ -124,9 +124,7 @@ class Stepper:
         size = self._state.micro_batch_size or mine
         together = self._replicas == 1 and self._world.degree("context") == 1
         if together and size >= mine and self._prepared.pipeline is None:
-            loss = self._objective(self._outputs(batch), batch)
-            self._backward(loss)
-            return loss.detach()
+            return self._backward(self._objective(self._outputs(batch), batch))
         counts = self._objective.counts(batch)
         if self._replicas > 1:
             counts = self._world.sum(counts if counted else counts * 0)
@@ -146,8 +144,8 @@ class Stepper:
                 if none or not counted:
                     share = share * 0
                 # The processes' gradients are averaged, and shares are to be added up.
-                self._backward(share * self._replicas if self._replicas > 1 else share)
-            shares.append(share)
+                seen = self._backward(share * self._replicas if self._replicas > 1 else share)
+            shares.append(share if self._replicas > 1 else seen)
         return total(shares)
 
     def _pipelined(self, pipeline: Pipeline, batch: Batch, counts: Tensor, counted: bool) -> Tensor:
@@ -174,14 +172,15 @@ class Stepper:
             outputs: Tensor | Mapping[str, Tensor] = self._prepared.module(*[batch[name] for name in self._feeds])
         return outputs
 
-    def _backward(self, loss: Tensor) -> None:
+    def _backward(self, loss: Tensor) -> Tensor:
+        """The loss, without gradient. Raises NonFiniteError."""
         if self._glance is not None:
             self._glance.begin(loss)
+        seen = loss.detach()
         if self._state.scaler.is_enabled():
             loss = self._state.scaler.scale(loss)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self._glance is not None:
-            self._glance.end()
+        return seen if self._glance is None else self._glance.end()
 
 
 def _local(gradient: Tensor) -> Tensor:

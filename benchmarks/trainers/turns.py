@@ -24,7 +24,8 @@ def interleaved(ways: dict[str, Callable[[], Took]], rounds: int) -> dict[str, l
 def ratio(of: list[Took], to: list[Took]) -> str:
     """Median and quartiles of the ratios round by round: of processor time, then of time on the wall."""
     texts = []
-    for k, name in enumerate(("processor", "wall")):
-        low, middle, high = statistics.quantiles([a[k] / b[k] for a, b in zip(of, to, strict=True)], n=4)
+    for name in ("processor", "wall"):
+        pairs = [(getattr(a, name), getattr(b, name)) for a, b in zip(of, to, strict=True)]
+        low, middle, high = statistics.quantiles([a / b for a, b in pairs], n=4)
         texts.append(f"{name} {middle:.3f} ({low:.3f} to {high:.3f})")
     return ", ".join(texts)

@@ -1,6 +1,7 @@
 """Processes that share an NVIDIA GPU train what one process trains on a processor.
 
-They talk by gloo, as NCCL wants a GPU for each; the tensors, kernels and wrappers are those of GPUs.
+They talk by gloo, as NCCL wants a GPU for each; the tensors, kernels and wrappers are those of GPUs. (What gloo sends for
+the other kinds it takes from the processor's memory alone.)
 """
 
 from __future__ import annotations
@@ -21,9 +22,6 @@ pytestmark = pytest.mark.gpu
 KINDS: dict[str, dict[str, Any]] = {
     "ddp": {"runtime.parallel": "ddp"},
     "ddp in parts": {"runtime.parallel": "ddp", "runtime.micro_batch_size": 2},
-    "fsdp": {"runtime.parallel": "fsdp"},
-    "tensor": {"runtime.parallel": {"tensor": 2}},
-    "context": {"runtime.parallel": {"context": 2}},
     "pipeline": {"runtime.parallel": {"pipeline": 2}},
 }
 

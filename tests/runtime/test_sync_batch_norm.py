@@ -90,11 +90,9 @@ def test_two_processes(tmp_path: Path, resnet: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_two_processes_on_one_gpu(tmp_path: Path, resnet: Path) -> None:
-    """(They talk by gloo: NCCL wants a GPU for each.)"""
-    there = {"runtime.device": "cuda:0"}
-    run(2, resnet / "spec.yaml", tmp_path, {"ddp": {**there, **DDP}, "fsdp": {**there, **FSDP}})
-    for name in ("ddp", "fsdp"):
-        agree(tmp_path / name, resnet / "alone", 1e-9)
+    """(They talk by gloo: NCCL wants a GPU for each. Gloo's messages of `fsdp` take no tensors of a GPU.)"""
+    run(2, resnet / "spec.yaml", tmp_path, {"ddp": {"runtime.device": "cuda:0", **DDP}})
+    agree(tmp_path / "ddp", resnet / "alone", 1e-9)
 
 
 @pytest.mark.slow

@@ -143,8 +143,11 @@ class _Normalise(torch.autograd.Function):
         # As if mean and variance were given: the gradients of x, weight and bias; the last two are sums over values.
         into, scale, shift = x, torch.zeros_like(mean), torch.zeros_like(mean)
         if x.numel():
+            # (On a GPU it wants tensors for what it does not read.)
+            unread = mean.new_empty(0)
+            given = gradients[0].contiguous(memory_format=_format(x))
             into, scale, shift = torch.ops.aten.native_batch_norm_backward(
-                gradients[0], x, weight, mean, var, None, None, False, ctx.eps, [True, True, True]
+                given, x, weight, mean, var, unread, unread, False, ctx.eps, [True, True, True]
             )
         if ctx.needs_input_grad[0]:
             both = torch.stack([shift, scale])
@@ -158,6 +161,13 @@ class _Normalise(torch.autograd.Function):
                 into = into - through.to(into.dtype)
         needs = ctx.needs_input_grad
         return into if needs[0] else None, scale if needs[1] else None, shift if needs[2] else None, None, None, None
+
+
+def _format(x: Tensor) -> torch.memory_format:
+    """How the values of a tensor lie: a kernel reads gradients as it reads what they are of."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    last = formats.get(x.ndim)
+    return last if last is not None and x.is_contiguous(memory_format=last) else torch.contiguous_format
 
 
 def _own(x: Tensor) -> tuple[Tensor, Tensor, float]:

@@ -8,6 +8,7 @@ repeated samples, which count for nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from inspect import signature
 from typing import Any, NamedTuple
 
 import torch
@@ -34,6 +35,10 @@ SEVERAL: dict[str, type[PipelineScheduleMulti]] = {
     "LoopedBFS": ScheduleLoopedBFS,
 }
 Loss = Callable[[Any, int, int], Tensor]
+
+
+# PyTorch asks for the mesh of what stages hand on since 2.13.
+_ASKS_FOR_MESH = "get_mesh" in signature(PipelineStage.__init__).parameters
 
 
 class Shared(NamedTuple):
@@ -142,6 +147,7 @@ class Pipeline:
         if form not in self._known:
             training = kind == "train"
             loss = self._objective if training else None
+            more: dict[str, Any] = {"get_mesh": self._mesh} if _ASKS_FOR_MESH else {}
             stages = [
                 PipelineStage(
                     part.trained if training else part.module,
@@ -149,7 +155,7 @@ class Pipeline:
                     part.cut.count,
                     self._device,
                     group=self._group,
-                    get_mesh=self._mesh,
+                    **more,
                 )
                 for part in self._parts
             ]
