@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -180,6 +181,17 @@ class LossTerm(NamedTuple):
     def outputs(self) -> tuple[str, ...]:
         """All the model outputs it reads."""
         return (self.input, *(getattr(self.loss, name) for name in self.loss.others))
+
+
+def loss_labels(terms: Sequence[LossTerm]) -> tuple[str, ...]:
+    """What each of several losses is called where its values are told: `loss_age`, after the output it reads, and
+    `loss_age_mse` where others read it too. A single loss has no name but `loss`.
+    """
+    if len(terms) < 2:
+        return ()
+    read = [term.input for term in terms]
+    names = [f"loss_{t.input}" if read.count(t.input) == 1 else f"loss_{t.input}_{t.loss.name}" for t in terms]
+    return tuple(f"{name}_{k}" if (k := 1 + names[:at].count(name)) > 1 else name for at, name in enumerate(names))
 
 
 class Metric(Part):
@@ -392,3 +404,8 @@ class Recipe:
         self.context = context
         self.idle = idle
         self.chosen = chosen or {}
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The labels of what is told of the held-out data beside the loss: of several losses each, and the metrics."""
+        return (*loss_labels(self.losses), *(term.label for term in self.metrics))

@@ -48,7 +48,7 @@ def describe(given: Plan, world: World) -> dict[str, Any]:
         "device": str(given.device),
         "processes": world.size,
         "parameters": report.parameters,
-        "metrics": [term.label for term in recipe.metrics],
+        "metrics": list(recipe.measured),
         "settings": settings(given),
         "data": data_summary(given),
         "data_facts": given.data.facts.to_json(),

@@ -38,6 +38,8 @@ def evaluate(
 ) -> dict[str, float] | None:
     """{"loss": the mean loss over the split, metric label: value, …}; None when asked to stop meanwhile.
 
+    Of several losses each has its mean too, by its label and without its weight.
+
     The module is in eval mode meanwhile, and in train mode after. Where the architecture fixes the batch size, a last
     smaller batch is filled up with repeated samples whose outputs are not counted.
 
@@ -68,7 +70,7 @@ def _evaluate(
     # Every process has counted something, then, and knows of what form it is.
     if by_turns := 1 < world.degree("data") <= len(batches):
         batches.part, batches.by_turns = (world.index("data"), world.degree("data")), True
-    total = torch.zeros((), dtype=sum_dtype(device), device=device)
+    totals = torch.zeros(1 + len(objective.labels), dtype=sum_dtype(device), device=device)
     for meter in meters:
         meter.reset()
     module.eval()
@@ -84,16 +86,21 @@ def _evaluate(
             if not batches.counted:
                 continue
             outputs = first(outputs, count)
-            total += objective(outputs, batch).to(total.dtype) * count
+            losses = [objective(outputs, batch)] if not objective.labels else objective.each(outputs, batch)
+            values = [sum(losses[1:], losses[0]), *losses[: len(objective.labels)]]
+            totals += torch.stack([value.to(totals.dtype) for value in values]) * count
             for meter in meters:
                 meter.update(outputs, batch)
     finally:
         module.train()
     if by_turns:
-        total = added(world.gather_along(total))
+        totals = added(world.gather_along(totals))
         for meter in meters:
             meter.put_together(world.gather_along)
-    return {"loss": total.item() / max(1, len(split)), **{meter.label: meter.compute() for meter in meters}}
+    loss, *each = (totals / max(1, len(split))).tolist()
+    unweighted = [value / weight if weight else value for value, weight in zip(each, objective.weights, strict=False)]
+    named = dict(zip(objective.labels, unweighted, strict=True))
+    return {"loss": loss, **named, **{meter.label: meter.compute() for meter in meters}}
 
 
 def filled(tensor: Tensor, size: int | None) -> Tensor:

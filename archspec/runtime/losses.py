@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archspec.recipe.losses import Ctc
-from archspec.recipe.model import LossTerm
+from archspec.recipe.model import LossTerm, loss_labels
 from archspec.runtime.ctc import ctc
 from archspec.runtime.outputs import Outputs, pick, whole
 from archspec.runtime.parallel.context import summed_over_places
@@ -31,12 +31,18 @@ class Objective:
         self._rest = rest
         self._parts = [_evaluator(term, device, sum_only=True) for term in terms]
         self._counts = [_counter(term, device) for term in terms]
+        self.labels = loss_labels(terms)
+        self.weights = [term.weight for term in terms]
 
     def __call__(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
         total = self._first(outputs, batch)
         for evaluate in self._rest:
             total = total + evaluate(outputs, batch)
         return total
+
+    def each(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> list[Tensor]:
+        """The losses with their weights, of which the sum is what a call gives."""
+        return [evaluate(outputs, batch) for evaluate in (self._first, *self._rest)]
 
     def counts(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the sum of each loss over this batch is divided by: float32[losses], without gradient."""

@@ -197,9 +197,8 @@ def _execute(
         if world.main and (log := recipe.runtime.log.asked):
             step = begins.checkpoint.step if begins.checkpoint is not None else 0
             folder.loggers = Loggers(log, folder.path, facts, step, folder.warn)
-        metrics = tuple(term.label for term in recipe.metrics)
         steps = steps_per_epoch(recipe, given.data) * recipe.epochs
-        with display(recipe.epochs, steps, metrics, quiet=quiet) as shown:
+        with display(recipe.epochs, steps, recipe.measured, quiet=quiet) as shown:
             trainer = Trainer(prepared, given.data, recipe, folder, shown, stop, world)
             facts["results"] = {"criterion": trainer.criterion}
             if begins.checkpoint is not None:
