@@ -22,7 +22,6 @@ from tests.hostile.fuzz import TARGETS
 
 HERE = Path(__file__).parent
 ATTACKS = HERE / "attacks"
-FUZZING_PARTS = 2  # of each target's runs, begun from another seed
 NAMES = sorted(path.stem for path in ATTACKS.glob("*.yaml"))
 SECONDS, MEGABYTES = 1.0, 200
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
@@ -124,14 +123,18 @@ def test_a_million_inputs() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(FUZZING_PARTS))
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("target", "part"), [(name, part) for name in TARGETS for part in range(len(TARGETS[name].lengths))]
+)
 def test_fuzzing(target: str, part: int) -> None:
     """More by hand: `python -m tests.hostile.fuzz check --runs 1000000`."""
     pytest.importorskip("atheris")
-    runs = TARGETS[target].runs // FUZZING_PARTS
+    lengths = TARGETS[target].lengths
+    runs = TARGETS[target].runs // len(lengths)
     command = [sys.executable, "-m", "tests.hostile.fuzz", target, "--runs", str(runs), "--seed", str(part + 1)]
+    command += ["--longest", str(lengths[part])]
     root = Path(__file__).parents[2]
     env = {**os.environ, "PYTHONPATH": str(root)}
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert f"number_of_executed_units: {runs}\n" in done.stderr
