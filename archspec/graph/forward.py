@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import closest, did_you_mean, rename
+from archspec.dims.work import charge
 from archspec.graph.context import Context
 from archspec.graph.names import inner_lists, key_of, name_of, written_names
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from archspec.graph.scope import Scope
+
+_NUMBER = re.compile(r"[.-]*\d+")
 
 
 def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
@@ -44,6 +49,30 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
         shown = ", ".join(f"`{option}`" for option in options[:12])
         help = f"values here: {shown}{', …' if len(options) > 12 else ''}"
     ctx.error("AS206", span, f"there is no value `{name}`", help=help, fix=rename(name, options, span))
+
+
+def may_be_of_none(ctx: Context, scope: Scope, name: str, node: Node) -> bool:
+    """May an item that is left out read a name that is not found? It is that of an item but for numbers, such as of the
+    turn before the first, or one that a parameter holds, which may have a word for none."""
+    if any(isinstance(scope.env.get(each), (str, list, dict)) for each in ctx.mentions(node)):
+        return True
+    bare = _unnumbered(name)
+    here: Scope | None = scope
+    while here is not None:
+        named = _named(ctx, here.items)
+        charge(len(here.names) + len(named.patterns))
+        if bare in named.bare or any(_unnumbered(each) == bare for each in here.names):
+            return True
+        if any(_may_be(name, each) for each in (*named.patterns, *here.unspelt)):
+            return True
+        here = here.parent
+    return False
+
+
+@lru_cache(4096)
+def _unnumbered(name: str) -> str:
+    """A name without its numbers: `stage1.2` and `stage-1` are of the same items."""
+    return _NUMBER.sub("", name)
 
 
 def likely_misnamed(scope: Scope, name: str) -> bool:
@@ -84,22 +113,28 @@ def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: b
 
 class Named(NamedTuple):
     """`own`: the names of a list, with the numbers of their items and their places. `inside`: names of the lists within
-    it, with the item of this list around the first of that name, and its place."""
+    it, with the item of this list around the first of that name, and its place. `bare`: all of these without their
+    numbers; `patterns`: those that hold expressions."""
 
     own: dict[str, list[tuple[int, Span]]]
     inside: dict[str, tuple[Node, Span]]
+    bare: set[str]
+    patterns: list[str]
 
 
 def _named(ctx: Context, items: Sequence) -> Named:
     """Looked through once, however many names are not found."""
     found = ctx.named.get(id(items))
     if found is None:
-        found = ctx.named[id(items)] = Named({}, {})
+        found = ctx.named[id(items)] = Named({}, {}, set(), [])
         for at, name, span in written_names(items):
             found.own.setdefault(name, []).append((at, span))
         for item in items.items:
             for name, span in _inside(item):
                 found.inside.setdefault(name, (item, span))
+        every = {**found.own, **found.inside}
+        found.bare.update(map(_unnumbered, every))
+        found.patterns.extend(name for name in every if "$" in name)
     return found
 
 

@@ -8,7 +8,7 @@ from archspec.diagnostics.model import Edit, Fix, Label, Span
 from archspec.diagnostics.suggest import did_you_mean, rename
 from archspec.graph.arity import counted, named, required, takes
 from archspec.graph.context import FAILED, Context
-from archspec.graph.forward import explain_unknown
+from archspec.graph.forward import explain_unknown, may_be_of_none
 from archspec.graph.ir import Value
 from archspec.graph.items import Item
 from archspec.graph.names import BEFORE
@@ -59,8 +59,8 @@ def read_name(
     if found is None and name == BEFORE:
         ctx.error("AS206", node.span, "`_` is the value before an item, and stands in its `from` only")
         return None
-    if found is None and ctx.leaving_out and ctx.mentions(node):  # such as the turn before the first
-        return NOTHING
+    if found is None and ctx.leaving_out and ctx.mentions(node) and may_be_of_none(ctx, scope, name, node):
+        return NOTHING  # such as the turn before the first
     if found is None:
         explain_unknown(ctx, scope, name, node.span)
         return None
