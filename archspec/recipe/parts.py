@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from archspec.diagnostics.model import Diagnostics, Span
@@ -119,14 +119,22 @@ def read_part(
             "AS501", span, f"unknown {family.word} `{name}`", help=help, fix=rename(name, family.parts, span)
         )
         return None
-    part, spans = read_arguments(cls, args, span, env, diagnostics)
+    part, spans = read_arguments(cls, args, span, env, diagnostics, beside=extra)
     return None if part is None else Written(part, span, spans, values, extra_spans)
 
 
 def read_arguments(
-    cls: type[P], node: Node | None, span: Span, env: dict[str, Any], diagnostics: Diagnostics
+    cls: type[P],
+    node: Node | None,
+    span: Span,
+    env: dict[str, Any],
+    diagnostics: Diagnostics,
+    beside: Collection[str] = (),
 ) -> tuple[P | None, dict[str, Span]]:
-    """A part from the node of its arguments, and where they stand; None with its errors reported."""
+    """A part from the node of its arguments, and where they stand; None with its errors reported.
+
+    `beside`: keys that stand beside the part, for who writes one among its arguments.
+    """
     if node is None or (isinstance(node, Scalar) and node.value is None):
         values: dict[str, Any] = {}
         entries: dict[str, Node] = {}
@@ -135,6 +143,8 @@ def read_arguments(
         for key in unknown:
             takes = f"it takes {', '.join(cls.args)}" if cls.args else "it takes no arguments"
             help = did_you_mean(key, cls.args) or takes
+            if key in beside:
+                help = f"`{key}` stands beside it: `{{{cls.name}: …, {key}: …}}`"
             fix = rename(key, [each for each in cls.args if each not in node], node.keys[key])
             diagnostics.error("AS203", node.keys[key], f"`{cls.name}` has no argument `{key}`", help=help, fix=fix)
         entries = dict(node.entries)

@@ -82,6 +82,7 @@ CASES = [
     (2, "  data: [digits]", "AS205", 9, "expected a kind of data", None),
     (2, "  data: {npz: {}}", "AS204", 10, "needs `path`", None),
     (3, "  loss: {crossentropy: {}}", "AS501", 10, "unknown loss", "did you mean `cross_entropy`?"),
+    (3, "  loss: {mse: {weight: 2}}", "AS203", 16, "no argument `weight`", "beside it: `{mse: …, weight: …}`"),
     (3, "  loss: []", "AS205", 9, "at least one loss", None),
     (3, "  loss: {cross_entropy: {label_smoothing: 2}}", "AS205", 43, "from 0 to 1", None),
     (3, "  loss: {cross_entropy: {label_smoothing: $eps}}", "AS209", None, "eps", None),
