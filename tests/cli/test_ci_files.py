@@ -150,8 +150,9 @@ def test_a_check_needs_the_packages_that_the_action_installs(repository: Path) -
     }  # fmt: skip
     code = (
         "import sys; from archspec.cli.main import main\n"
+        f"main(['check', '--format', 'github', {str(ROOT / 'specs')!r}])\n"
         "for f in ('github', 'sarif', 'json', 'gitlab', 'junit'):\n"
-        f"    main(['check', '--format', f, {str(ROOT / 'specs')!r}, {str(repository / 'bad.yaml')!r}])\n"
+        f"    main(['check', '--format', f, {str(ROOT / 'specs' / 'tutorial')!r}, {str(repository / 'bad.yaml')!r}])\n"
         "found = {m.partition('.')[0] for m in sys.modules}\n"
         f"found -= set(sys.stdlib_module_names) | {allowed!r}\n"
         "print([m for m in found if not m.startswith('_cython')], file=sys.stderr)\n"

@@ -16,6 +16,8 @@ from archspec.cli.streams import wants_color
 ROOT = Path(__file__).parents[2]
 ARCHSPEC = f"{shlex.quote(sys.executable)} -m archspec"
 SPECS = "specs/vision"
+# More than a pipe holds, written at once.
+MANY = """{ printf 'archspec: 1\ninputs: {x: "float32[B]"}\nlayers:\n'; printf '  - relu_%s\n' {1..400}; }"""
 BAD = 'archspec: 1\nname: "caf\u00e9 \u2603"\ninputs: {x: "float32[B, 3]"}\nlayers: [reluu]\n'
 
 
@@ -29,18 +31,18 @@ def shell(command: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "status"),
     [
-        f"{ARCHSPEC} check {SPECS} {SPECS} | head -1",
-        f"{ARCHSPEC} check --format json {SPECS} | head -c 1",
-        f"{ARCHSPEC} ops | true",
-        f"{ARCHSPEC} check nowhere.yaml 2>&1 | true",
+        (f"{ARCHSPEC} check {SPECS} {SPECS} | head -1", 0),
+        (f"{MANY} | {ARCHSPEC} check --format json - | head -c 1", 1),
+        (f"{ARCHSPEC} ops | true", 0),
+        (f"{ARCHSPEC} check nowhere.yaml 2>&1 | true", 2),
     ],
 )
-def test_a_reader_that_leaves_is_no_failure_of_ours(command: str) -> None:
+def test_a_reader_that_leaves_is_no_failure_of_ours(command: str, status: int) -> None:
     """The status is that of a process that SIGPIPE ends, or of the command if all was written before."""
     done = shell(command)
-    assert done.returncode in (141, 0, 2 if "nowhere" in command else 0)
+    assert done.returncode in (141, status)
     assert done.stderr == ""
 
 
@@ -69,7 +71,7 @@ def test_the_status_of_a_pipe_that_is_cut_off(args: tuple[str, ...]) -> None:
 
 
 def test_a_report_is_written_though_nobody_reads_the_text(tmp_path: Path) -> None:
-    done = shell(f"{ARCHSPEC} check --format junit -o {shlex.quote(str(tmp_path / 'r.xml'))} {SPECS} | true")
+    done = shell(f"{ARCHSPEC} check --format junit -o {shlex.quote(str(tmp_path / 'r.xml'))} specs/tutorial | true")
     assert done.returncode in (141, 0)
     assert (tmp_path / "r.xml").read_text().rstrip().endswith("</testsuites>")
     assert [path.name for path in tmp_path.iterdir()] == ["r.xml"]

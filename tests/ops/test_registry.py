@@ -38,7 +38,7 @@ def many(count: int) -> settings:
 def one_thread() -> Any:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     yield
     torch.set_num_threads(before)
 

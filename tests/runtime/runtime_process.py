@@ -1,12 +1,18 @@
-"""Runs as users have them: processes of their own, in fresh directories."""
+"""Runs as users have them: processes of their own, in fresh directories; and commands in this process, for all that
+does not depend on it: a process that imports torch takes seconds."""
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest.mock import patch
+
+from archspec.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "specs" / "digits_cnn.yaml"
@@ -14,9 +20,12 @@ DIGITS = ROOT / "specs" / "digits_cnn.yaml"
 SMALL = ("--set", "channels=[4, 8, 8]")
 
 
+def plain() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "ARCHSPEC_DEBUG")}
+
+
 def environment(**more: str) -> dict[str, str]:
-    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "ARCHSPEC_DEBUG")}
-    return {**plain, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", **more}
+    return {**plain(), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "1", **more}
 
 
 def archspec(*args: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -31,6 +40,18 @@ def archspec(*args: str | Path, cwd: Path, **more: str) -> subprocess.CompletedP
         check=False,
         stdin=subprocess.DEVNULL,
     )
+
+
+def here(*args: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line within this process."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, plain(), clear=True):
+        code = main([str(arg) for arg in args])
+    told = []
+    for stream in (out, err):
+        stream.seek(0)
+        told.append(stream.read())
+    return subprocess.CompletedProcess(args, code, *told)
 
 
 def torchrun(count: int, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from runtime_process import DIGITS, SMALL, archspec
+from runtime_process import DIGITS, SMALL, archspec, here
 
 from archspec.cli.main import main
 from archspec.runtime.checkpoints.store import listed, step_of
@@ -59,7 +59,7 @@ def test_as_a_process(run: Path, tmp_path: Path) -> None:
     done = archspec("evaluate", run, "--checkpoint", "last", cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.splitlines()[0] == "samples  359"
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["samples", "loss", "accuracy", "f1"]
-    done = archspec("predict", run, "digits:3", "--checkpoint", "last", cwd=tmp_path)
+    done = here("predict", run, "digits:3", "--checkpoint", "last", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,4 +1,4 @@
-"""`archspec export` in processes of its own."""
+"""`archspec export`: what it makes, in processes of its own; what it refuses, within this one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from runtime_process import DIGITS, archspec
+from runtime_process import DIGITS, archspec, here
 
 
 def test_a_run(digits_run: Path, tmp_path: Path) -> None:
@@ -14,9 +14,9 @@ def test_a_run(digits_run: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "verified against the model for [2, 1, 8, 8] and [3, 1, 8, 8]" in done.stdout
     assert torch.export.load(tmp_path / "net.pt2").module()(torch.zeros(7, 1, 8, 8)).shape == (7, 10)
-    again = archspec("export", digits_run, "-o", "net.pt2", cwd=tmp_path)
+    again = here("export", digits_run, "-o", "net.pt2", cwd=tmp_path)
     assert again.returncode == 2 and "--force" in again.stderr
-    best = archspec("export", digits_run, "-o", "w.safetensors", cwd=tmp_path)
+    best = here("export", digits_run, "-o", "w.safetensors", cwd=tmp_path)
     assert best.returncode == 0, best.stderr
     read = safetensors.torch.load_file(tmp_path / "w.safetensors")
     wanted = safetensors.torch.load_file(digits_run / "weights.safetensors")
@@ -35,7 +35,7 @@ def test_smaller(digits_run: Path, tmp_path: Path) -> None:
         (("-o", "x.py", "--prune", "0.5"), "source has none"),
         (("-o", "x.pt2", "--prune", "2"), "neither a share"),
     ):
-        done = archspec("export", digits_run, *arguments, cwd=tmp_path)
+        done = here("export", digits_run, *arguments, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
 
@@ -44,12 +44,13 @@ def test_a_spec(digits_run: Path, tmp_path: Path) -> None:
     source = archspec("export", DIGITS, "-o", "net.py", cwd=tmp_path)
     assert source.returncode == 0 and "class DigitsCnn" in (tmp_path / "net.py").read_text()
     weights = digits_run / "last.safetensors"
-    done = archspec("export", DIGITS, "-o", "w.safetensors", "--weights", weights, "--set", "channels=[4, 8, 8]",
-                    cwd=tmp_path)  # fmt: skip
+    done = here(
+        "export", DIGITS, "-o", "w.safetensors", "--weights", weights, "--set", "channels=[4, 8, 8]", cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    plain = archspec("export", DIGITS, "-o", "plain.safetensors", cwd=tmp_path)
+    plain = here("export", DIGITS, "-o", "plain.safetensors", cwd=tmp_path)
     assert plain.returncode == 0 and "as initialised" in plain.stderr
-    unfit = archspec("export", DIGITS, "-o", "x.safetensors", "--weights", weights, cwd=tmp_path)
+    unfit = here("export", DIGITS, "-o", "x.safetensors", "--weights", weights, cwd=tmp_path)
     assert unfit.returncode == 1 and "AS703" in unfit.stderr
     for arguments, words in (
         (("-o", "x.zip"), "cannot be told from its name"),
@@ -57,14 +58,14 @@ def test_a_spec(digits_run: Path, tmp_path: Path) -> None:
         (("-o", "x.pt2", "--size", "Q=3"), "no symbol `Q`"),
         (("-o", "x.pt2", "--size", "B"), "NAME=N"),
     ):
-        done = archspec("export", DIGITS, *arguments, cwd=tmp_path)
+        done = here("export", DIGITS, *arguments, cwd=tmp_path)
         assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr
     assert {p.name for p in tmp_path.iterdir()} == {"net.py", "w.safetensors", "plain.safetensors"}
 
 
 def test_an_op_that_is_refused_is_named_at_its_line(tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text('archspec: 1\ninputs: {x: "float32[B, 6]"}\nlayers: [{linear: 4}, {cov: {}}]\n')
-    done = archspec("export", "net.yaml", "-o", "net.pt2", cwd=tmp_path)
+    done = here("export", "net.yaml", "-o", "net.pt2", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--> net.yaml:3:24\n" in done.stderr and "`cov` alone is refused too" in done.stderr
     assert "help: export as .ts" in done.stderr and "Traceback" not in done.stderr

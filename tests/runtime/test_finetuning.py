@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import archspec, environment, torchrun
+from runtime_process import archspec, environment, here, torchrun
 from test_parallel import SPEC, M, compare
 
 TUNED = (
@@ -28,11 +28,9 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pretrained model, and one that is fine-tuned from it by one process."""
     folder = tmp_path_factory.mktemp("tuned")
     (folder / "net.yaml").write_text(SPEC.format(dtype="float64"))
-    done = archspec("train", "net.yaml", "--run", "pretrained", "--epochs", "1", "-q", cwd=folder)
+    done = here("train", "net.yaml", "--run", "pretrained", "--epochs", "1", "-q", cwd=folder)
     assert done.returncode == 0, done.stderr
-    done = archspec(
-        "train", "net.yaml", "--weights", "pretrained/weights.safetensors", *TUNED, "--run", "one", cwd=folder
-    )
+    done = here("train", "net.yaml", "--weights", "pretrained/weights.safetensors", *TUNED, "--run", "one", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "weights: 20 loaded, 2 fresh, 2 ignored" in done.stdout
     return folder

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from runtime_process import archspec
+from runtime_process import archspec, here
 
 from archspec.cli.main import main
 from archspec.runtime.generate import Generator, Sampling
@@ -108,7 +108,7 @@ def test_a_character_that_is_not_known(alphabet: Path, tmp_path: Path) -> None:
     done = archspec("generate", alphabet, "--prompt", "aé", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "the prompt cannot be read: character 'é' is not in the vocabulary" in done.stderr
-    done = archspec("generate", alphabet, cwd=tmp_path)
+    done = here("generate", alphabet, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "a prompt is needed" in done.stderr
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import archspec, torchrun
+from runtime_process import archspec, here, torchrun
 
 from archspec.runtime.run_folder import read_metrics
 
@@ -39,13 +40,20 @@ train:
 """
 
 
+@cache
+def single(folder: Path, dtype: str, *options: str) -> Path:
+    """The run by one process of a spec of the folder."""
+    run = folder / "-".join([dtype, *options])
+    done = here("train", f"{dtype}.yaml", "--run", run, "--quiet", *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     for dtype in ("float32", "float64"):
         (folder / f"{dtype}.yaml").write_text(SPEC.format(dtype=dtype))
-        done = archspec("train", f"{dtype}.yaml", "--run", dtype, "--quiet", cwd=folder)
-        assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -75,7 +83,7 @@ def test_the_same_as_one_process(
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("epoch 2/2") == 1 and done.stdout.count("best accuracy") == 1
     assert json.loads((tmp_path / "r" / "run.json").read_text())["processes"] == count
-    compare(tmp_path / "r", alone / dtype, tolerance)
+    compare(tmp_path / "r", single(alone, dtype), tolerance)
 
 
 @pytest.mark.slow
@@ -92,7 +100,7 @@ def test_what_saves_memory_changes_nothing(tmp_path: Path, alone: Path, kind: st
     args = ("train", str(alone / "float64.yaml"), "--set", f"runtime.parallel={kind}", *settings)
     done = torchrun(2, *M, *args, "-o", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    compare(tmp_path / "r", alone / "float64", 1e-9)
+    compare(tmp_path / "r", single(alone, "float64"), 1e-9)
 
 
 TOKENS = """\
@@ -140,13 +148,11 @@ train:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model trained by one process."""
+    """A language model and its text."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "text.txt").write_text("".join(f"{n} times {n} is {n * n}. " for n in range(150)))
     for dtype in ("float32", "float64"):
         (folder / f"{dtype}.yaml").write_text(TOKENS.format(dtype=dtype))
-        done = archspec("train", f"{dtype}.yaml", "--run", dtype, "--quiet", cwd=folder)
-        assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -179,7 +185,7 @@ def test_a_shared_model_is_that_of_one_process(
         assert done.returncode != 0 and "AS507" in done.stderr and "2 heads" in done.stderr
         return
     assert done.returncode == 0, done.stderr[-3000:]
-    compare(tmp_path / "r", reader / dtype, tolerance)
+    compare(tmp_path / "r", single(reader, dtype), tolerance)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
@@ -188,11 +194,9 @@ def test_saved_by_two_gone_on_by_one(tmp_path: Path, alone: Path, kind: str) -> 
     half = ("--set", "train.schedule=constant")
     done = torchrun(2, *M, *args, *half, "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    done = archspec(*args, *half, "--epochs", "2", cwd=tmp_path)
+    done = here(*args, *half, "--epochs", "2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    whole = archspec("train", str(alone / "float64.yaml"), *half, "--run", "whole", "--quiet", cwd=tmp_path)
-    assert whole.returncode == 0, whole.stderr
-    compare(tmp_path / "r", tmp_path / "whole", 1e-9)
+    compare(tmp_path / "r", single(alone, "float64", *half), 1e-9)
 
 
 @pytest.mark.slow
@@ -202,13 +206,13 @@ def test_two_stages_gone_on_by_more_or_none(tmp_path: Path, reader: Path, count:
     done = torchrun(2, *M, *args, "--set", "runtime.parallel={pipeline: 2}", "--epochs", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     if count == 1:
-        done = archspec(*args, "--epochs", "2", cwd=tmp_path)
+        done = here(*args, "--epochs", "2", cwd=tmp_path)
     else:
         done = torchrun(
             count, *M, *args, "--set", f"runtime.parallel={{pipeline: {count}}}", "--epochs", "2", cwd=tmp_path
         )
     assert done.returncode == 0, done.stderr[-3000:]
-    whole = archspec(*args[:2], *args[4:], "--run", "whole", "--epochs", "2", cwd=tmp_path)
+    whole = here(*args[:2], *args[4:], "--run", "whole", "--epochs", "2", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ours, theirs = (safetensors.torch.load_file(tmp_path / run / "last.safetensors") for run in ("r", "whole"))
     assert list(ours) == list(theirs)
@@ -220,12 +224,12 @@ def test_data_parallel_without_gpus_is_one_process(tmp_path: Path, alone: Path) 
     args = ("train", str(alone / "float64.yaml"), "--set", "runtime.parallel=data_parallel", "--device", "cpu")
     done = archspec(*args, "-o", "r", "--quiet", cwd=tmp_path, CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 0, done.stderr
-    compare(tmp_path / "r", alone / "float64", 0)
+    compare(tmp_path / "r", single(alone, "float64"), 0)
 
 
 def test_processes_that_do_not_fit(tmp_path: Path, alone: Path) -> None:
     spec = str(alone / "float32.yaml")
-    done = archspec("train", spec, "--set", "runtime.parallel={tensor: 2}", cwd=tmp_path)
+    done = here("train", spec, "--set", "runtime.parallel={tensor: 2}", cwd=tmp_path)
     assert done.returncode == 2 and "needs 2 processes" in done.stderr and "torchrun" in done.stderr
     done = torchrun(2, *M, "train", spec, cwd=tmp_path)
     assert done.returncode != 0 and "runtime: {parallel: ddp}" in done.stderr

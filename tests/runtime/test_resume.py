@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import DIGITS, SMALL, archspec, environment
+from runtime_process import DIGITS, SMALL, archspec, environment, here
 
 from archspec.cli.main import main
 from archspec.runtime.checkpoints.store import FOLDER, TENSORS, newest
@@ -55,7 +55,7 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, whole: Path, delay: fl
         process.kill()
     found, _ = newest(tmp_path / "r")
     assert found is not None
-    done = archspec("train", *ARGS, "--run", "r", "--quiet", cwd=tmp_path)
+    done = here("train", *ARGS, "--run", "r", "--quiet", cwd=tmp_path)
     if done.returncode == 2:  # it had come to its end before it was killed
         assert "finished" in done.stderr
     else:
@@ -124,7 +124,7 @@ def test_a_run_in_use(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        done = archspec("train", "r", cwd=tmp_path)
+        done = here("train", "r", cwd=tmp_path)
         process.kill()
         process.communicate()
     assert done.returncode == 2 and "in use by another process" in done.stderr

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+import runtime_process
 import safetensors.torch
 import torch
 from runtime_process import DIGITS, SMALL, archspec
 
-from archspec.cli.main import main
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Here = Callable[..., Done]
+Here = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+def here(tmp_path: Path) -> Here:
     """Run a command line in this process, in `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: str | Path) -> Done:
-        code = main([str(arg) for arg in args])
-        return Done(code, *capsys.readouterr())
-
-    return run
+    return partial(runtime_process.here, cwd=tmp_path)
 
 
 @pytest.fixture
@@ -82,7 +69,7 @@ def test_the_report_on_a_pickle(backbone: Path, tmp_path: Path, here: Here) -> N
     assert done.returncode == 1 and "AS702" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_training_starts_from_them(backbone: Path, digits_run: Path, tmp_path: Path) -> None:
+def test_training_starts_from_them(backbone: Path, digits_run: Path, tmp_path: Path, here: Here) -> None:
     (tmp_path / "w").mkdir()
     backbone.rename(tmp_path / "w" / "theirs.pth")
     options = (*SMALL, *RULES, "--epochs", "1", "--set", "train.optimizer.adamw.lr=0.0", "--set", "train.seed=5")
@@ -97,15 +84,15 @@ def test_training_starts_from_them(backbone: Path, digits_run: Path, tmp_path: P
     assert told["counts"] == {"loaded": 18, "fresh": 2, "ignored": 2}
     assert json.loads((run / "run.json").read_text())["weights"]["counts"] == told["counts"]
     # The resolved spec starts from the same file, wherever it is run; and predicting needs the file no more.
-    again = archspec("train", run / "spec.yaml", "--run", "again", "-q", cwd=tmp_path)
+    again = here("train", run / "spec.yaml", "--run", "again", "-q")
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again" / "last.safetensors").read_bytes() == (run / "last.safetensors").read_bytes()
     (tmp_path / "w" / "theirs.pth").unlink()
-    assert archspec("predict", run, "digits:3", cwd=tmp_path).returncode == 0
+    assert here("predict", run, "digits:3").returncode == 0
 
 
 def test_weights_that_do_not_fit_end_a_run_before_it_begins(backbone: Path, tmp_path: Path, here: Here) -> None:
-    done = archspec("train", DIGITS, "--weights", backbone, *SMALL, cwd=tmp_path)
+    done = here("train", DIGITS, "--weights", backbone, *SMALL)
     assert done.returncode == 1 and "AS703" in done.stderr and "Traceback" not in done.stderr
     assert "missing" in done.stderr and "help: the file's names begin with `net.`" in done.stderr
     done = here("train", DIGITS, "--weights", "none.pt")

@@ -12,6 +12,7 @@ import torch
 from runtime_process import torchrun
 
 from archspec.runtime.run_folder import read_metrics
+from archspec.runtime.session import train
 
 SPEC = """\
 archspec: 1
@@ -71,7 +72,14 @@ def written(folder: Path) -> Path:
 
 
 def run(count: int, spec: Path, folder: Path, choices: dict[str, dict[str, Any]]) -> None:
-    """The same processes train with one choice of settings after another; each run is in a folder of its name."""
+    """The same processes train with one choice of settings after another; each run is in a folder of its name.
+
+    One process is this one.
+    """
+    if count == 1:
+        for name, settings in choices.items():
+            train(spec, params=settings, run=folder / name, quiet=True)
+        return
     script = Path(__file__).parent / "together_process.py"
     done = torchrun(count, str(script), str(spec), str(folder), json.dumps(choices), cwd=folder)
     assert done.returncode == 0 and done.stdout == "", (done.stdout, done.stderr[-3000:])
