@@ -16,10 +16,11 @@ from archspec.data.images import ImageSplit, decode, listing, normalise
 from archspec.data.series import open_series
 from archspec.data.shards import open_shards, read_shards
 from archspec.data.split import Split, TensorSplit, TextSplit, hold_out
-from archspec.data.table import standardise, statistics, table
+from archspec.data.table import measured, standardise, table
 from archspec.data.text import codec, tokens
 from archspec.diagnostics.model import Span
-from archspec.recipe.data_kinds import Csv, Digits, Guardable, Images, Npz
+from archspec.recipe.csv_kind import Csv
+from archspec.recipe.data_kinds import Digits, Guardable, Images, Npz
 from archspec.recipe.files import CSV_SUFFIXES, IMAGE_SUFFIXES, DataError, npz_headers, read_array, read_npy
 from archspec.recipe.model import DataFacts, Field, Recipe
 from archspec.recipe.series_kind import Series
@@ -103,10 +104,8 @@ def _open(recipe: Recipe) -> Data:
         rest = TensorSplit(fields).take(held)
         fields = TensorSplit(fields).take(train)
     if isinstance(kind, Csv) and kind.standardize:
-        mean, std = statistics(fields["features"])
-        facts = facts._replace(mean=mean, std=std)
-        for part_ in (fields, rest):
-            part_["features"] = standardise(part_["features"], facts)
+        facts = measured(fields, kind, facts)
+        fields, rest = standardise(fields, kind, facts), standardise(rest, kind, facts)
     _whole_classes(recipe, (fields, rest), path)
     return Data(TensorSplit(fields), TensorSplit(rest), facts, aside.found)
 
@@ -192,12 +191,10 @@ def _input_fields(recipe: Recipe, source: str, facts: DataFacts) -> dict[str, Te
         return {"tokens": row[-kind.context :].long()[None]}
     if isinstance(kind, Csv):
         if suffix in CSV_SUFFIXES:
-            fields = table(kind, facts, path, targets=False)
-            if kind.standardize:
-                if facts.mean is None:
-                    raise DataError("the run does not say how the features were standardised")
-                fields["features"] = standardise(fields["features"], facts)
-            return fields
+            fields = table(kind, facts, path, only={field.name for field in fed})
+            if kind.standardize and facts.mean is None:
+                raise DataError("the run does not say how the features were standardised")
+            return standardise(fields, kind, facts) if kind.standardize else fields
         raise DataError("a csv file is needed, with the columns of the training data", path)
     if isinstance(kind, Shards) and _is_shard(kind, path, fed):
         return read_shards(kind, fed, path, Span(source, 1, 1, 1, 2))

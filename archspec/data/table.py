@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -11,9 +11,31 @@ from torch import Tensor
 
 from archspec.ops.kinds import show
 from archspec.recipe.columns import number
-from archspec.recipe.data_kinds import Csv
+from archspec.recipe.csv_kind import Csv
 from archspec.recipe.files import MAX_ARRAY, DataError, csv_rows
 from archspec.recipe.model import DataFacts
+
+
+class _Names:
+    """A column of names, each of which `known` gives a number."""
+
+    def __init__(self, column: str, known: tuple[str, ...], *, classes: bool) -> None:
+        self.column = column
+        self.numbers = {name: number for number, name in enumerate(known)}
+        self.classes = classes
+
+    def code(self, text: str, path: Path, line: int, argument: str) -> int:
+        """The number of a cell. Raises DataError, at its line."""
+        found = self.numbers.get(text.strip())
+        if found is not None:
+            return found
+        if self.classes:
+            message = f"{show(text)} is not among the classes of {show(self.column)}"
+        elif text.strip():
+            message = f"{show(text.strip())} in column {show(self.column)} is not in the data trained on"
+        else:
+            message = f"no value for {show(self.column)}"
+        raise DataError(message, path, line, argument=argument)
 
 
 def table(
@@ -22,57 +44,74 @@ def table(
     path: Path,
     argument: str = "path",
     *,
-    targets: bool = True,
+    only: Collection[str] | None = None,
     bad: Callable[[DataError], None] | None = None,
 ) -> dict[str, Tensor]:
-    """The features of a csv file, and its targets; features not yet standardised. Raises DataError at a bad row, or
-    gives it to `bad` and leaves the row out."""
+    """The fields of a csv file (those of `only`: no other column is read); features not yet standardised. Raises
+    DataError at a bad row, or gives it to `bad` and leaves the row out."""
     rows = csv_rows(path, kind.delimiter, argument, bad)
     header = next(rows).cells
-    assert facts.columns is not None
-    wanted = [*facts.columns, *(kind.target if targets else ())]
-    for name in wanted:
+    numeric, named = _columns(kind, facts, only)
+    columns = [name for each in numeric.values() for name in ([each] if isinstance(each, str) else each)]
+    for name in (*columns, *(each.column for each in named.values())):
         if header.count(name) != 1:
             found = "no column is" if name not in header else "two columns are"
             raise DataError(f"{found} called {show(name)}", path, 1, argument=argument)
-    places = [header.index(name) for name in facts.columns]
-    goals = [header.index(name) for name in kind.target] if targets else []
-    numbers: dict[str, int] | None = None
-    if facts.classes is not None:
-        numbers = {name: index for index, name in enumerate(facts.classes)}
-    features, values, labels = array("f"), array("f"), array("q")
+    places = [(header.index(name), name) for name in columns]
+    coded = [(header.index(each.column), each) for each in named.values()]
+    help = None if only is not None else "columns of names go to `categories`"
+    values, codes = array("f"), array("q")
     count = 0
     for line, cells in rows:
         try:
-            row = [number(cells[place], header[place], path, line, argument) for place in places]
-            if goals and numbers is not None:
-                label = numbers.get(cells[goals[0]].strip())
-                if label is None:
-                    message = f"{show(cells[goals[0]])} is not among the classes of {show(kind.target[0])}"
-                    raise DataError(message, path, line, argument=argument)
-                labels.append(label)
-            else:
-                values.extend([number(cells[place], header[place], path, line, argument) for place in goals])
+            row = [number(cells[place], name, path, line, argument, help) for place, name in places]
+            codes.extend([each.code(cells[place], path, line, argument) for place, each in coded])
         except DataError as error:
             if bad is None:
                 raise
             bad(error)
             continue
-        features.extend(row)
+        values.extend(row)
         count += 1
-        if len(features) * 4 > MAX_ARRAY:
+        if len(values) * 4 + len(codes) * 8 > MAX_ARRAY:
             raise DataError(f"more than {MAX_ARRAY:,} bytes of numbers", path, line, argument=argument)
     if not count:
         raise DataError("it has no rows but the column names", path, argument=argument)
-    out = {"features": _tensor(features, torch.float32).view(count, len(places))}
-    if goals:
-        target = _tensor(labels, torch.int64) if numbers is not None else _tensor(values, torch.float32)
-        out["target"] = target.view(count, len(goals)) if len(goals) > 1 else target
+    widths = [1 if isinstance(each, str) else len(each) for each in numeric.values()]
+    parts = _matrix(values, torch.float32, count).split(widths, 1)
+    out = {}
+    for (name, each), part in zip(numeric.items(), parts, strict=True):
+        out[name] = part[:, 0].clone() if isinstance(each, str) else part.clone()
+    for name, column in zip(named, _matrix(codes, torch.int64, count).unbind(1), strict=True):
+        out[name] = column.clone()
     return out
 
 
-def _tensor(values: array, dtype: torch.dtype) -> Tensor:
-    return torch.frombuffer(values, dtype=dtype).clone()
+def _columns(
+    kind: Csv, facts: DataFacts, only: Collection[str] | None
+) -> tuple[dict[str, str | tuple[str, ...]], dict[str, _Names]]:
+    """{field: its columns} of numbers, and {field: its column} of names."""
+    assert facts.columns is not None
+    numeric, named = kind.features_by_field(facts.columns), {}
+    for name in kind.categories or ():
+        named[name] = _Names(name, facts.names(name) or (), classes=False)
+    for name, columns in kind.targets_by_field.items():
+        if kind.is_class(name):
+            named[name] = _Names(str(columns), facts.names(name) or (), classes=True)
+        else:
+            numeric = {**numeric, name: columns}
+    if only is None:
+        return numeric, named
+    return (
+        {name: each for name, each in numeric.items() if name in only},
+        {name: each for name, each in named.items() if name in only},
+    )
+
+
+def _matrix(values: array, dtype: torch.dtype, rows: int) -> Tensor:
+    if not values:  # no column of this kind
+        return torch.empty(rows, 0, dtype=dtype)
+    return torch.frombuffer(values, dtype=dtype).view(rows, -1)
 
 
 def statistics(features: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -83,7 +122,24 @@ def statistics(features: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(mean.tolist()), tuple(std.tolist())
 
 
-def standardise(features: Tensor, facts: DataFacts) -> Tensor:
-    mean = torch.tensor(facts.mean, dtype=torch.float64)
-    std = torch.tensor(facts.std, dtype=torch.float64)
-    return ((features.double() - mean) / std).float()
+def measured(fields: dict[str, Tensor], kind: Csv, facts: DataFacts) -> DataFacts:
+    """The facts with the statistics of the columns of all features."""
+    assert facts.columns is not None
+    names = kind.features_by_field(facts.columns)
+    if not names:
+        return facts._replace(mean=(), std=())
+    mean, std = statistics(torch.cat([fields[name].view(len(fields[name]), -1) for name in names], 1))
+    return facts._replace(mean=mean, std=std)
+
+
+def standardise(fields: dict[str, Tensor], kind: Csv, facts: DataFacts) -> dict[str, Tensor]:
+    """The fields, with those that are features of mean 0 and deviation 1 by the facts."""
+    assert facts.columns is not None
+    mean, std = (torch.tensor(numbers, dtype=torch.float64) for numbers in (facts.mean, facts.std))
+    out, start = dict(fields), 0
+    for name, columns in kind.features_by_field(facts.columns).items():
+        place: int | slice = start if isinstance(columns, str) else slice(start, start + len(columns))
+        start += 1 if isinstance(columns, str) else len(columns)
+        if name in fields:
+            out[name] = ((fields[name].double() - mean[place]) / std[place]).float()
+    return out

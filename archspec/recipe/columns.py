@@ -194,8 +194,8 @@ class Columns:
 _SORT = "rows must be in order of time, each with a time of its own"
 
 
-def number(text: str, column: str, path: Path, line: int, argument: str) -> float:
-    """A cell of a csv file as a number that float32 holds. Raises DataError, at its line."""
+def number(text: str, column: str, path: Path, line: int, argument: str, help: str | None = None) -> float:
+    """A cell of a csv file as a number that float32 holds. Raises DataError, at its line; `help`: if it is text."""
     found = _value(text)
     if math.isnan(found):
         what = (
@@ -203,7 +203,7 @@ def number(text: str, column: str, path: Path, line: int, argument: str) -> floa
             if text.strip()
             else f"no value for {show(column)}"
         )
-        raise DataError(what, path, line, argument=argument)
+        raise DataError(what, path, line, argument=argument, help=help if text.strip() else None)
     return found
 
 

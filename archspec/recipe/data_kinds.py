@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.base import arg
 from archspec.ops.kinds import (
     BadValue,
-    Bool,
     Choice,
     Float,
-    Kind,
     ListOf,
     Number,
     Optional,
@@ -27,11 +25,10 @@ from archspec.ops.kinds import (
     Str,
     show,
 )
+from archspec.recipe.by_name import ByName
 from archspec.recipe.files import (
-    MAX_CLASSES,
     DataError,
     class_folders,
-    csv_rows,
     npz_headers,
     read_array,
 )
@@ -48,24 +45,7 @@ HOLDOUT = "share held out for evaluation, chosen by `seed`; not used with `valid
 VALIDATION = "held-out data, of the same form"
 
 
-class NumbersByName(Kind["dict[str, float]"]):
-    """A mapping from names to positive numbers."""
-
-    title = "a mapping of names to positive numbers"
-
-    def parse(self, value: Any) -> dict[str, float]:
-        if not isinstance(value, dict):
-            raise self.refuse(value)
-        out = {}
-        for key, number in value.items():
-            try:
-                out[str(key)] = PositiveFloat.parse(number)
-            except BadValue as bad:
-                raise BadValue(bad.message, (str(key), *bad.path)) from None
-        return out
-
-    def literal(self) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": PositiveFloat.literal()}
+NumbersByName = ByName(PositiveFloat, "a mapping of names to positive numbers")
 
 
 class Guardable(DataKind):
@@ -98,7 +78,7 @@ class Npz(DataKind):
     """Arrays of one length from a numpy archive; each array is a field of its name."""
 
     path = arg(Path_, doc="an npz file, as numpy.savez writes it")
-    divide = arg(NumbersByName(), {}, "divide these arrays: `{image: 255}` gives float32 from bytes")
+    divide = arg(NumbersByName, {}, "divide these arrays: `{image: 255}` gives float32 from bytes")
     holdout = arg(Holdout, 0.2, HOLDOUT)
     validation = arg(Optional(Path_), None, VALIDATION)
 
@@ -149,85 +129,6 @@ class Npz(DataKind):
             each = ", ".join(f"`{h.name}` {h.shape[0]}" for h in headers.values())
             raise DataError(f"its arrays differ in length: {each}", path, argument=argument)
         return DataFacts(tuple(fields), lengths.pop())
-
-
-@DATA.declare("csv")
-class Csv(Guardable):
-    """A table with a row of column names: `features` float32[B, columns] and `target` (a class, or numbers)."""
-
-    targets = ("target",)
-    whole = True
-    path = arg(Path_, doc="a csv file in UTF-8")
-    target = arg(
-        ListOf(Str, 1, lone=True, title="a column name"), doc="the column to predict; for `task: regression` several"
-    )
-    features = arg(Optional(ListOf(Str, 1)), None, "the columns to predict from; left out: all others")
-    task = arg(
-        Choice("class", "regression"), "class", "`class`: the target names classes; `regression`: it is a number"
-    )
-    delimiter = arg(
-        Refined(Str, lambda text: None if len(text) == 1 else "one character"), ",", "what separates values"
-    )
-    standardize = arg(Bool, False, "bring each feature to mean 0 and deviation 1, by the training split")
-    holdout = arg(Holdout, 0.2, HOLDOUT)
-    validation = arg(Optional(Path_), None, VALIDATION)
-
-    def validate(self) -> None:
-        if self.task == "class" and len(self.target) > 1:
-            raise BadValue("a class is one column", ("target",), "say `task: regression` for several numbers")
-        if self.features is not None:
-            for position, name in enumerate(self.features):
-                if name in self.target:
-                    raise BadValue(f"{show(name)} is the target", ("features", position))
-
-    def columns(self, header: list[str], path: Path) -> tuple[list[int], list[int]]:
-        """Numbers of the feature and of the target columns. Raises DataError."""
-        if len(set(header)) != len(header):
-            twice = next(name for name in header if header.count(name) > 1)
-            raise DataError(f"two columns are called {show(twice)}", path, 1)
-
-        def number(name: str, argument: str) -> int:
-            if name not in header:
-                help = did_you_mean(name, header) or f"its columns are {', '.join(header[:20])}"
-                raise DataError(f"no column is called {show(name)}", path, 1, argument=argument, help=help)
-            return header.index(name)
-
-        targets = [number(name, "target") for name in self.target]
-        if self.features is not None:
-            return [number(name, "features") for name in self.features], targets
-        features = [i for i in range(len(header)) if i not in targets]
-        if not features:
-            raise DataError("there is no column but the target", path, 1)
-        return features, targets
-
-    def peek(self, base: Path) -> DataFacts:
-        path = base / self.path
-        aside = self.on_bad_sample == "quarantine"
-        rows = csv_rows(path, self.delimiter, bad=(lambda _: None) if aside else None)
-        header = next(rows).cells
-        features, targets = self.columns(header, path)
-        columns = tuple(header[i] for i in features)
-        field = Field("features", "float32", (len(features),))
-        if self.task == "regression":
-            target = Field("target", "float32", () if len(targets) == 1 else (len(targets),))
-            return DataFacts((field, target), columns=columns)
-        names: set[str] = set()
-        samples = 0
-        for row in rows:
-            name = row.cells[targets[0]].strip()
-            if not name and aside:
-                continue
-            if not name:
-                raise DataError(f"no value for {show(self.target[0])}", path, row.line)
-            names.add(name)
-            samples += 1
-            if len(names) > MAX_CLASSES:
-                message = f"more than {MAX_CLASSES:,} classes in {show(self.target[0])}"
-                raise DataError(message, path, row.line, argument="target", help="say `task: regression` for numbers")
-        if not samples:
-            raise DataError("it has no rows but the column names", path)
-        classes = tuple(sorted(names, key=numbers_first))
-        return DataFacts((field, Field("target", "int64", (), len(classes))), samples, classes, columns=columns)
 
 
 def numbers_first(name: str) -> tuple[int, int, str]:

@@ -50,8 +50,9 @@ class DataFacts(NamedTuple):
     `samples`: how many there are in all (None where only reading them tells). `classes`: names of the label's classes.
     `characters`: the vocabulary of `text` with `tokens: char`, in order of token number. `columns`: the features of
     `csv`. `mean`, `std`: of each feature, from the training split, where the data are standardised (None until then).
-    Of `series`: `categories`, the values of each column of `static_categories`, in order of their numbers; `scales`,
-    mean and deviation of the columns of each series by its id, where each is standardised by itself.
+    `categories`: the names that a field of numbers stands for, in order of these: of categories, and of classes where
+    there are several targets. `scales`, of `series`: mean and deviation of the columns of each series by its id, where
+    each is standardised by itself.
     """
 
     fields: tuple[Field, ...]
@@ -66,6 +67,10 @@ class DataFacts(NamedTuple):
 
     def field(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)
+
+    def names(self, field: str) -> tuple[str, ...] | None:
+        """Names of the classes of a field that is learned, if they have any."""
+        return (self.categories or {}).get(field, self.classes)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON data; `from_json` gives an equal value back."""
@@ -107,12 +112,15 @@ class DataKind(Part):
     those of them of which a run keeps a copy, and what it is called there.
     """
 
-    targets: ClassVar[tuple[str, ...]] = ()
     countable: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("path", "validation")
     kept: ClassVar[dict[str, str]] = {}
     holdout: float
     validation: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return ()
 
     def peek(self, base: Path) -> DataFacts:
         """The facts, from the files' headers where there are files. Raises files.DataError."""

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from archspec.ops.base import arg
-from archspec.ops.kinds import BadValue, Choice, Kind, ListOf, Optional, Pair, PositiveInt, Str
+from archspec.ops.kinds import BadValue, Choice, ListOf, Optional, Pair, PositiveInt, Str
+from archspec.recipe.by_name import ByName
 from archspec.recipe.data_kinds import DATA, Guardable, Holdout, NumbersByName, Path_
 from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts, Field
 from archspec.recipe.saved import is_saved, saved_classes
 from archspec.recipe.shards import SUFFIXES, Shape, shard_files, shard_shapes
 
-
-class ColumnsByName(Kind["dict[str, tuple[str, ...]]"]):
-    """A mapping from field names to the columns that make them up."""
-
-    title = "a mapping of names to a column, or to several"
-    _columns = ListOf(Str, 1, lone=True)
-
-    def parse(self, value: Any) -> dict[str, tuple[str, ...]]:
-        if not isinstance(value, dict) or not value:
-            raise self.refuse(value)
-        out = {}
-        for key, columns in value.items():
-            try:
-                out[str(key)] = tuple(self._columns.parse(columns))
-            except BadValue as bad:
-                raise BadValue(bad.message, (str(key), *bad.path)) from None
-        return out
-
-    def literal(self) -> dict[str, Any]:
-        return {"type": "object", "minProperties": 1, "additionalProperties": self._columns.literal()}
+ColumnsByName = ByName(ListOf(Str, 1, lone=True), "a mapping of names to a column, or to several", 1)
 
 
 @DATA.declare("shards")
@@ -46,11 +27,11 @@ class Shards(Guardable):
     countable = False
     path = arg(Path_, doc="a file, a folder of shards, or a pattern: `train/*.parquet`")
     fields = arg(
-        Optional(ColumnsByName()),
+        Optional(ColumnsByName),
         None,
         "{field: column}, or {field: [columns side by side]}; left out: a field for each column of numbers",
     )
-    divide = arg(NumbersByName(), {}, "divide these fields: `{image: 255}` gives float32 from bytes")
+    divide = arg(NumbersByName, {}, "divide these fields: `{image: 255}` gives float32 from bytes")
     shuffle = arg(
         PositiveInt, 10_000, "samples among which the order is random: whole pieces of shards are drawn, then mixed"
     )
@@ -120,4 +101,4 @@ class Shards(Guardable):
         return tuple(out)
 
 
-__all__ = ["SUFFIXES", "ColumnsByName", "Shards"]
+__all__ = ["SUFFIXES", "Shards"]

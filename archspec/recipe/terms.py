@@ -105,7 +105,7 @@ class Fitting:
             self._report(written, output, name, mismatch)
             return None
         # A vocabulary is often rounded up for speed; labels are not.
-        if fit.warning and self.facts.classes is not None:
+        if fit.warning and self.facts.names(name) is not None:
             message = f"`{written.part.name}` of output `{output}` against `{name}`: {fit.warning}"
             self.diagnostics.warning("AS503", written.at("input"), message)
         count = None if fit.class_dim is None else x.shape[fit.class_dim]

@@ -168,7 +168,13 @@ def data_summary(given: Plan) -> dict[str, Any]:
     }
     if data.classes:
         out["classes"] = list(data.classes) if len(data.classes) <= 20 else len(data.classes)
+    if data.facts.categories:
+        out["categories"] = [f"{field}: {_few(names)}" for field, names in data.facts.categories.items()]
     return out
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names) if len(names) <= 20 else f"{len(names):,} names"
 
 
 def environment(device: torch.device) -> dict[str, Any]:

@@ -135,11 +135,11 @@ def _predicted(values: Tensor, term: LossTerm, run: Run, top: int, origin: Origi
         # softmax leaves log-probabilities (of an `nll` loss) what they are
         probabilities = probabilities.softmax(-1)
         if probabilities.ndim > 1 and not _is_text(run, term):
-            return _shares(probabilities, run)
-        return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, run, top)
+            return _shares(probabilities, term, run)
+        return _classes(probabilities[-1] if probabilities.ndim > 1 else probabilities, term, run, top)
     if isinstance(term.loss, Ctc):
         sequence, probability = best_path(values, term.loss.blank)
-        return {"sequence": [class_name(k, run) for k in sequence], "probability": probability}
+        return {"sequence": [class_name(k, term, run) for k in sequence], "probability": probability}
     kind = "values" if term.threshold is None else "probabilities"
     values = values.sigmoid() if term.threshold == 0.0 else values
     if origin is not None and term.target == "target":
@@ -148,27 +148,27 @@ def _predicted(values: Tensor, term: LossTerm, run: Run, top: int, origin: Origi
     return {kind: flat[0] if values.ndim == 0 else flat, "shape": list(values.shape)}
 
 
-def class_name(number: int, run: Run) -> str:
+def class_name(number: int, term: LossTerm, run: Run) -> str:
     """What the data call a class: the label's name, a token's text, or else its number."""
-    classes = run.facts.classes
+    classes = run.facts.names(term.target)
     if classes is not None and number < len(classes):
         return classes[number]
     return run.codec.name(number) if run.codec is not None and number < run.codec.size else str(number)
 
 
-def _classes(probabilities: Tensor, run: Run, top: int) -> dict[str, Any]:
+def _classes(probabilities: Tensor, term: LossTerm, run: Run, top: int) -> dict[str, Any]:
     best = probabilities.topk(min(top, len(probabilities)))
     listed = [
-        {"class": class_name(k, run), "probability": p}
+        {"class": class_name(k, term, run), "probability": p}
         for k, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)
     ]
     return {**listed[0], "top": listed}
 
 
-def _shares(probabilities: Tensor, run: Run) -> dict[str, Any]:
+def _shares(probabilities: Tensor, term: LossTerm, run: Run) -> dict[str, Any]:
     predicted = probabilities.argmax(-1).flatten()
     counts = torch.bincount(predicted, minlength=probabilities.shape[-1])
-    shares = {class_name(k, run): n / len(predicted) for k, n in enumerate(counts.tolist()) if n}
+    shares = {class_name(k, term, run): n / len(predicted) for k, n in enumerate(counts.tolist()) if n}
     return {"shares": shares, "shape": list(probabilities.shape[:-1])}
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archspec.recipe import data_kinds, files
+from archspec.recipe import csv_kind, files
 from archspec.recipe.files import DataError
 from archspec.recipe.model import DataFacts
 from archspec.recipe.sources import DATA
@@ -275,7 +275,7 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(DataError, match="at most 10"):
         peek("csv", tmp_path, path="a.csv", target="kind")
     monkeypatch.undo()
-    monkeypatch.setattr(data_kinds, "MAX_CLASSES", 2)
+    monkeypatch.setattr(csv_kind, "MAX_CLASSES", 2)
     with pytest.raises(DataError, match="more than 2 classes"):
         peek("csv", tmp_path, path="a.csv", target="kind")
 

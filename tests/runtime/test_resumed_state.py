@@ -51,7 +51,22 @@ layers:
   - {name: head, linear: 2}
 outputs: {y: head}
 """
+COLUMNS = """\
+archspec: 1
+inputs: {a: "float32[B]", rest: "float32[B, 2]", kind: "int64[B]"}
+layers:
+  - {name: alone, unsqueeze: -1, from: a}
+  - {name: kinds, embedding: {num_embeddings: 4, embedding_dim: 2}, from: kind}
+  - {name: row, concat: {dim: 1}, from: [alone, rest, kinds]}
+  - {dropout: 0.2}
+  - {name: head, linear: 2}
+outputs: {y: head}
+"""
 CSV = "{csv: {path: d.csv, target: y}}"
+NAMES = (
+    "{csv: {path: names.csv, features: {a: a, rest: [b, c]}, categories: kind, target: {label: y}, standardize: true, "
+    "on_bad_sample: quarantine, bad_share: 0.2}}"
+)
 SHARDS = "{shards: {path: 's*.npz', shuffle: 12, on_bad_sample: quarantine, bad_share: 0.2}}"
 STATES: dict[str, dict[str, Any]] = {
     "fp16": {"runtime.precision": "fp16"},
@@ -78,6 +93,8 @@ def files(folder: Path) -> None:
     y = (x.sum(1) > 0).astype(np.int64)
     rows = [f"{a:.4f},{b:.4f},{c:.4f},{label}" for (a, b, c), label in zip(x, y, strict=True)]
     (folder / "d.csv").write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
+    named = [f"{row},{'' if k == 5 else 'pqrs'[k % 4]}" for k, row in enumerate(rows)]
+    (folder / "names.csv").write_text("a,b,c,y,kind\n" + "\n".join(named) + "\n")
     (folder / "text.txt").write_text("".join(f"{n} and {n}. " for n in range(60)))
     (folder / "series.csv").write_text("v\n" + "".join(f"{np.sin(n / 3):.4f}\n" for n in range(60)))
     x[[7, 33], 1] = np.nan
@@ -126,8 +143,9 @@ def test_a_state_goes_on(tmp_path: Path, name: str) -> None:
     [
         (TOKENS, "{text: {path: text.txt, context: 8}}", "cross_entropy"),
         (WINDOWS, "{series: {path: series.csv, target: v, lags: 6, horizon: 2}}", "mse"),
+        (COLUMNS, NAMES, "cross_entropy"),
     ],
-    ids=["text", "series"],
+    ids=["text", "series", "table"],
 )
 def test_data_go_on(tmp_path: Path, model: str, data: str, loss: str) -> None:
     goes_on(tmp_path, model, data, loss)
