@@ -60,13 +60,20 @@ def may_be_of_none(ctx: Context, scope: Scope, name: str, node: Node) -> bool:
     here: Scope | None = scope
     while here is not None:
         named = _named(ctx, here.items)
-        charge(len(here.names) + len(named.patterns))
-        if bare in named.bare or any(_unnumbered(each) == bare for each in here.names):
+        if bare in named.bare or _is_worked_out(name, named.ends) or any(_may_be(name, each) for each in here.unspelt):
             return True
-        if any(_may_be(name, each) for each in (*named.patterns, *here.unspelt)):
+        others = here.names.keys() - named.own.keys()  # inputs, and what expressions came to
+        charge(len(here.names) + len(others))
+        if any(_unnumbered(each) == bare for each in others):
             return True
         here = here.parent
     return False
+
+
+def _is_worked_out(name: str, ends: dict[str, list[str]]) -> bool:
+    """May it be what the expressions of one of the written names come to?"""
+    fronts = (name[:length] for length in range(len(name) + 1)) if ends else ()
+    return any(front in ends and name.endswith(tuple(ends[front])) for front in fronts)
 
 
 @lru_cache(4096)
@@ -88,9 +95,15 @@ def likely_misnamed(scope: Scope, name: str) -> bool:
 
 def _may_be(name: str, written: str) -> bool:
     """Can the expressions of a written name, as `$(part).query`, come to what makes it `name`?"""
+    before, after = _ends(written)
+    return name.startswith(before) and name.endswith(after)
+
+
+def _ends(written: str) -> tuple[str, str]:
+    """What is plain text in front of the expressions of a name, and behind them."""
     before, _, rest = written.partition("$")
-    after = rest.rpartition(")")[2] if "$" not in rest.rpartition(")")[2] else ""
-    return name.startswith(before) and name.endswith(after if ")" in rest else "")
+    last = rest.rpartition(")")[2]
+    return before, last if ")" in rest and "$" not in last else ""
 
 
 def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: bool = True) -> bool:
@@ -114,19 +127,19 @@ def explain_later(ctx: Context, scope: Scope, name: str, span: Span, *, reads: b
 class Named(NamedTuple):
     """`own`: the names of a list, with the numbers of their items and their places. `inside`: names of the lists within
     it, with the item of this list around the first of that name, and its place. `bare`: all of these without their
-    numbers; `patterns`: those that hold expressions."""
+    numbers; `ends`: of those that hold expressions, by the text in front of these, that behind them."""
 
     own: dict[str, list[tuple[int, Span]]]
     inside: dict[str, tuple[Node, Span]]
     bare: set[str]
-    patterns: list[str]
+    ends: dict[str, list[str]]
 
 
 def _named(ctx: Context, items: Sequence) -> Named:
     """Looked through once, however many names are not found."""
     found = ctx.named.get(id(items))
     if found is None:
-        found = ctx.named[id(items)] = Named({}, {}, set(), [])
+        found = ctx.named[id(items)] = Named({}, {}, set(), {})
         for at, name, span in written_names(items):
             found.own.setdefault(name, []).append((at, span))
         for item in items.items:
@@ -134,7 +147,8 @@ def _named(ctx: Context, items: Sequence) -> Named:
                 found.inside.setdefault(name, (item, span))
         every = {**found.own, **found.inside}
         found.bare.update(map(_unnumbered, every))
-        found.patterns.extend(name for name in every if "$" in name)
+        for before, after in {_ends(name) for name in every if "$" in name}:
+            found.ends.setdefault(before, []).append(after)
     return found
 
 
