@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,43 +145,25 @@ def layout(data: bytes) -> None:
 
 
 class Target(NamedTuple):
-    """`code`: the packages whose branches lead the search, `but` those within; `imports`: modules that bring them in.
-    `lengths`: bytes of an input at most, in each part of the runs, which begins from another seed. `lines`: inputs are
-    changed by lines and words, too."""
+    """`code`: the modules and packages whose branches lead the search. `lengths`: bytes of an input at most, in each
+    part of the runs, which begins from another seed. `lines`: inputs are changed by lines and words, too."""
 
     run: Callable[[bytes], None]
     code: tuple[str, ...]
-    imports: tuple[str, ...]
     lengths: tuple[int, ...]
     runs: int  # in the slow tests: a million together
-    but: tuple[str, ...] = ()
     lines: bool = False
 
 
-READING = ("archspec.reading",)
+# Of a check: what it reaches behind the reader, which is a target of its own.
+STAGES = ("cost", "dims", "graph", "lint", "ops", "parameters", "partition", "pipeline", "recipe", "schema", "shapes")
 TARGETS = {
-    "check": Target(
-        check,
-        ("archspec",),
-        ("archspec.graph.elaborate", "archspec.pipeline", "archspec.recipe.check", "archspec.shapes.infer"),
-        (1024, 4096),
-        100_000,
-        but=(*READING, "archspec.diagnostics"),  # inputs are kept for what they reach behind the reader
-        lines=True,
-    ),
-    "reader": Target(reader, READING, ("archspec.reading.reader",), (4096, 4096), 300_000),
-    "expression": Target(expression, READING, ("archspec.reading.expressions",), (256, 256), 250_000),
-    "type": Target(type_text, (*READING, "archspec.graph.typetext"), ("archspec.graph.typetext",), (256, 256), 200_000),
-    "notation": Target(
-        notation,
-        ("archspec.ops.equation", "archspec.ops.pattern", "archspec.ops.products", "archspec.ops.rearrange"),
-        ("archspec.ops.equation", "archspec.ops.pattern", "archspec.ops.rearrange"),
-        (256, 256),
-        100_000,
-    ),
-    "layout": Target(
-        layout, ("archspec.formatting",), ("archspec.formatting.format",), (1024, 1024), 50_000, lines=True
-    ),
+    "check": Target(check, (*STAGES, "transfer"), (1024, 4096), 100_000, lines=True),
+    "reader": Target(reader, ("reading",), (4096, 4096), 300_000),
+    "expression": Target(expression, ("reading",), (256, 256), 250_000),
+    "type": Target(type_text, ("reading", "graph.typetext"), (256, 256), 200_000),
+    "notation": Target(notation, ("ops.equation", "ops.pattern", "ops.products", "ops.rearrange"), (256, 256), 100_000),
+    "layout": Target(layout, ("formatting",), (1024, 1024), 50_000, lines=True),
 }
 
 
@@ -198,12 +181,13 @@ def placed(found) -> None:  # type: ignore[no-untyped-def]
             raise AssertionError(f"no place: {each}")
 
 
-def uninstrumented(target: Target) -> list[str]:
-    """The modules that are none of its code. (Of a package atheris takes either all or what is not named to it.)"""
-    code, but = (tuple(f"{name}." for name in names) for names in (target.code, target.but))
-    files = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "archspec").rglob("*.py")]
-    modules = [".".join(path.parts).removesuffix(".__init__") for path in files]
-    return [name for name in modules if not f"{name}.".startswith(code) or f"{name}.".startswith(but)]
+def modules(target: Target) -> tuple[list[str], list[str]]:
+    """All modules of archspec: those that are the target's code, and the others."""
+    code = tuple(f"archspec.{name}." for name in target.code)
+    files = sorted(path.relative_to(ROOT).with_suffix("") for path in (ROOT / "archspec").rglob("*.py"))
+    names = [".".join(path.parts).removesuffix(".__init__") for path in files if path.name != "__main__"]
+    ours = [name for name in names if f"{name}.".startswith(code)]
+    return ours, [name for name in names if name not in ours]
 
 
 def seeds(name: str, longest: int) -> Iterator[bytes]:
@@ -238,9 +222,10 @@ def main(argv: list[str] | None = None) -> int:
 
     from tests.hostile.mutate import Mutator
 
-    with atheris.instrument_imports(["archspec"], uninstrumented(target), enable_loader_override=False):
-        for module in target.imports:
-            __import__(module)
+    code, others = modules(target)
+    with atheris.instrument_imports(["archspec"], others, enable_loader_override=False):  # all but what is named to it
+        for module in code:  # now, as what a run imports later is not instrumented
+            import_module(module)
     gc.freeze()  # the collector has only what checks make to look at
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SystemExit):
         begun, new = Path(folder) / "seeds", Path(folder) / "new"
