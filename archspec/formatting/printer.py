@@ -182,17 +182,21 @@ class _Printer:
         """A text of several lines, as it was, broken at spaces; on one line if that would change it."""
         own = " " * (indent + STEP)
         broken = " ".join(node.text.split()) == node.text
-        lines = wrap(text, WIDTH - len(own), break_long_words=False, break_on_hyphens=False)
         if broken and text == node.text:
-            first = wrap(text, WIDTH - len(space), break_long_words=False, break_on_hyphens=False)[0]
+            first = _wrapped(text, WIDTH - len(space))[0]
             rest = text.removeprefix(first).lstrip()
-            lines = wrap(rest, WIDTH - len(own), break_long_words=False, break_on_hyphens=False)
+            lines = _wrapped(rest, WIDTH - len(own))
             if not any(line.startswith(("- ", "---", "...")) for line in lines):
                 return [Line(space + first), *(Line(own + line) for line in lines)]
         return [Line((space + text).rstrip())]
 
 
 _LISTS = (Role.ITEMS, Role.STRUCTURE, Role.BRANCHES)
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """Lines of so many characters, if there is room for any: a key may be as long as a line."""
+    return wrap(text, max(room, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def _first(lines: list[Line]) -> int:

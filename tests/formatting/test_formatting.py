@@ -189,6 +189,10 @@ CASES = {
         "doc: some\n  text\n",
         "doc: some text\n",
     ),
+    "a text of several lines behind a key as wide as a line": (
+        f"{'k' * 120}: some\n  text\n",
+        f"{'k' * 120}: some\n  text\n",
+    ),
     "anchors": (
         "layers:\n  - {conv2d: &a {out_channels: 3}, name: x}\n  - {conv2d: *a , name: y}\n",
         "layers:\n  - {conv2d: &a {out_channels: 3}, name: x}\n  - {conv2d: *a, name: y}\n",
