@@ -44,6 +44,11 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
     options = scope.visible()
     if likely_misnamed(scope, name):
         return
+    head, _, tail = name.rpartition(".")
+    if head in options and tail in options:  # as attributes are read in Python
+        help = f"what `outputs` names goes by that name alone: `{tail}`"
+        ctx.error("AS206", span, f"there is no value `{name}`", help=help)
+        return
     help = did_you_mean(name, options)
     if help is None:
         shown = ", ".join(f"`{option}`" for option in options[:12])

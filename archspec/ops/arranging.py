@@ -125,7 +125,7 @@ class Triangle(Op):
     """Base of the two triangles of matrices."""
 
     rule: ClassVar[str] = SAME
-    diagonal = arg(AnyInt, 0, "the diagonal that ends it; above the main one it is positive")
+    diagonal = arg(AnySize, 0, "the diagonal that ends it; above the main one it is positive")
     examples = (
         Example({}, "float32[B, T, T]", "float32[B, T, T]"),
         Example(1, "bool[T, S]", "bool[T, S]"),
@@ -136,7 +136,7 @@ class Triangle(Op):
         return x
 
     def forward(self, x: TensorType) -> Any:
-        return Method(In(0), self.name, *([self.diagonal] if self.diagonal else []))
+        return Method(In(0), self.name, *([] if self.diagonal == 0 else [self.diagonal]))
 
 
 @op("tril", "torch.tril")

@@ -9,7 +9,7 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, floating_result, normalize_dims
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In, Index, Method, Name
-from archspec.ops.kinds import AnyDType, AnyInt, Bool, Int, ListOf, NonNegativeInt, Number, OneOf, Optional
+from archspec.ops.kinds import AnyDType, AnyInt, Bool, Int, ListOf, NonNegativeInt, Number, OneOf, Optional, SizeKind
 from archspec.ops.reduction import ordered, whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -56,7 +56,7 @@ class Topk(Op):
 
     rule = "the shape of x, with k along `dim`"
     result = ("values", "indices")
-    k = arg(NonNegativeInt, doc="how many")
+    k = arg(SizeKind(0), doc="how many")
     dim = arg(AnyInt, -1, "the dimension to search")
     largest = arg(Bool, True, "the largest, else the smallest")
     sorted = arg(Bool, True, "give them in order")
@@ -70,6 +70,7 @@ class Topk(Op):
         axis = require.axis(x, self.dim)
         size = x.shape[axis] if x.shape else 1
         message = f"`topk` of {self.k} elements"
+        require.at_least(self.k, 0, message, argument="k")
         require.at_least(size, self.k, message, inputs=(0,), argument="k", axis=(axis,))
         values = x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :])) if x.shape else x
         return values, values.with_dtype("int64")

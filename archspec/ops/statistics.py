@@ -9,7 +9,18 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import category, floating_result, normalize_dims, require_holds
 from archspec.ops.calls import given, lone
 from archspec.ops.expr import Call, In, Method
-from archspec.ops.kinds import AnyInt, BadValue, Choice, ListOf, Number, OneOf, Optional, PositiveInt, Probability
+from archspec.ops.kinds import (
+    AnyInt,
+    BadValue,
+    Choice,
+    ListOf,
+    Number,
+    OneOf,
+    Optional,
+    PositiveInt,
+    Probability,
+    SizeKind,
+)
 from archspec.ops.reduction import Accumulation, Extreme, OneAxis, SomeDims, Spreading, ordered, whole_sum
 from archspec.ops.registry import op
 from archspec.ops.require import Require
@@ -86,7 +97,7 @@ class Kthvalue(Mode):
     """The k-th smallest element along a dimension, and its position."""
 
     lead = ("k",)
-    k = arg(PositiveInt, doc="which, counted from 1")
+    k = arg(SizeKind(1), doc="which, counted from 1")
     examples = (
         Example({"k": 2, "dim": 1}, "float32[B, 5, 8]", ("float32[B, 8]", "int64[B, 8]")),
         Example({"k": 3, "keepdim": True}, "int32[B, 4]", ("int32[B, 1]", "int64[B, 1]")),
@@ -99,7 +110,9 @@ class Kthvalue(Mode):
         found = super().infer(require, x)
         axis = require.axis(x, self.dim)
         size = x.shape[axis] if x.shape else 1
-        require.at_least(size, self.k, f"`kthvalue` of rank {self.k}", inputs=(0,), argument="k", axis=(axis,))
+        message = f"`kthvalue` of rank {self.k}"
+        require.at_least(self.k, 1, message, argument="k")
+        require.at_least(size, self.k, message, inputs=(0,), argument="k", axis=(axis,))
         return found
 
     def forward(self, x: TensorType) -> Any:
