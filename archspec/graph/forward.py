@@ -46,8 +46,8 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
         return
     head, _, tail = name.rpartition(".")
     if head in options and tail in options:  # as attributes are read in Python
-        help = f"what `outputs` names goes by that name alone: `{tail}`"
-        ctx.error("AS206", span, f"there is no value `{name}`", help=help)
+        alone = f"what `outputs` names goes by that name alone: `{tail}`"
+        ctx.error("AS206", span, f"there is no value `{name}`", help=alone)
         return
     help = did_you_mean(name, options)
     if help is None:
