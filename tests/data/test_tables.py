@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from archspec.diagnostics.model import SpecError
 from archspec.pipeline import check
 from archspec.recipe.model import DataFacts, Recipe
 from tests.recipe.recipes import attempt, checked
+from tests.test_patterns import SPECS, TEXT, name_of
 
 REST = "optimizer: sgd\n  epochs: 1\n  batch_size: 4\n"
 ROWS = [
@@ -254,6 +256,19 @@ train:
   epochs: 1
   batch_size: 4
 """
+
+
+def test_the_pattern_of_a_table(tmp_path: Path) -> None:
+    """The model and the data of docs/patterns.md go together as it says."""
+    (pattern,) = [text for text in SPECS if name_of(text) == "people"]
+    data = re.search(r"`data: (\{csv: .*\})`", TEXT)
+    assert data is not None
+    write(tmp_path / "people.csv")
+    (tmp_path / "net.yaml").write_text(f"{pattern}train:\n  data: {data[1]}\n  loss: cross_entropy\n  {REST}")
+    report = check(tmp_path / "net.yaml")
+    assert not report.diagnostics and report.recipe is not None
+    assert report.recipe.feeds == {"numbers": "features", "job": "job", "city": "city"}
+    assert report.recipe.data.facts.columns == ("age", "gain", "loss", "hours")
 
 
 def test_an_embedding_needs_a_row_for_each_name(tmp_path: Path) -> None:

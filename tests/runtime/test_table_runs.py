@@ -1,10 +1,11 @@
-"""A model of two inputs of numbers, two categories and two targets on one table, as users run it."""
+"""The table that docs/runs.md shows (numbers and categories, two targets), as users train on it."""
 
 from __future__ import annotations
 
 import csv
 import json
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 import torch
@@ -28,22 +29,13 @@ layers:
   - {name: time, squeeze: -1}
 outputs: [pay, time]
 train:
-  data:
-    csv:
-      path: people.csv
-      features: {age: age, money: [gain, loss]}
-      categories: [job, city]
-      target: {income: income, hours: hours}
-      task: {income: class, hours: regression}
-      standardize: true
-  loss:
-    - cross_entropy: {input: pay, target: income}
-    - {mse: {input: time, target: hours}, weight: 0.1}
-  metrics: [{accuracy: {input: pay}}, {mae: {input: time}}]
+SHOWN
   optimizer: {adam: {lr: 0.05}}
   epochs: 8
   batch_size: 16
 """
+PAGE = (Path(__file__).parents[2] / "docs" / "runs.md").read_text(encoding="utf-8")
+SHOWN = PAGE.split("## Tables")[1].split("```yaml\n")[1].split("```")[0].rstrip()
 
 
 def people(count: int) -> list[dict[str, str]]:
@@ -67,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run in `run`, made by the command."""
     folder = tmp_path_factory.mktemp("people")
     write(folder / "people.csv", people(120))
-    (folder / "net.yaml").write_text(SPEC)
+    (folder / "net.yaml").write_text(SPEC.replace("SHOWN", indent(SHOWN, "  ")))
     done = archspec("train", "net.yaml", "--run", "run", "--quiet", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
