@@ -167,28 +167,32 @@ class Csv(Guardable):
         self, rows: Iterator[CsvRow], header: list[str], path: Path, categories: dict[str, str], classes: dict[str, str]
     ) -> tuple[dict[str, Names], int]:
         """The names that each of these fields has, sorted, and how many rows there are. Raises DataError."""
-        places = {name: header.index(column) for name, column in {**categories, **classes}.items()}
-        found: dict[str, set[str]] = {name: set() for name in places}
+        columns = {**categories, **classes}
+        places = [header.index(column) for column in columns.values()]
+        found: dict[str, set[str]] = {name: set() for name in columns}
+        known = list(found.values())
         samples = 0
         for line, cells in rows:
-            row = {name: cells[place].strip() for name, place in places.items()}
-            if not all(row.values()):
+            row = [cells[place].strip() for place in places]
+            if not all(row):
                 if self.on_bad_sample == "quarantine":
                     continue
-                empty = next(name for name, text in row.items() if not text)
-                raise DataError(f"no value for {show(header[places[empty]])}", path, line)
+                raise DataError(f"no value for {show(header[places[row.index('')]])}", path, line)
             samples += 1
-            for name, text in row.items():
-                found[name].add(text)
-                if len(found[name]) > MAX_CLASSES:
-                    argument, what, help = "categories", "names", None
-                    if name in classes:
-                        argument, what, help = "target", "classes", "say `task: regression` for numbers"
-                    message = f"more than {MAX_CLASSES:,} {what} in {show(header[places[name]])}"
-                    raise DataError(message, path, line, argument=argument, help=help)
+            for k, text in enumerate(row):
+                if text not in known[k]:
+                    known[k].add(text)
+                    if len(known[k]) > MAX_CLASSES:
+                        raise _too_many(header[places[k]], path, line, classes=k >= len(categories))
         if not samples:
             raise DataError("it has no rows but the column names", path)
         return {name: tuple(sorted(texts, key=numbers_first)) for name, texts in found.items()}, samples
+
+
+def _too_many(column: str, path: Path, line: int, *, classes: bool) -> DataError:
+    what, argument = ("classes", "target") if classes else ("names", "categories")
+    help = "say `task: regression` for numbers" if classes else "columns of numbers are `features`"
+    return DataError(f"more than {MAX_CLASSES:,} {what} in {show(column)}", path, line, argument=argument, help=help)
 
 
 def _places(key: str, value: Any) -> Iterator[tuple[str, tuple[str | int, ...]]]:

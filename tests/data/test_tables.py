@@ -15,6 +15,7 @@ from archspec.data import Data, load_input, open_data
 from archspec.data.split import hold_out
 from archspec.diagnostics.model import SpecError
 from archspec.pipeline import check
+from archspec.recipe import csv_kind
 from archspec.recipe.model import DataFacts, Recipe
 from tests.recipe.recipes import attempt, checked
 from tests.test_patterns import SPECS, TEXT, name_of
@@ -86,6 +87,44 @@ def test_the_features_that_are_left_out_are_all_others(tmp_path: Path) -> None:
     assert recipe.data.facts.columns == ("age", "gain", "loss", "hours")
     assert recipe.data.facts.classes == tuple(INCOMES)
     assert recipe.data.facts.categories == {"job": tuple(JOBS), "city": tuple(CITIES)}
+
+
+def test_one_field_for_two_inputs(tmp_path: Path) -> None:
+    """Wide and deep."""
+    write(tmp_path / "a.csv")
+    data = "path: a.csv, target: income, categories: [job, city], features: [age, gain]"
+    inputs = {"wide": "float32[B, 2]", "deep": "float32[B, 2]", "job": "int64[B]"}
+    text = section(data, "cross_entropy") + "  inputs: {wide: features, deep: features}\n"
+    recipe = checked(text, inputs, {"pay": "float32[B, 2]"}, tmp_path)
+    assert recipe.feeds == {"wide": "features", "deep": "features", "job": "job"}
+    write(tmp_path / "new.csv", [["38", "clerk", "1"]], ["age", "job", "gain"])  # the city is not read
+    found = load_input(recipe, str(tmp_path / "new.csv"))
+    assert {name: tensor.tolist() for name, tensor in found.items()} == {
+        "wide": [[38.0, 1.0]],
+        "deep": [[38.0, 1.0]],
+        "job": [0],
+    }
+
+
+def test_a_category_is_learned(tmp_path: Path) -> None:
+    """A field that no input reads may be a target, and a target may be an input."""
+    write(tmp_path / "a.csv")
+    data = "path: a.csv, target: income, categories: [job, city], features: [age]"
+    loss = "{cross_entropy: {target: job}}"
+    inputs = {"x": "float32[B, 1]", "target": "int64[B]"}
+    recipe = checked(section(data, loss) + "  inputs: {x: features}\n", inputs, {"y": "float32[B, 3]"}, tmp_path)
+    write(tmp_path / "new.csv", [[">50K", "38"]], ["income", "age"])
+    assert load_input(recipe, str(tmp_path / "new.csv"))["target"].tolist() == [1]
+    assert recipe.data.facts.names("job") == tuple(JOBS)
+
+
+def test_names_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.csv")
+    monkeypatch.setattr(csv_kind, "MAX_CLASSES", 2)
+    text = section(f"{FIELDS}, {GOALS}")
+    _, (found,) = attempt(text, INPUTS, OUTPUTS, tmp_path)
+    assert found.code == "AS504" and "a.csv:4: more than 2 names in 'job'" in found.message
+    assert text.splitlines()[found.span.line - 1][found.span.col - 1 :].startswith("[job, city]")
 
 
 def test_a_table_of_categories_alone(tmp_path: Path) -> None:

@@ -48,6 +48,18 @@ def errors(schema: dict[str, Any], data: Any) -> list[str]:
         {"clip_grad_norm": None},
         {"inputs": {"image": "image"}},
         {"data": {"csv": {"path": "a.csv", "target": "y"}}},
+        {"data": {"csv": {"path": "a.csv", "target": ["y"], "features": ["a"], "categories": "b"}}},
+        {
+            "data": {
+                "csv": {
+                    "path": "a.csv",
+                    "target": {"y": "y", "z": ["b", "c"]},
+                    "task": {"y": "class", "z": "regression"},
+                    "features": {"x": "a", "more": ["d"]},
+                    "categories": ["k"],
+                }
+            }
+        },
         {"schedule": {"exponential": 0.9}},
         {"average": "ema"},
         {"average": {"swa": {"start": 0.5, "lr": 0.1}}},
@@ -67,6 +79,10 @@ def test_accepted(change: dict[str, Any]) -> None:
         {"data": {"digits": {}, "npz": {"path": "x"}}},
         {"data": {"digitz": {}}},
         {"data": {"csv": {"path": "a.csv"}}},
+        {"data": {"csv": {"path": "a.csv", "target": {}}}},
+        {"data": {"csv": {"path": "a.csv", "target": {"y": 1}}}},
+        {"data": {"csv": {"path": "a.csv", "target": {"y": "y"}, "task": {"y": "number"}}}},
+        {"data": {"csv": {"path": "a.csv", "target": "y", "features": {"x": []}}}},
         {"loss": []},
         {"loss": {"cross_entropy": {"label_smoothing": 2}}},
         {"metrics": ["acc"]},
