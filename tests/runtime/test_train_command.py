@@ -40,11 +40,11 @@ def facts(run: Path) -> dict[str, Any]:
 
 def test_ninety_eight_percent_within_a_minute_of_two_cores(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = archspec("train", DIGITS, cwd=tmp_path, OMP_NUM_THREADS="2")
+    done = archspec("train", DIGITS, cwd=tmp_path)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     assert facts(tmp_path / "runs" / "digits_cnn-1")["results"]["best"] >= 0.98
-    # Processor time, as other tests may run beside this one.
+    # Processor time, as other tests may run beside this one; of one thread, as two would wait for each other then.
     assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 120
 
 
