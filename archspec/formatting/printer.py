@@ -14,14 +14,16 @@ STEP = 2
 
 
 class Line:
-    """`comment`: at its end, where it stood in column `column`."""
+    """`comment`: at its end, where it stood in column `column`. `goes_on`: its text does, in the next line, so that a
+    comment would be part of it."""
 
-    __slots__ = ("column", "comment", "text")
+    __slots__ = ("column", "comment", "goes_on", "text")
 
     def __init__(self, text: str, comment: Comment | None = None) -> None:
         self.text = text
         self.comment = comment.text if comment is not None else ""
         self.column = comment.at.col if comment is not None else 0
+        self.goes_on = False
 
 
 def layout(document: Document) -> str:
@@ -81,8 +83,8 @@ class _Printer:
         return out + self.comments(node.foot, indent)
 
     def trail(self, lines: list[Line], found: list[Comment]) -> list[Comment]:
-        """Put the first comment at the end of the first line, if none is there; those that are left over."""
-        line = lines[_first(lines)]
+        """Put the first comment at the end of the first line that can have one, if none is there; those left over."""
+        line = next(line for line in lines[_first(lines) :] if not line.goes_on)
         if not found or line.comment:
             return found
         line.comment, line.column = found[0].text, found[0].at.col
@@ -187,7 +189,10 @@ class _Printer:
             rest = text.removeprefix(first).lstrip()
             lines = _wrapped(rest, WIDTH - len(own))
             if not any(line.startswith(("- ", "---", "...")) for line in lines):
-                return [Line(space + first), *(Line(own + line) for line in lines)]
+                out = [Line(space + first), *(Line(own + line) for line in lines)]
+                for line in out[:-1]:
+                    line.goes_on = True
+                return out
         return [Line((space + text).rstrip())]
 
 

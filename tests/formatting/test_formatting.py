@@ -193,6 +193,14 @@ CASES = {
         f"{'k' * 120}: some\n  text\n",
         f"{'k' * 120}: some\n  text\n",
     ),
+    "a text of several lines, with a comment behind its key": (
+        f"doc:  # c\n  {'word ' * 20}\n  {'word ' * 4}\n",
+        f"doc: {'word ' * 22}word\n  word  # c\n",
+    ),
+    "a text of several lines in lists, with comments": (
+        f"a:\n- # c\n  - # d\n   {'word ' * 20}\n   {'word ' * 4} # e\n",
+        f"a:  # c\n  # d\n  - - {'word ' * 22}word\n      word{' ' * 14}# e\n",
+    ),
     "anchors": (
         "layers:\n  - {conv2d: &a {out_channels: 3}, name: x}\n  - {conv2d: *a , name: y}\n",
         "layers:\n  - {conv2d: &a {out_channels: 3}, name: x}\n  - {conv2d: *a, name: y}\n",

@@ -239,7 +239,7 @@ def main(argv: list[str] | None = None) -> int:
         folders = [corpus if given.keep else new, begun, corpus]
         command = [sys.argv[0], *options, *map(str, folders)]
         if target.lines:
-            mutator = Mutator(target.run, lambda data, longest: atheris.Mutate(data, longest))
+            mutator = Mutator(target.run, lambda data, most: atheris.Mutate(data, most))  # it is there once Fuzz runs
             atheris.Setup(command, mutator.timed, custom_mutator=mutator)
         else:
             atheris.Setup(command, target.run)
