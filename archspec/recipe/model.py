@@ -51,7 +51,7 @@ class DataFacts(NamedTuple):
     `characters`: the vocabulary of `text` with `tokens: char`, in order of token number. `columns`: the features of
     `csv`. `mean`, `std`: of each feature, from the training split, where the data are standardised (None until then).
     `categories`: the names that a field of numbers stands for, in order of these: of categories, and of classes where
-    there are several targets. `scales`, of `series`: mean and deviation of the columns of each series by its id, where
+    several fields have them. `scales`, of `series`: mean and deviation of the columns of each series by its id, where
     each is standardised by itself.
     """
 

@@ -58,8 +58,10 @@ class Shards(Guardable):
                 raise DataError(
                     f"its fields are not those of `path`: {listed}", base / self.validation, argument="validation"
                 )
-        named = [names for field, names in self._classes(base / self.path, found) if names]
-        return DataFacts(found, None, named[0] if len(named) == 1 else None)
+        named = {field.name: names for field, names in self._classes(base / self.path, found) if names}
+        if len(named) > 1:
+            return DataFacts(found, categories=named)
+        return DataFacts(found, classes=next(iter(named.values()), None))
 
     def _classes(self, path: Path, fields: Iterable[Field]) -> list[tuple[Field, tuple[str, ...]]]:
         """The fields, and the names of their classes where the data have such."""

@@ -45,6 +45,17 @@ def test_every_row_is_read(tmp_path: Path) -> None:
     assert torch.cat(held).tolist() == list(range(30, 40))
 
 
+def test_two_columns_have_names_of_classes(tmp_path: Path) -> None:
+    shutil.copytree(SAVED / "train", tmp_path / "two")
+    info = json.loads((tmp_path / "two" / "dataset_info.json").read_text())
+    numbers = [f"number {i}" for i in range(40)]
+    info["features"]["n"] = {"names": numbers, "_type": "ClassLabel"}
+    (tmp_path / "two" / "dataset_info.json").write_text(json.dumps(info))
+    facts = recipe_of("two", tmp_path).data.facts
+    assert facts.names("label") == ("even", "odd", "other") and facts.names("n") == tuple(numbers)
+    assert facts.names("x") is facts.classes is None and facts.field("n").classes == 40
+
+
 def test_classes_are_held_against_the_model() -> None:
     text = f"train: {{data: {{shards: {{path: saved/train}}}}, {REST}}}"
     _, found = attempt(text, {"x": "float32[B, 3]"}, {"o": "float32[B, 2]"}, SAVED.parent)
