@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from archspec.ops.kinds import show
 from archspec.recipe.columns import number
-from archspec.recipe.csv_kind import Csv
+from archspec.recipe.csv_kind import NAMES_HELP, Csv
 from archspec.recipe.files import MAX_ARRAY, DataError, csv_rows
 from archspec.recipe.model import DataFacts
 
@@ -53,13 +54,14 @@ def table(
     header = next(rows).cells
     numeric, named = _columns(kind, facts, only)
     columns = [name for each in numeric.values() for name in ([each] if isinstance(each, str) else each)]
+    place_of, counts = {name: place for place, name in enumerate(header)}, Counter(header)
     for name in (*columns, *(each.column for each in named.values())):
-        if header.count(name) != 1:
-            found = "no column is" if name not in header else "two columns are"
+        if counts[name] != 1:
+            found = "two columns are" if counts[name] else "no column is"
             raise DataError(f"{found} called {show(name)}", path, 1, argument=argument)
-    places = [(header.index(name), name) for name in columns]
-    coded = [(header.index(each.column), each) for each in named.values()]
-    help = None if only is not None else "columns of names go to `categories`"
+    places = [(place_of[name], name) for name in columns]
+    coded = [(place_of[each.column], each) for each in named.values()]
+    help = NAMES_HELP if only is None else None
     values, codes = array("f"), array("q")
     count = 0
     for line, cells in rows:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from archspec.diagnostics.suggest import did_you_mean
 from archspec.ops.base import arg
 from archspec.ops.kinds import BadValue, Bool, Choice, ListOf, OneOf, Optional, Refined, Str, show
 from archspec.recipe.by_name import ByName, OrByName
+from archspec.recipe.columns import number
 from archspec.recipe.data_kinds import DATA, HOLDOUT, VALIDATION, Guardable, Holdout, Path_, numbers_first
 from archspec.recipe.files import MAX_CLASSES, CsvRow, DataError, csv_rows
 from archspec.recipe.model import DataFacts, Field
@@ -17,6 +20,7 @@ from archspec.recipe.model import DataFacts, Field
 Names = tuple[str, ...]
 Fields = ByName(OneOf(Str, ListOf(Str, 1)), "a mapping of names to a column, or to a list of them", 1)
 Task = Choice("class", "regression")
+NAMES_HELP = "columns of names go to `categories`"
 ROLES = {"target": "the target", "categories": "one of the categories"}
 
 
@@ -129,6 +133,8 @@ class Csv(Guardable):
         rows = csv_rows(path, self.delimiter, bad=(lambda _: None) if aside else None)
         header = next(rows).cells
         columns = self._columns(header, path)
+        first = next(rows, None)
+        rows = chain([first] if first else [], rows)
         features = self.features_by_field(columns)
         targets = self.targets_by_field
         classes = {name: str(column) for name, column in targets.items() if self.is_class(name)}
@@ -137,6 +143,8 @@ class Csv(Guardable):
         samples = None
         if categories or classes:
             names, samples = self._names(rows, header, path, categories, classes)
+        if first and not aside:
+            self._check_numbers(first, header, columns, path)
         fields = [Field(name, "float32", _shape(each)) for name, each in features.items()]
         for name, each in (*categories.items(), *targets.items()):
             known = names.get(name)
@@ -146,22 +154,31 @@ class Csv(Guardable):
 
     def _columns(self, header: list[str], path: Path) -> Names:
         """The columns of the features. Raises DataError for any column that the table does not have."""
-        if len(set(header)) != len(header):
-            twice = next(name for name in header if header.count(name) > 1)
+        known = Counter(header)
+        if len(known) != len(header):
+            twice = next(name for name, count in known.items() if count > 1)
             raise DataError(f"two columns are called {show(twice)}", path, 1)
         named: dict[str, list[str]] = {}
         for key in ("target", "categories", "features"):
             named[key] = [name for name, _ in _places(key, getattr(self, key))]
             for name in named[key]:
-                if name not in header:
+                if name not in known:
                     help = did_you_mean(name, header) or f"its columns are {', '.join(header[:20])}"
                     raise DataError(f"no column is called {show(name)}", path, 1, argument=key, help=help)
         if self.features is not None:
             return tuple(named["features"])
-        others = tuple(name for name in header if name not in named["target"] and name not in named["categories"])
+        apart = {*named["target"], *named["categories"]}
+        others = tuple(name for name in header if name not in apart)
         if not others and not self.categories:
             raise DataError("there is no column but the target", path, 1)
         return others
+
+    def _check_numbers(self, row: CsvRow, header: list[str], columns: Names, path: Path) -> None:
+        """Raises DataError where a row has no number in a column of the features."""
+        cells = dict(zip(header, row.cells, strict=True))
+        argument = "path" if self.features is None else "features"
+        for name in columns:
+            number(cells[name], name, path, row.line, argument, NAMES_HELP)
 
     def _names(
         self, rows: Iterator[CsvRow], header: list[str], path: Path, categories: dict[str, str], classes: dict[str, str]

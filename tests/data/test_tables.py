@@ -229,15 +229,23 @@ def test_bad_rows_of_the_training_file_are_left_out(tmp_path: Path) -> None:
     assert len(opened.train) + len(opened.holdout) == 4
 
 
-def test_a_column_of_names_among_the_features(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("features", "place"), [("", "a.csv"), (", features: [age, job]", "[age, job]")])
+def test_a_column_of_names_among_the_features(tmp_path: Path, features: str, place: str) -> None:
+    """It is told before anything runs, by the first row."""
     write(tmp_path / "a.csv")
-    data = "path: a.csv, target: income, categories: city"
-    inputs = {"features": "float32[B, 5]", "city": "int64[B]"}
-    recipe = checked(section(data, "cross_entropy"), inputs, {"pay": "float32[B, 2]"}, tmp_path)
+    text = section(f"path: a.csv, target: income, categories: city{features}", "cross_entropy")
+    _, (found,) = attempt(text, {"x": "float32[B, N]", "city": "int64[B]"}, {"pay": "float32[B, 2]"}, tmp_path)
+    assert found.code == "AS504" and "a.csv:2: 'clerk' in column 'job' is not a finite number" in found.message
+    assert found.help == "columns of names go to `categories`"
+    assert text.splitlines()[found.span.line - 1][found.span.col - 1 :].startswith(place)
+
+
+def test_a_name_in_a_later_row_of_the_features(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", [ROWS[0], ["old", *ROWS[1][1:]], *ROWS[2:]])
     with pytest.raises(SpecError) as caught:
-        open_data(recipe)
+        open_data(recipe_of(tmp_path))
     (found,) = caught.value.diagnostics
-    assert found.message == "'clerk' in column 'job' is not a finite number"
+    assert (found.span.line, found.message) == (3, "'old' in column 'age' is not a finite number")
     assert found.help == "columns of names go to `categories`"
 
 
