@@ -47,7 +47,7 @@ def prefix(node: Node) -> str:
 
 def _as_it_was(node: Node, flow: bool) -> str:
     if node.style is None:
-        return node.text or ("null" if flow else "")
+        return node.text or (("null" if node.tag == "tag:yaml.org,2002:null" else '""') if flow else "")
     return (
         "'" + node.text.replace("'", "''") + "'" if node.style == "'" and node.text.isprintable() else quoted(node.text)
     )

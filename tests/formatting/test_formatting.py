@@ -206,6 +206,10 @@ CASES = {
         "layers:\n  - {conv2d: &a {out_channels: 3}, name: x}\n  - {conv2d: *a, name: y}\n",
     ),
     "tags": ("params: {a: !!float 1, b: !!str 2, c: ! x}\n", "params: {a: !!float 1, b: !!str 2, c: ! x}\n"),
+    "tags of nothing": (
+        "a:\n ! : 3\nb: [!!str , !!null ]\nc: !!str\n",
+        "a: {! \"\": 3}\nb: [!!str \"\", !!null null]\nc: !!str\n",
+    ),
     "a document's beginning": ("%YAML 1.2\n--- # c\nname: n\n", "%YAML 1.2\n---\n# c\nname: n\n"),
     "windows": ("\ufeffname: n\r\nlayers:\r\n- relu\r\n", "name: n\nlayers:\n  - relu\n"),
     "nothing": ("a:\nb: {}\nc: []\nd: {x: }\n", "a:\nb: {}\nc: []\nd: {x: null}\n"),
