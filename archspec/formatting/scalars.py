@@ -47,7 +47,9 @@ def prefix(node: Node) -> str:
 
 def _as_it_was(node: Node, flow: bool) -> str:
     if node.style is None:
-        return node.text or (("null" if node.tag == "tag:yaml.org,2002:null" else '""') if flow else "")
+        if flow and not node.text:
+            return "null" if node.tag == "tag:yaml.org,2002:null" else '""'
+        return quoted(node.text) if flow and _is_text(node.text) and not plain(node.text, flow=True) else node.text
     return (
         "'" + node.text.replace("'", "''") + "'" if node.style == "'" and node.text.isprintable() else quoted(node.text)
     )

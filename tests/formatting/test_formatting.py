@@ -210,6 +210,7 @@ CASES = {
         "a:\n ! : 3\nb: [!!str , !!null ]\nc: !!str\n",
         "a: {! \"\": 3}\nb: [!!str \"\", !!null null]\nc: !!str\n",
     ),
+    "tags of texts not for brackets": ("a:\n- ! x{\n- ! -{\n- !!str 3\n", "a: [! \"x{\", ! \"-{\", !!str 3]\n"),
     "a document's beginning": ("%YAML 1.2\n--- # c\nname: n\n", "%YAML 1.2\n---\n# c\nname: n\n"),
     "windows": ("\ufeffname: n\r\nlayers:\r\n- relu\r\n", "name: n\nlayers:\n  - relu\n"),
     "nothing": ("a:\nb: {}\nc: []\nd: {x: }\n", "a:\nb: {}\nc: []\nd: {x: null}\n"),
