@@ -42,14 +42,10 @@ print(json.dumps(errors))
 
 
 def test_needs_torch_alone(tmp_path: Path) -> None:
+    names = ["tutorial_mlp", "tutorial_sequence_model", "resnet18", "unet", "lstm_classifier"]
+    classes = ["".join(part.capitalize() for part in name.split("_")) for name in names]
     models: list[str | Path] = []
-    classes = {
-        "tutorial_mlp": "TutorialMlp",
-        "tutorial_sequence_model": "TutorialSequenceModel",
-        "resnet18": "Resnet18",
-    }
-    classes |= {"unet": "Unet", "lstm_classifier": "LstmClassifier"}
-    for name, class_name in classes.items():
+    for name, class_name in zip(names, classes, strict=True):
         model = tmp_path / f"{name}.py"
         model.write_text(archspec.source(SPECS[name]), encoding="utf-8")
         models += [model, class_name, GOLDEN[name]]
@@ -58,7 +54,7 @@ def test_needs_torch_alone(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {name: [] for name in classes}
+    assert json.loads(done.stdout) == {class_name: [] for class_name in classes}
 
 
 def test_every_spec_reads_well(tmp_path: Path) -> None:
