@@ -78,8 +78,8 @@ class Stft(_Frames):
     def infer(self, require: Require, x: TensorType, window: TensorType | None = None) -> TensorType:
         require.dtype(x, *COMPLEX_OF, *COMPLEX, what="the input of `stft`", inputs=(0,))
         require.rank(x, 1, 2, what="the input of `stft`", inputs=(0,))
-        if x.rank == 2 and x.shape[0] == 0:
-            require.fail("AS304", f"the input of `stft` has no signals: {x}", inputs=(0,))
+        if x.rank == 2:
+            require.at_least(x.shape[0], 1, "the input of `stft` has no signals", inputs=(0,), axis=(0,))
         self.check_window(require, window, *FLOATING, *COMPLEX)
         dtype = x.dtype if window is None else promote(x.dtype, window.dtype)
         if dtype in COMPLEX and self.onesided:
@@ -122,6 +122,8 @@ class Istft(_Frames):
     def infer(self, require: Require, x: TensorType, window: TensorType | None = None) -> TensorType:
         require.dtype(x, *COMPLEX, what="the input of `istft`", inputs=(0,))
         require.rank(x, 2, 3, what="the input of `istft`", inputs=(0,))
+        if x.rank == 3:
+            require.at_least(x.shape[0], 1, "the input of `istft` has no spectra", inputs=(0,), axis=(0,))
         self.check_window(require, window, *FLOATING)
         message = "`istft` must know the number of frequencies"
         found = require.known(x.shape[-2], message, inputs=(0,), axis=(x.rank - 2,))
