@@ -174,7 +174,9 @@ def unknown_value(
             scope.unspelt += [each for each in inside if "$" in each]
     path = name or scope.builder.plan.auto.get(position) or UNNAMED
     number = scope.builder.add(Node([], [path], (), (name or "",), position, node.span, node.span))
-    if ctx.frames:  # nothing may have been said of it here, and with the cause gone it is not in error
+    # Nothing may have been said of it here, and with the cause gone it is not in error. (In what is left out values are
+    # unknown as a rule, and nothing hides a mistake as long as none is found.)
+    if ctx.frames and (not ctx.inspecting or ctx.diagnostics.added):
         ctx.frames[-1].uses = None
     chosen = isinstance(node, Mapping) and "when" in node.entries  # it may be the one that is left out
     for text, span in names.items():

@@ -13,6 +13,7 @@ from test_cases import ACCEPTED, REJECTED, printed
 
 from archspec import pipeline
 from archspec.diagnostics.text import render
+from archspec.graph import blocks
 from archspec.graph.initial import InitRule
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall
 from archspec.ops import known
@@ -302,3 +303,16 @@ def test_what_is_kept_of_texts_is_bounded() -> None:
         pipeline.check(TWO.format(width=3, inner=number + 1))
     assert len(kept._blocks) <= kept.MAX_BLOCKS
     assert kept._size == sum(len(text) for _, _, text in kept._blocks)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "gpt2", "densenet121", "swin_t", "convnext_tiny"])
+def test_blocks_that_stand_where_they_stood_are_not_built_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an item that `when` leaves out in them, too (resnet50)."""
+    path = next(path for path in SPECS if path.stem == name)
+    pipeline.check(pipeline.load(path))
+
+    def built(*_: object) -> None:
+        raise AssertionError("a block was built again")
+
+    monkeypatch.setattr(blocks, "_build", built)
+    assert pipeline.check(pipeline.load(path)).ok
