@@ -98,7 +98,8 @@ def constructor(callee: Op | Typed, types: tuple[Any, ...], planner: Planner, in
         return computed(callee)
     if isinstance(callee, Op):
         made = callee.module(*types)
-        assert made is not None
+        if made is None:  # written in place, in an instance of its class that has no modules there
+            raise NotUnifiableError
         known = Made(callee, made.fn, *made.args, **made.kwargs) if isinstance(made, Call) else made
         return bind_sizes(known, types)
     found = None if inline else planner.plan_of(callee)

@@ -221,3 +221,30 @@ def test_a_block_that_reads_nothing() -> None:
     torch.nn.init.normal_(model.bias.weight)
     x, places = torch.randn(2, 6), 2 * torch.arange(6.0)
     torch.testing.assert_close(model(x), x + places + model.bias.weight * places, rtol=0, atol=0)
+
+
+EXPERTS = """\
+archspec: 1
+inputs: {x: "float32[B, 3]"}
+blocks:
+  Top:
+    params: {deep: true}
+    inputs: {x: "float32[B, 3]"}
+    layers:
+      - {topk: {k: 1}, outputs: [weight, chosen], from: x}
+      - repeat: 1
+        from: x
+        route: {chosen: chosen}
+        residual: [{residual: [], when: $deep}]
+layers:
+  - {name: a, Top: {}}
+  - {name: b, Top: {deep: false}, from: x}
+outputs: {a: a, b: b}
+"""
+
+
+def test_experts_that_have_modules_in_one_instance_and_none_in_another() -> None:
+    x = torch.tensor([[3.0, 1.0, 2.0], [1.0, 2.0, 3.0]])
+    given = archspec.compile(EXPERTS)(x)
+    first = torch.tensor([1.0, 0.0])[:, None]  # the second row chooses an expert that there is none of
+    assert torch.equal(given["a"], 3 * x * first) and torch.equal(given["b"], 2 * x * first)
