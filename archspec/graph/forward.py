@@ -42,7 +42,7 @@ def explain_unknown(ctx: Context, scope: Scope, name: str, span: Span) -> None:
             return
         here = here.parent
     options = scope.visible()
-    if likely_misnamed(scope, name):
+    if (ctx.inspecting or ctx.diagnostics.has_errors) and likely_misnamed(scope, name):
         return
     head, _, tail = name.rpartition(".")
     if head in options and tail in options:  # as attributes are read in Python

@@ -20,6 +20,7 @@ def inspect_item(ctx: Context, scope: Scope, item: Item, walk: Walk) -> None:
     """An item that is left out, by `when` or a `repeat` of nothing; or one whose turns are not known."""
     env: dict[str, Any] = dict.fromkeys((*scope.env, *item.loop_names), FAILED)
     before, ctx.inspecting = ctx.inspecting, True
+    unspelt = list(scope.unspelt)
     if item.kind == "op":
         op_call(ctx, item, env)
     elif item.kind == "block":
@@ -27,6 +28,8 @@ def inspect_item(ctx: Context, scope: Scope, item: Item, walk: Walk) -> None:
     elif item.is_structure:
         structures.nested(ctx, scope, item, item.key, env, walk, None, structures.Captured(), [])
     ctx.inspecting = before
+    if not before:  # a name that it would give is one that there is not
+        scope.unspelt = unspelt
 
 
 def inspect_blocks(ctx: Context, walk: Walk) -> None:

@@ -291,6 +291,7 @@ class Vecdot(Op):
         if x.rank == y.rank == 1:  # the dot product of two vectors does not broadcast
             message = "`vecdot` of two vectors needs them of one length"
             require.equal(x.shape[0], y.shape[0], message, inputs=(0, 1), axis=(0, 0))
+            return x.with_shape(())  # whatever `dim` says: PyTorch does not look at it then
         joint = x.with_shape(broadcast(require, [x.shape, y.shape], self.name, (0, 1)))
         axis = require.axis(joint, self.dim)
         return joint.with_shape(s for a, s in enumerate(joint.shape) if a != axis)
