@@ -28,6 +28,7 @@ from archspec.recipe.optimizers import OPTIMIZERS
 from archspec.recipe.runtime import CheckpointActivations, Compile, Precision, Runtime
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.wrap import prepare
+from archspec.shapes.typed import Typed
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 9
@@ -69,6 +70,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+def chosen(typed: Typed) -> dict[str, tuple[str, ...]]:
+    """What the settings that name blocks mean here."""
+    modules = Modules(typed)
+    layers = tuple(path for path, names in modules.names.items() if "Layer" in names)
+    return {"checkpoint_activations": modules.blocks(), "compile": layers}
+
+
 def stepping(network: Network, settings: dict[str, Any]) -> Callable[..., None]:
     """A function that does one step of training, of all samples or of the first ones."""
     report = pipeline.check(network.spec, network.params, weights=None)
@@ -76,9 +84,7 @@ def stepping(network: Network, settings: dict[str, Any]) -> Callable[..., None]:
     torch.manual_seed(0)
     module = from_source(pipeline.emitted(report)).train()
     runtime = Runtime(**settings)
-    modules = Modules(report.typed)
-    layers = tuple(path for path, names in modules.names.items() if "Layer" in names)
-    prepared = prepare(module, CPU, runtime, chosen={"checkpoint_activations": modules.blocks(), "compile": layers})
+    prepared = prepare(module, CPU, runtime, chosen=chosen(report.typed))
     optimizer = build_optimizer(OPTIMIZERS.parts["adamw"].parse({}), module, fused=runtime.fused)
     whole = network.inputs()
 
@@ -144,8 +150,7 @@ def settings_of(network: Network) -> dict[str, dict[str, Any]]:
 
 
 def compare(network: Network, rises: dict[str, int]) -> None:
-    chosen = settings_of(network)
-    steps = {name: stepping(network, settings) for name, settings in chosen.items()}
+    steps = {name: stepping(network, settings) for name, settings in settings_of(network).items()}
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(ROUNDS + 2):
         for name, step in steps.items():

@@ -86,7 +86,7 @@ def _evaluate(
             if not batches.counted:
                 continue
             outputs = first(outputs, count)
-            losses = [objective(outputs, batch)] if not objective.labels else objective.each(outputs, batch)
+            losses = objective.each(outputs, batch)
             values = [sum(losses[1:], losses[0]), *losses[: len(objective.labels)]]
             totals += torch.stack([value.to(totals.dtype) for value in values]) * count
             for meter in meters:

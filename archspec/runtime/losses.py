@@ -26,23 +26,19 @@ class Objective:
     """
 
     def __init__(self, terms: tuple[LossTerm, ...], device: torch.device) -> None:
-        first, *rest = [_evaluator(term, device) for term in terms]
-        self._first = first
-        self._rest = rest
+        self._terms = [_evaluator(term, device) for term in terms]
         self._parts = [_evaluator(term, device, sum_only=True) for term in terms]
         self._counts = [_counter(term, device) for term in terms]
         self.labels = loss_labels(terms)
         self.weights = [term.weight for term in terms]
 
     def __call__(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> Tensor:
-        total = self._first(outputs, batch)
-        for evaluate in self._rest:
-            total = total + evaluate(outputs, batch)
-        return total
+        first, *rest = self.each(outputs, batch)
+        return sum(rest, first)
 
     def each(self, outputs: Outputs, batch: Mapping[str, Tensor]) -> list[Tensor]:
         """The losses with their weights, of which the sum is what a call gives."""
-        return [evaluate(outputs, batch) for evaluate in (self._first, *self._rest)]
+        return [evaluate(outputs, batch) for evaluate in self._terms]
 
     def counts(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the sum of each loss over this batch is divided by: float32[losses], without gradient."""

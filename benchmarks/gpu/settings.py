@@ -18,13 +18,13 @@ from torch import Tensor
 
 from archspec import pipeline
 from archspec.model.build import from_source
-from archspec.recipe.naming import Modules
 from archspec.recipe.optimizers import OPTIMIZERS
-from archspec.recipe.runtime import CheckpointActivations, Compile, Parallel, Precision, Runtime
+from archspec.recipe.runtime import Compile, Parallel, Precision, Runtime
 from archspec.runtime.optim import build_optimizer
 from archspec.runtime.precision import exact_float32, restored_matmul, scaler
 from archspec.runtime.world import joined
 from archspec.runtime.wrap import prepare
+from benchmarks.memory import again, chosen
 from benchmarks.pairs import timed
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +58,6 @@ NETWORKS = (
 )
 
 
-def again(mode: str) -> CheckpointActivations:
-    return CheckpointActivations.parse({"mode": mode})
-
-
 def precision(name: str) -> Precision:
     return Precision.parse({"default": name})
 
@@ -90,13 +86,10 @@ def stepping(network: Network, settings: dict[str, Any]) -> Iterator[Callable[[]
     report = pipeline.check(network.spec, network.params, weights=None)
     assert report.typed is not None
     runtime = Runtime(**settings)
-    modules = Modules(report.typed)
-    layers = tuple(path for path, names in modules.names.items() if "Layer" in names)
-    chosen = {"checkpoint_activations": modules.blocks(), "compile": layers}
     with joined(runtime.parallel, GPU) as world:
         torch.manual_seed(0)
         module = from_source(pipeline.emitted(report)).train()
-        prepared = prepare(module, GPU, runtime, world, chosen)
+        prepared = prepare(module, GPU, runtime, world, chosen(report.typed))
         optimizer = build_optimizer(OPTIMIZERS.parts["adamw"].parse({}), module, fused=runtime.fused)
         scale = scaler(runtime.precision, GPU)
         whole = network.inputs()
@@ -127,12 +120,12 @@ def peak(run: Callable[[], None]) -> int:
 
 
 def compare(network: Network) -> None:
-    chosen = {name: given for name, given in SETTINGS.items() if not name.startswith(network.without)}
+    wanted = {name: given for name, given in SETTINGS.items() if not name.startswith(network.without)}
     peaks: dict[str, int] = {}
     taken: dict[str, list[float]] = {}
     with ExitStack() as all_of_them:
         steps: dict[str, Callable[[], None]] = {}
-        for name, settings in chosen.items():
+        for name, settings in wanted.items():
             gc.collect()
             before = torch.cuda.memory_allocated()
             steps[name] = all_of_them.enter_context(stepping(network, settings))

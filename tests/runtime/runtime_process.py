@@ -8,11 +8,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
 from archspec.cli.main import main
+from archspec.runtime.checkpoints.store import FOLDER
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "specs" / "digits_cnn.yaml"
@@ -30,8 +32,13 @@ def environment(**more: str) -> dict[str, str]:
 
 def archspec(*args: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
+    return python("-m", "archspec", *args, cwd=cwd, **more)
+
+
+def python(*args: str | Path, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a script or module to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "archspec", *map(str, args)],
+        [sys.executable, *map(str, args)],
         cwd=cwd,
         env=environment(**more),
         capture_output=True,
@@ -59,13 +66,16 @@ def torchrun(count: int, *args: str, cwd: Path) -> subprocess.CompletedProcess[s
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count)]
-    return subprocess.run(
-        [*launcher, "--master-port", str(port), *args],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
+    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", str(count), "--master-port", str(port))
+    return python(*launcher, *args, cwd=cwd)
+
+
+def killed(*args: str | Path, run: Path, delay: float) -> None:
+    """Begin a run, and kill it so many seconds after its first checkpoint is there. `args`: of the command line."""
+    command = [sys.executable, "-m", "archspec", *map(str, args), "--run", str(run)]
+    with subprocess.Popen(command, cwd=run.parent, env=environment()) as process:
+        deadline = time.monotonic() + 120
+        while not list((run / FOLDER).glob("step-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.kill()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import DIGITS, SMALL, archspec, environment
+from runtime_process import DIGITS, SMALL, archspec, killed, python
 from torch import Tensor, nn
 from trained_together import same, written
 
 from archspec.recipe.runtime import Compile, Precision, Runtime
-from archspec.runtime.checkpoints.store import FOLDER, newest
+from archspec.runtime.checkpoints.store import newest
 from archspec.runtime.run_folder import read_facts, read_metrics
 from archspec.runtime.session import train
 from archspec.runtime.wrap import prepare
@@ -129,13 +126,7 @@ def test_a_killed_run_goes_on_bit_for_bit(precision: str, delay: float, tmp_path
     args = (*ARGS, "--set", f"runtime.precision={precision}", "--device", "cuda", "--quiet")
     done = archspec("train", DIGITS, *args, "--run", "whole", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    command = [sys.executable, "-m", "archspec", "train", str(DIGITS), *args, "--run", "r"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
-        deadline = time.monotonic() + 120
-        while not list((tmp_path / "r" / FOLDER).glob("step-*")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
+    killed("train", DIGITS, *args, run=tmp_path / "r", delay=delay)
     done = archspec("train", DIGITS, *args, "--run", "r", cwd=tmp_path)
     assert done.returncode == 0 or "finished" in done.stderr, done.stderr
     for name in ("weights.safetensors", "last.safetensors"):
@@ -183,15 +174,7 @@ def test_memory_that_is_too_small_is_halved_until_it_fits(tmp_path: Path) -> Non
         "train(sys.argv[1], params={'runtime.device': 'cuda', 'channels': [64, 64, 64],\n"
         "      'train.batch_size': 1024, 'train.epochs': 1}, run='r', quiet=True)\n"
     )
-    done = subprocess.run(
-        [sys.executable, str(script), str(DIGITS)],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
+    done = python(script, DIGITS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = [line["message"] for line in read_metrics(tmp_path / "r") if line["kind"] == "warning"]
     assert any(line.startswith("out of memory: ") for line in said)

@@ -7,17 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
-from runtime_process import DIGITS, SMALL, archspec, environment, here
+from runtime_process import DIGITS, SMALL, archspec, environment, here, killed
 
 from archspec.cli.main import main
-from archspec.runtime.checkpoints.store import FOLDER, TENSORS, newest
+from archspec.runtime.checkpoints.store import TENSORS, newest
 from archspec.runtime.run_folder import read_metrics
 
 TIMED = ("seconds", "samples_per_second", "last")
@@ -46,13 +45,7 @@ def same_as(whole: Path, run: Path) -> None:
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.8])
 def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, whole: Path, delay: float) -> None:
-    command = [sys.executable, "-m", "archspec", "train", *ARGS, "--run", "r", "--quiet"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment()) as process:
-        deadline = time.monotonic() + 120
-        while not list((tmp_path / "r" / FOLDER).glob("step-*")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
+    killed("train", *ARGS, "--quiet", run=tmp_path / "r", delay=delay)
     found, _ = newest(tmp_path / "r")
     assert found is not None
     done = here("train", *ARGS, "--run", "r", "--quiet", cwd=tmp_path)
