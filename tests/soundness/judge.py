@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import signal
 import tempfile
 import traceback
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -29,6 +31,8 @@ from tests.soundness.torch_run import REFUSALS
 UNKNOWN = frozenset({"AS306"})
 
 
+ENOUGH = 20  # seconds of processor that PyTorch may take: steps in steps in steps of a scan can be a million
+
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -40,7 +44,7 @@ class Finding(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """`verdict`: "accepted", "refused", "language" (no question of shapes) or "undecided"."""
+    """`verdict`: "accepted", "refused", "language" (no question of shapes), "undecided" or "long" (to run)."""
 
     verdict: str
     finding: Finding | None = None
@@ -63,9 +67,31 @@ def judge(spec: dict[str, Any], seed: int = 0) -> Outcome:
         except Exception:
             return Outcome("crash", Finding("check raises", traceback.format_exc(limit=-4)))
         values = allowed(_symbols(spec), spec.get("symbols", {}))
-        if report.ok:
-            return _accepted(spec, report, rng, values)
-        return _refused(spec, report, rng, values)
+        try:
+            with _within(ENOUGH):
+                return (_accepted if report.ok else _refused)(spec, report, rng, values)
+        except _TooLong:
+            return Outcome("long")
+
+
+class _TooLong(BaseException):
+    """Not an Exception: what expects one from PyTorch is not to take it for that."""
+
+
+@contextlib.contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raises _TooLong after so much time of the processor."""
+
+    def stop(*_: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _source(spec: dict[str, Any], rng: Random) -> str | pipeline.Spec:
