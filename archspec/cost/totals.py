@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from archspec.dims import Dim, Size, TooComplex
+from archspec.dims.size import from_terms, terms_of
 from archspec.ops.base import Op, State
 from archspec.ops.tensor import ITEMSIZE
 from archspec.shapes.state import states
@@ -35,24 +36,10 @@ class Cost(NamedTuple):
         return Cost(
             self.parameters + other.parameters,
             self.buffers + other.buffers,
-            _sum(self.flops, other.flops),
+            _sum([self.flops, other.flops]),
             self.param_bytes + other.param_bytes,
             self.state_bytes + other.state_bytes,
             self.trainable + other.trainable,
-        )
-
-    def times(self, count: int) -> Cost:
-        """Of that many calls with modules of their own."""
-        if count == 1:
-            return self
-        flops = _times(count, self.flops)
-        return Cost(
-            self.parameters * count,
-            self.buffers * count,
-            flops,
-            self.param_bytes * count,
-            self.state_bytes * count,
-            self.trainable * count,
         )
 
     def without_state(self) -> Cost:
@@ -75,12 +62,7 @@ class Costs:
 
     def of(self, typed: Typed) -> Cost:
         if typed.cost is None:
-            total = Cost()
-            for done in typed.nodes:
-                cost = self.of_node(done)
-                if cost != NOTHING:
-                    total = total.plus(cost)
-            typed.cost = total
+            typed.cost = _together([(self.of_node(done), 1) for done in typed.nodes])
         found: Cost = typed.cost
         return found
 
@@ -89,9 +71,8 @@ class Costs:
         if len(done.calls) == 1 and done.node.shared is None and done.node.join is None:
             outputs = done.calls[0].outputs if isinstance(done.calls[0], Typed) else done.outputs
             return self.of_call(done, done.calls[0], done.call_inputs[0], outputs)
-        total = Cost()
-        for (callee, inputs, outputs), count in _runs(each_call(done)):
-            total = total.plus(self._of_call(done, callee, inputs, outputs).times(count))
+        runs = _runs(each_call(done))
+        total = _together([(self._of_call(done, callee, *types), count) for (callee, *types), count in runs])
         if done.rows:
             total = total._replace(flops=routed(total.flops, done, len(done.calls)))
         if (joining := merging(done)) is not None:
@@ -135,6 +116,22 @@ class Costs:
         return cost
 
 
+def _together(costs: list[tuple[Cost, int]]) -> Cost:
+    """The sum of costs, each so many times."""
+    parameters = buffers = param_bytes = state_bytes = trainable = 0
+    flops: list[Size | None] = []
+    for cost, count in costs:
+        if cost is NOTHING or cost == NOTHING:
+            continue
+        parameters += count * cost.parameters
+        buffers += count * cost.buffers
+        param_bytes += count * cost.param_bytes
+        state_bytes += count * cost.state_bytes
+        trainable += count * cost.trainable
+        flops.append(cost.flops if count == 1 else _times(count, cost.flops))
+    return Cost(parameters, buffers, _sum(flops), param_bytes, state_bytes, trainable)
+
+
 def op_cost(op: Op, inputs: Types, outputs: Types, tied: Container[str] = ()) -> Cost:
     parameters = trainable = buffers = param_bytes = buffer_bytes = 0
     for state in op.state(*inputs):
@@ -163,11 +160,10 @@ def _bytes(state: State) -> int:
     return math.prod(state.shape) * ITEMSIZE[state.dtype]
 
 
-def _sum(a: Size | None, b: Size | None) -> Size | None:
-    if a is None or b is None:
-        return None
+def _sum(many: list[Size | None]) -> Size | None:
+    known = [flops for flops in many if flops is not None]
     try:
-        return a + b
+        return from_terms([term for flops in known for term in terms_of(flops)]) if len(known) == len(many) else None
     except TooComplex:
         return None
 

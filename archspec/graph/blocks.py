@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from archspec.diagnostics.model import Diagnostic, Label, Span
 from archspec.dims import Dim, symbol
@@ -32,10 +33,10 @@ Walk = Callable[[Context, Scope, "Value | Absent"], "Value | Absent"]
 class BlockDef:
     """One entry of `blocks:`; its parts are read when it is first called."""
 
-    __slots__ = ("_params", "built", "ctx", "layers", "name", "node", "not_declared", "recursive", "span")
+    __slots__ = ("_ctx", "_params", "built", "layers", "name", "node", "not_declared", "recursive", "span")
 
     def __init__(self, ctx: Context, name: str, node: Mapping, span: Span) -> None:
-        self.ctx = ctx
+        self._ctx = ref(ctx)  # which holds the blocks: so no cycle waits for the garbage collector
         self.name = name
         self.node = node
         self.span = span
@@ -45,6 +46,12 @@ class BlockDef:
         self.built = False
         self.not_declared: set[str] = set()  # what calls give it, though it has no such parameter
         self._params: dict[str, Param] | None = None
+
+    @property
+    def ctx(self) -> Context:
+        ctx = self._ctx()
+        assert ctx is not None
+        return ctx
 
     def parameters(self) -> dict[str, Param]:
         if self._params is None:
@@ -237,6 +244,17 @@ def block_graph(
 
 
 def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -> dict[str, Given] | None:
+    nodes, healthy = ctx.given.get(id(item.node)), True
+    if nodes is None:
+        nodes, healthy = _argument_nodes(ctx, block, item)
+        if healthy:  # once for all turns
+            ctx.given[id(item.node)] = nodes
+    given = {name: Given(ctx.evaluate(node, env), node.span) for name, node in nodes.items()}
+    return given if healthy and not any(each.value is FAILED for each in given.values()) else None
+
+
+def _argument_nodes(ctx: Context, block: BlockDef, item: Item) -> tuple[dict[str, Node], bool]:
+    """The parameters that a call gives, in the order of declaration; is nothing wrong with their names?"""
     declared = block.parameters()
     node = item.value
     nodes: dict[str, Node] = {}
@@ -252,7 +270,7 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
     elif node is not None and not (isinstance(node, Scalar) and node.value is None):
         if not declared:
             ctx.error("AS203", node.span, f"`{block.name}` takes no parameters")
-            return None
+            return {}, False
         nodes[next(iter(declared))] = node
     missing = [name for name, param in declared.items() if param.type is not None and name not in nodes]
     if missing and healthy:
@@ -266,14 +284,7 @@ def _arguments(ctx: Context, block: BlockDef, item: Item, env: dict[str, Any]) -
             secondary=[Label(declared[missing[0]].span, "required: a type and no default")],
         )
         healthy = False
-    given: dict[str, Given] = {}
-    for name, each in nodes.items():
-        value = ctx.evaluate(each, env)
-        if value is FAILED:
-            healthy = False
-        else:
-            given[name] = Given(value, each.span)
-    return {name: given[name] for name in declared if name in given} if healthy else None
+    return {name: nodes[name] for name in declared if name in nodes}, healthy
 
 
 def build(

@@ -43,6 +43,7 @@ class Context:
     """Shared by everything that elaborates one spec; `inspecting` and `calls` are what it is at just now."""
 
     __slots__ = (
+        "__weakref__",
         "_mentions",
         "_used",
         "around",
@@ -56,6 +57,7 @@ class Context:
         "diagnostics",
         "env",
         "frames",
+        "given",
         "inspecting",
         "items",
         "leaving_out",
@@ -81,6 +83,7 @@ class Context:
         self.memo: dict[Any, Graph | None] = {}  # graphs of blocks, by name and all parameters
         self.resolved: dict[Any, Any] = {}  # by name and the parameters given: the key of the same in `memo`
         self.items: dict[int, Any] = {}  # what was read of each item, by `id` of its node
+        self.given: dict[int, dict[str, Node]] = {}  # what each call gives its block, by `id` of its node
         self.chosen: dict[
             tuple[int, str], Node
         ] = {}  # items with the op that a parameter names, by `id` of the written
@@ -130,7 +133,10 @@ class Context:
         """
         if type(node) is Scalar and not (isinstance(node.value, str) and "$" in node.value):
             return node.value
-        if not any(self.waits(env[name]) for name in self.mentions(node) if name in env):
+        for name in self.mentions(node):
+            if type(read := env.get(name)) not in PLAIN and self.waits(read):
+                break
+        else:
             return evaluate(node, env, self.diagnostics, self.tensors)
         found = Diagnostics()
         value = evaluate(node, env, found, self.tensors)

@@ -25,6 +25,8 @@ BEFORE = "_"  # in a `from`: the value before
 # Type words: a parameter declared with one is required. The value is one that --set may be shown with.
 TYPES = {"int": "10", "float": "0.5", "bool": "true", "str": "text", "list": "[1, 2]", "any": "10"}
 MAX_PATH = 256  # characters of a name
+_LENGTH = 256  # of texts whose names are remembered
+_NOTHING: frozenset[str] = frozenset()
 
 _COMMON = frozenset(COMMON)
 _BEFORE_IS = "in a `from` it stands for the value before"
@@ -242,26 +244,8 @@ class Plan:
         taken: set[str] = set()
         unnamed: list[tuple[Position, str]] = []
 
-        def walk(position: Position, items: Sequence) -> None:
-            for index, item in enumerate(items.items):
-                here = (*position, index)
-                if is_named(item):
-                    name = name_of(item)
-                    if name:
-                        taken.add(name.split(".")[0])
-                elif spliceable(item):
-                    for where, inner, branch in inner_lists(item):
-                        if branch is None:
-                            walk((*here, *where), inner)
-                        else:
-                            taken.add(branch)
-                else:
-                    key = key_of(item) or "item"
-                    words = _WORD.findall(key)  # of `$norm` the parameter, whatever its value
-                    unnamed.append((here, snake_case(words[-1] if key.startswith("$") and words else key)))
-
         for position, items in lists:
-            walk(position, items)
+            _paths(position, items, taken, unnamed)
         counts: dict[str, int] = {}
         for here, base in unnamed:
             while True:
@@ -273,17 +257,49 @@ class Plan:
             self.auto[here] = path
 
 
+def _paths(position: Position, items: Sequence, taken: set[str], unnamed: list[tuple[Position, str]]) -> None:
+    """Add the first components that names in a list take, and its unnamed items with what they are called after."""
+    for index, item in enumerate(items.items):
+        here = (*position, index)
+        if is_named(item):
+            name = name_of(item)
+            if name:
+                taken.add(name.split(".")[0])
+        elif spliceable(item):
+            for where, inner, branch in inner_lists(item):
+                if branch is None:
+                    _paths((*here, *where), inner, taken, unnamed)
+                else:
+                    taken.add(branch)
+        else:
+            key = key_of(item) or "item"
+            words = _WORD.findall(key)  # of `$norm` the parameter, whatever its value
+            unnamed.append((here, snake_case(words[-1] if key.startswith("$") and words else key)))
+
+
+def _mentioned_in(value: object) -> frozenset[str]:
+    if type(value) is not str or "$" not in value:
+        return _NOTHING
+    return _short(value) if len(value) <= _LENGTH else frozenset(_WORD.findall(value))
+
+
+@lru_cache(maxsize=1024)
+def _short(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text))
+
+
 def mentioned(node: Node | None, inner: Callable[[Node], frozenset[str]] | None = None) -> frozenset[str]:
     """The names in the expressions under a node. `inner`: the same of a node in it, where somebody keeps that."""
     if isinstance(node, Scalar):
-        text = node.value
-        return frozenset(_WORD.findall(text)) if isinstance(text, str) and "$" in text else frozenset()
+        return _mentioned_in(node.value)
     children: Iterable[Node] = ()
     if isinstance(node, Sequence):
         children = node.items
     elif isinstance(node, Mapping):
         children = node.entries.values()
-    found = [names for child in children if (names := (inner or mentioned)(child))]
+    look = inner or mentioned
+    each = (_mentioned_in(child.value) if type(child) is Scalar else look(child) for child in children)
+    found = [names for names in each if names]
     if isinstance(node, Mapping):  # the op of an item may be what a parameter names
         found += [frozenset(_WORD.findall(key)) for key in node.entries if key.startswith("$")]
-    return frozenset[str]().union(*found) if found else frozenset()
+    return _NOTHING.union(*found) if found else _NOTHING

@@ -62,15 +62,16 @@ def bind_params(
     values `around`.
     """
     values: dict[str, Any] = {}
+    env = dict(around)
     for name, param in declared.items():
         undecided = ctx.undecided
-        sample = ctx.evaluate(param.node, {**around, **values}) if param.type is None else FAILED
+        sample = ctx.evaluate(param.node, env) if param.type is None else FAILED
         if name in given and ctx.undecided and not undecided:  # a default that depends on sizes, which is not needed
             ctx.undecided = False
-            values[name] = given[name].value
+            values[name] = env[name] = given[name].value
             continue
         if name not in given or (param.type is None and sample is FAILED):
-            values[name] = sample
+            values[name] = env[name] = sample
             continue
         value = given[name].value
         kind = param.type or kind_of(sample)
@@ -78,7 +79,7 @@ def bind_params(
             default = f"its default is {show(sample)}" if param.type is None else None
             ctx.error("AS205", given[name].span, f"`{name}` takes {_TITLES[kind]}, got {show(value)}", help=default)
             value = FAILED
-        values[name] = value
+        values[name] = env[name] = value
     return values
 
 

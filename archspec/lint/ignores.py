@@ -84,11 +84,11 @@ def _by_place(ignores: Mapping[str, list[Ignore]]) -> dict[tuple[str, str, int |
 
 def read_ignores(text: str, file: str) -> list[Ignore]:
     """The comments of a file, in their order."""
+    if not _MARK.search(text):
+        return []
     text = newlines(text.removeprefix("\ufeff"))
     lines = text.split("\n")
     marked = [(number, match) for number, line in enumerate(lines, 1) for match in _MARK.finditer(line)]
-    if not marked:
-        return []
     root = read(text, file, Diagnostics())
     texts = list(_texts(root)) if root is not None else []
     out = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 from typing import Any
 
 from yaml.events import (
@@ -33,6 +34,20 @@ MAX_ALIASED = 100_000  # of them where aliases stand
 MAX_SCALAR = 65_536
 MAX_KEY = 256
 MAX_FINDINGS = 100  # of the kind after which reading goes on
+
+
+# The same few words make up all specs. Only short ones are remembered: see MAX_KEY.
+@lru_cache(maxsize=4096)
+def _word(text: str) -> str | None:
+    """The text, if it is a plain word."""
+    return sys.intern(text) if text.isidentifier() and text.isascii() and resolve(text) is text else None
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar. Raises TooLargeError."""
+    value = resolve(text)
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 _CLOSED = re.compile(r"\$\([^()]*\)")
@@ -244,10 +259,10 @@ class _Reader(Events):
         span = span_of(self.file, event)
         if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
             text: str = event.value  # the common case: a plain word
-            plain = text.isidentifier() and text.isascii() and len(text) <= MAX_KEY and resolve(text) is text
-            if plain and (not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?"):
+            word = _word(text) if len(text) <= MAX_KEY else None
+            if word is not None and (not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?"):
                 self.nodes += 1
-                return sys.intern(text), span
+                return word, span
         if isinstance(event, AliasEvent):
             raise self.stop(
                 "AS103", span, "a key is a word, not an alias", help=f"write the key itself for `*{event.anchor}`"
@@ -308,10 +323,9 @@ class _Reader(Events):
         style = event.style
         if not style and event.tag is None and len(text) < MAX_KEY and span.line == span.end_line and "$" not in text:
             try:  # the common case: a plain word or number
-                value = resolve(text)
+                return Scalar(_short(text), span, True)
             except TooLargeError as error:
                 raise self.stop("AS104", span, str(error), help="quote it if it is text") from None
-            return Scalar(sys.intern(value) if type(value) is str else value, span, True)
         if len(text) > MAX_SCALAR:
             raise self.stop("AS104", self.place(event), f"a text of {len(text):,} characters; at most {MAX_SCALAR:,}")
         if style in ("|", ">"):
