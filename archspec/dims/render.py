@@ -12,12 +12,27 @@ _SUM, _PRODUCT, _PRIMARY = 0, 1, 2  # how tightly a text binds
 
 
 def render(size: Size, replace: Replace) -> str:
+    """The text. `replace` is asked for each sub-expression, from the whole down, and may give its text."""
     return _size(size, replace)[0]
+
+
+def as_it_is(_: Dim) -> str | None:
+    """Nothing has a text of its own."""
+    return None
 
 
 def _size(size: Size, replace: Replace) -> tuple[str, int]:
     if isinstance(size, int):
         return str(size), _PRIMARY if size >= 0 else _SUM
+    if replace is not as_it_is:
+        return _dim(size, replace)
+    found = size.text
+    if found is None:
+        found = size.text = _dim(size, replace)
+    return found
+
+
+def _dim(size: Dim, replace: Replace) -> tuple[str, int]:
     given = replace(size)
     if given is not None:
         return given, _PRIMARY

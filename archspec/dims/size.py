@@ -127,14 +127,15 @@ class Dim:
     ZeroDivisionError on division by 0.
     """
 
-    __slots__ = ("_hash", "_key", "_str", "_symbols", "terms")
+    __slots__ = ("_hash", "_key", "_symbols", "terms", "text")
     terms: tuple[Term, ...]
+    text: tuple[str, int] | None  # itself as Python source, and how tightly that binds: see render.py
 
     def __init__(self, terms: tuple[Term, ...]) -> None:
         self.terms = terms
         self._hash: int | None = None
         self._key: str | None = None
-        self._str: str | None = None
+        self.text = None
         self._symbols: frozenset[str] | None = None
 
     def __hash__(self) -> int:
@@ -261,10 +262,12 @@ class Dim:
         return render(self, atom)
 
     def __str__(self) -> str:
-        found = self._str
-        if found is None:
-            found = self._str = self.render(lambda _: None)
-        return found
+        if self.text is None:
+            from archspec.dims.render import as_it_is, render
+
+            render(self, as_it_is)
+            assert self.text is not None
+        return self.text[0]
 
     def __repr__(self) -> str:
         return f"<Dim {self}>"

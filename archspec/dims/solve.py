@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import gcd
 
 from archspec.dims.column import column
-from archspec.dims.extremes import bounds, forget_bounds
+from archspec.dims.extremes import bounds, extreme, forget_bounds
 from archspec.dims.size import (
     Atom,
     Dim,
@@ -15,8 +15,6 @@ from archspec.dims.size import (
     Symbol,
     floor_div,
     from_terms,
-    maximum,
-    minimum,
     symbol,
     terms_of,
 )
@@ -156,26 +154,54 @@ def _split(f: Size, extreme: Extreme, name: str, at_least: bool, depth: int) -> 
 
 
 def _replace(f: Size, old: Extreme, new: Size) -> Size:
-    total: Size = 0
-    for m, c in terms_of(f):
-        product: Size = c
-        for atom in m:
-            product = product * _replace_atom(atom, old, new)
-        total = total + product
-    return total
+    return _Replacement(old, new).size(f)
 
 
-def _replace_atom(atom: Atom, old: Extreme, new: Size) -> Size:
-    if atom == old:
-        return new
-    if isinstance(atom, Floor):
-        return floor_div(_replace(atom.num, old, new), _replace(atom.den, old, new))
-    if isinstance(atom, Extreme):
-        out = _replace(atom.args[0], old, new)
-        for arg in atom.args[1:]:
-            out = (maximum if atom.greatest else minimum)(out, _replace(arg, old, new))
-        return out
-    return atom.dim
+class _Replacement:
+    """Puts a size in an extreme's place, wherever it stands; what does not hold it stays as it is."""
+
+    def __init__(self, old: Extreme, new: Size) -> None:
+        self.old = old
+        self.new = new
+        self.done: dict[Dim, Size] = {}
+
+    def size(self, f: Size) -> Size:
+        if isinstance(f, int):
+            return f
+        found = self.done.get(f)
+        if found is None:
+            found = self.done[f] = self._size(f)
+        return found
+
+    def _size(self, f: Dim) -> Size:
+        if not any(self._may_hold(atom) for m, _ in f.terms for atom in m):
+            return f
+        total: Size = 0
+        for m, c in f.terms:
+            product: Size = c
+            for atom in m:
+                product = product * self._atom(atom)
+            total = total + product
+        return total
+
+    def _may_hold(self, atom: Atom) -> bool:
+        old = self.old
+        return atom == old or (atom.depth > old.depth and old.symbols <= atom.symbols)
+
+    def _atom(self, atom: Atom) -> Size:
+        if atom == self.old:
+            return self.new
+        if not self._may_hold(atom):
+            return atom.dim
+        if isinstance(atom, Floor):
+            num, den = self.size(atom.num), self.size(atom.den)
+            return atom.dim if num is atom.num and den is atom.den else floor_div(num, den)
+        if isinstance(atom, Extreme):
+            args = [self.size(arg) for arg in atom.args]
+            if all(new is old for new, old in zip(args, atom.args, strict=True)):
+                return atom.dim
+            return extreme(atom.greatest, args)
+        return atom.dim
 
 
 # -- floors of linear forms: periodic, but for a slope -----------------------------------------------------
