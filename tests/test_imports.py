@@ -15,7 +15,12 @@ HEAVY = ("torch", "numpy", "scipy", "sklearn", "safetensors", "PIL", "rich", "ji
 
 def loaded(statement: str) -> set[str]:
     """Top-level names in `sys.modules` after a statement, in a process of its own."""
-    show = "import sys; print(); print(' '.join(sorted({m.partition('.')[0] for m in sys.modules})))"
+    return {name.partition(".")[0] for name in modules(statement)}
+
+
+def modules(statement: str) -> set[str]:
+    """Names in `sys.modules` after a statement, in a process of its own."""
+    show = "import sys; print(); print(' '.join(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", f"{statement}\n{show}"],
         cwd=ROOT,
@@ -89,6 +94,13 @@ def test_a_check_imports_no_more_than_it_stands_on(spec: str) -> None:
 )
 def test_a_command_imports_what_it_uses(statement: str, unused: set[str]) -> None:
     assert not loaded(statement) & unused
+
+
+@pytest.mark.parametrize("module", ["predict", "evaluate", "generate", "session"])
+def test_one_process_imports_nothing_of_several(module: str) -> None:
+    """Distributed tensors and the compiler take about as long to import as the rest of PyTorch."""
+    unused = {"torch.distributed.tensor", "torch.distributed.fsdp", "torch.distributed.pipelining", "torch._dynamo"}
+    assert not modules(f"import archspec.runtime.{module}") & unused
 
 
 def test_importing_archspec_is_nearly_free() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 from archspec.data import Batches, Fetcher, Split
 from archspec.recipe.model import Recipe
@@ -15,6 +14,7 @@ from archspec.runtime.interrupt import Stop
 from archspec.runtime.losses import Objective
 from archspec.runtime.metrics import Meter, added
 from archspec.runtime.outputs import Outputs
+from archspec.runtime.parallel.kinds import is_dtensor
 from archspec.runtime.precision import restored_matmul
 from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared, sum_dtype
@@ -48,7 +48,7 @@ def evaluate(
     """
     world = world or World()
     world.share(buffer for buffer in prepared.bare.buffers() if buffer.is_floating_point())
-    shared = any(isinstance(parameter, DTensor) for parameter in prepared.bare.parameters())
+    shared = any(map(is_dtensor, prepared.bare.parameters()))
     # In inference mode some operations reach a DTensor as what they are on a process's part.
     with restored_matmul(), torch.no_grad() if shared else torch.inference_mode():
         return _evaluate(prepared, objective, meters, split, recipe, stop, fetcher or Fetcher([split]), world)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from archspec.recipe.model import Optimizer as OptimizerPart
 from archspec.recipe.optimizers import FUSED
+from archspec.runtime.parallel.kinds import is_dtensor
 from archspec.runtime.parallel.muon import ShardedMuon
 
 
@@ -23,7 +23,7 @@ class Maker:
 
     def __call__(self, part: OptimizerPart, groups: Sequence[dict[str, Any]]) -> Optimizer:
         cls = cast("Callable[..., Optimizer]", getattr(torch.optim, part.counterpart.rpartition(".")[2]))
-        if cls is torch.optim.Muon and any(isinstance(p, DTensor) for group in groups for p in group["params"]):
+        if cls is torch.optim.Muon and any(is_dtensor(p) for group in groups for p in group["params"]):
             cls = ShardedMuon
         more: dict[str, Any] = {}
         if self._fused is not None and part.name in FUSED:

@@ -12,7 +12,6 @@ from archspec.recipe.losses import Ctc
 from archspec.recipe.model import LossTerm, loss_labels
 from archspec.runtime.ctc import ctc
 from archspec.runtime.outputs import Outputs, pick, whole
-from archspec.runtime.parallel.context import summed_over_places
 from archspec.runtime.parallel.logits import cross_entropy_of_parts, in_parts, of_places, put_together
 
 
@@ -94,6 +93,8 @@ def _evaluator(
         if term.cast_target:
             target = target.to(values.dtype)
         if term.class_dim == -1 and sum_only and of_places(values):
+            from archspec.runtime.parallel.context import summed_over_places
+
             return summed_over_places(criterion, values, target) * weight
         if term.class_dim == -1:
             # [..., C] as [N, C]; targets are class numbers [...], or probabilities of the input's shape.

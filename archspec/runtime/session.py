@@ -35,7 +35,7 @@ from archspec.runtime.interrupt import Stop, stop_on_signals
 from archspec.runtime.loggers import Loggers, check_loggers
 from archspec.runtime.mishap import out_of_memory
 from archspec.runtime.numerics import numerics, undetermined
-from archspec.runtime.parallel.tensor import shared_products
+from archspec.runtime.parallel.mesh import shared_products
 from archspec.runtime.precision import PrecisionError, lacking
 from archspec.runtime.progress import display
 from archspec.runtime.report import write_report

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
-from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archspec.recipe.model import Recipe
@@ -18,10 +16,13 @@ from archspec.runtime.glance import Glance
 from archspec.runtime.losses import Objective, total
 from archspec.runtime.nonfinite import NonFiniteError
 from archspec.runtime.outputs import Outputs
-from archspec.runtime.parallel.pipeline.run import Pipeline, micro_batch
+from archspec.runtime.parallel.kinds import is_dtensor, is_fsdp
 from archspec.runtime.state import TrainState
 from archspec.runtime.world import World
 from archspec.runtime.wrap import Prepared
+
+if TYPE_CHECKING:
+    from archspec.runtime.parallel.pipeline.run import Pipeline
 
 Batch = Mapping[str, Tensor]
 
@@ -133,7 +134,7 @@ class Stepper:
         shares = []
         parts = -(-mine // size)
         # Weights, or statistics of batch norms, are gathered by all processes together.
-        if isinstance(self._prepared.module, FSDPModule) or self._prepared.statistics is not None:
+        if is_fsdp(self._prepared.module) or self._prepared.statistics is not None:
             parts = self._world.most(parts, "data")
         for start in range(0, parts * size, size):
             none = start >= mine  # another process has a part more
@@ -155,7 +156,7 @@ class Stepper:
             part = {name: tensor[start:stop] for name, tensor in batch.items()}
             return self._objective.part(outputs, part, counts) * (self._replicas if counted else 0)
 
-        size = micro_batch(self._largest, pipeline.processes, self._state.micro_batch_size, self._microbatches)
+        size = pipeline.micro_batch(self._largest, self._state.micro_batch_size, self._microbatches)
         return pipeline.step([batch[name] for name in self._feeds], size, loss) / self._replicas
 
     def _unsynchronised(self, *, last: bool) -> AbstractContextManager[Any]:
@@ -163,7 +164,7 @@ class Stepper:
         module = self._prepared.module
         if isinstance(module, DistributedDataParallel):
             return nullcontext() if last else module.no_sync()
-        if isinstance(module, FSDPModule):
+        if is_fsdp(module):
             module.set_requires_gradient_sync(last)
         return nullcontext()
 
@@ -185,4 +186,4 @@ class Stepper:
 
 def _local(gradient: Tensor) -> Tensor:
     """What this process has of it."""
-    return gradient.to_local() if isinstance(gradient, DTensor) else gradient
+    return gradient.to_local() if is_dtensor(gradient) else gradient

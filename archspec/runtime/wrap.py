@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -22,15 +22,15 @@ from archspec.recipe.runtime import Runtime
 from archspec.runtime.activations import checkpoint_activations
 from archspec.runtime.compiled import compile_modules
 from archspec.runtime.memory_format import channels_last
-from archspec.runtime.parallel.fsdp import fsdp
-from archspec.runtime.parallel.layout import shared_mesh
+from archspec.runtime.parallel.mesh import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut, cut, cut_several
-from archspec.runtime.parallel.pipeline.run import Part, Pipeline
 from archspec.runtime.parallel.replicas import data_parallel, ddp
-from archspec.runtime.parallel.statistics import SharedStatistics, share_statistics
-from archspec.runtime.parallel.tensor import share_ends, share_tensors
 from archspec.runtime.precision import HALF, forward_context, keep_float32
 from archspec.runtime.world import World
+
+if TYPE_CHECKING:
+    from archspec.runtime.parallel.pipeline.run import Pipeline
+    from archspec.runtime.parallel.statistics import SharedStatistics
 
 
 class DeviceError(Exception):
@@ -107,9 +107,14 @@ def prepare(
         module = module.to(device)
     if runtime.memory_format == "channels_last":
         channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
-    share_tensors(module, world, split or {}, sequences)
+    if shared_mesh(world) is not None:
+        from archspec.runtime.parallel.tensor import share_ends, share_tensors
+
+        share_tensors(module, world, split or {}, sequences)
     statistics = None
     if runtime.sync_batch_norm and world.degree("data") > 1:
+        from archspec.runtime.parallel.statistics import share_statistics
+
         statistics = share_statistics(module, world.axis("data").get_group())
     if precision.default in HALF:
         keep_float32(module, chosen.get("float32", precision.float32), device)
@@ -123,10 +128,11 @@ def prepare(
             chunks = [(module, cut(module, begins, numbers[0], within))]
         else:
             chunks = cut_several(module, begins, numbers, within)
-    for chunk, known in chunks:
-        share_ends(chunk, world, context, known)
-    if not chunks:
-        share_ends(module, world, context)
+    if shared_mesh(world) is not None:
+        for chunk, known in chunks:
+            share_ends(chunk, world, context, known)
+        if not chunks:
+            share_ends(module, world, context)
     again, compile = runtime.checkpoint_activations, runtime.compile
     if again.mode != "none":
         blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))
@@ -135,6 +141,8 @@ def prepare(
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
     if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None and len(chunks) < 2):
+        from archspec.runtime.parallel.fsdp import fsdp
+
         outer = fsdp(module, world, offload=parallel.offload)
     elif parallel.data == "ddp" and len(chunks) < 2:
         outer = ddp(module, world, device, find_unused_parameters=parallel.find_unused_parameters)
@@ -144,6 +152,8 @@ def prepare(
         compile_modules(compile, [chunk for chunk, _ in chunks] if len(chunks) > 1 else [outer], device)
     pipeline = None
     if chunks:
+        from archspec.runtime.parallel.pipeline.run import Part, Pipeline
+
         parts = [Part(cut, chunk, outer if chunk is module else chunk) for chunk, cut in chunks]
         pipeline = Pipeline(parts, module, world, device, parallel.schedule, idle)
     return Prepared(outer, module, device, autocast, pipeline, statistics)

@@ -19,7 +19,7 @@ from archspec.data import Batches
 from archspec.model.build import from_source
 from archspec.runtime.losses import Objective
 from archspec.runtime.optim import build_optimizer
-from archspec.runtime.parallel.tensor import shared_products
+from archspec.runtime.parallel.mesh import shared_products
 from archspec.runtime.precision import restored_matmul, scaler
 from archspec.runtime.schedule import build_schedule
 from archspec.runtime.session import _prepared, plan

@@ -14,8 +14,8 @@ from runtime_process import environment
 from safetensors.torch import save_file
 from sharded_process import network, trained
 
-from archspec.runtime.checkpoints.files import CheckpointError
-from archspec.runtime.checkpoints.sharded import INDEX, read_shards, shards, whole
+from archspec.runtime.checkpoints.files import INDEX, CheckpointError
+from archspec.runtime.checkpoints.sharded import read_shards, shards, whole
 
 
 def run(count: int, read: Path | None, write: Path) -> None:

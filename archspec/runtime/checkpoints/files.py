@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+INDEX = "shards.json"  # of a checkpoint in shards
+MODULE, OPTIMIZER = "module/", "optimizer/"  # names there begin so; those of an optimizer's end in "/" and a key
 MAX_JSON = 2**28  # bytes of a JSON file that is read
 
 

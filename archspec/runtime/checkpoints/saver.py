@@ -15,7 +15,6 @@ from torch import Tensor
 from archspec.recipe.runtime import Checkpoint as Policy
 from archspec.runtime.checkpoints.files import sync
 from archspec.runtime.checkpoints.pack import pack, snapshot
-from archspec.runtime.checkpoints.sharded import write_shards
 from archspec.runtime.checkpoints.store import begin, finish, prune
 from archspec.runtime.run_folder import METRICS
 from archspec.runtime.world import World, cpu_group
@@ -100,6 +99,8 @@ class Saver:
         told = self._world.tell({"stage": "" if stage is None else str(stage.resolve())})["stage"]
         if not told:
             return None
+        from archspec.runtime.checkpoints.sharded import write_shards
+
         try:
             write_shards(Path(told), tensors, cpu_group())
         except OSError as error:

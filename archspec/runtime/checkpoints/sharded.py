@@ -32,11 +32,9 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.checkpoint.storage import StorageReader, StorageWriter, WriteResult
 from torch.futures import Future
 
-from archspec.runtime.checkpoints.files import CheckpointError, read_json, sync
+from archspec.runtime.checkpoints.files import INDEX, MODULE, OPTIMIZER, CheckpointError, read_json, sync
 from archspec.runtime.world import DTYPES
 
-INDEX = "shards.json"
-MODULE, OPTIMIZER = "module/", "optimizer/"  # names begin so; those of an optimizer's end in "/" and a key
 _NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in DTYPES}
 Found = dict[MetadataIndex, tuple[str, str]]  # the file of a part, and its name there
 

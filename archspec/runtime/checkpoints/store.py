@@ -24,10 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from archspec.runtime.checkpoints.files import CheckpointError, linked, read_json, sync
+from archspec.runtime.checkpoints.files import INDEX, CheckpointError, linked, read_json, sync
 from archspec.runtime.checkpoints.pack import PackError, unpack
-from archspec.runtime.checkpoints.sharded import INDEX
-from archspec.runtime.checkpoints.sharded import whole as put_together
 
 FOLDER = "checkpoints"
 TENSORS, STATE, BEST, MANIFEST = "tensors.safetensors", "state.json", "best.safetensors", "manifest.json"
@@ -53,6 +51,8 @@ class Checkpoint(NamedTuple):
             tree = self._tree()
             if whole and self.in_shards:
                 train = tree["train"]
+                from archspec.runtime.checkpoints.sharded import whole as put_together
+
                 train["module"], train["optimizer"] = put_together(self.path, train["module"], train["optimizer"])
             return tree
         except (AttributeError, TypeError) as error:

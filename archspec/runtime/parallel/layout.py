@@ -6,17 +6,8 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
 
 from archspec.partition.sequence import SEQUENCE
-from archspec.runtime.world import World
 
 PLACES = Shard(SEQUENCE)  # each process has a part of the places of every sequence
-
-
-def shared_mesh(world: World) -> DeviceMesh | None:
-    """The axes along which tensors are shared; None where there is none."""
-    axes = tuple(axis for axis in ("context", "tensor") if world.degree(axis) > 1)
-    if not axes or world.mesh is None:
-        return None
-    return world.mesh[axes] if len(axes) > 1 else world.axis(axes[0])
 
 
 def placements(mesh: DeviceMesh, **axes: Placement) -> tuple[Placement, ...]:

@@ -7,32 +7,41 @@ sum of exponentials and the target's logit of each place (torch.distributed.tens
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import DTensor, Shard
-from torch.distributed.tensor.parallel import loss_parallel
 
 from archspec.partition.sequence import SEQUENCE
-from archspec.runtime.parallel.layout import in_places
+from archspec.runtime.parallel.kinds import is_dtensor
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 def in_parts(values: Tensor) -> bool:
     """Does each process of the tensor axis have a part of the last dimension?"""
-    return isinstance(values, DTensor) and values.placements == (Shard(values.ndim - 1),)
+    if not is_dtensor(values):
+        return False
+    from torch.distributed.tensor import Shard
+
+    return values.placements == (Shard(values.ndim - 1),)
 
 
 def of_places(values: Tensor) -> bool:
     """Does each process of the context axis have a part of the places of [B, T, C]?"""
-    return isinstance(values, DTensor) and values.ndim == SEQUENCE + 2 and in_places(values)
+    if not is_dtensor(values):
+        return False
+    from archspec.runtime.parallel.layout import in_places
+
+    return values.ndim == SEQUENCE + 2 and in_places(values)
 
 
 def put_together(values: Tensor) -> Tensor:
     """The whole tensor on every process."""
-    return values.full_tensor() if isinstance(values, DTensor) else values
+    return values.full_tensor() if is_dtensor(values) else values
 
 
 def cross_entropy_of_parts(criterion: Criterion, logits: Tensor, target: Tensor) -> Tensor:
@@ -48,6 +57,8 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, criterion: Criterion, logits: DTensor, target: Tensor) -> Tensor:
+        from torch.distributed.tensor.parallel import loss_parallel
+
         with torch.enable_grad(), loss_parallel():
             leaf = logits.detach().requires_grad_()
             loss = criterion(leaf, target)
@@ -58,5 +69,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[None, Tensor, None]:
         (gradient,) = ctx.saved_tensors
+        from torch.distributed.tensor import DTensor
+
         scaled = gradient.to_local() * outputs[0]
         return None, DTensor.from_local(scaled, gradient.device_mesh, gradient.placements, run_check=False), None

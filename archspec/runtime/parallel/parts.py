@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule
-from torch.distributed.tensor import DTensor
+
+from archspec.runtime.parallel.kinds import is_dtensor, is_fsdp
 
 
 class Parts(nn.Module):
@@ -46,10 +46,10 @@ def _exchange(one: nn.Module, other: nn.Module) -> None:
 def _reshard(module: nn.Module) -> None:
     """`fully_shard` leaves some parameters gathered after a forward pass without backward."""
     for inner in module.modules():
-        if isinstance(inner, FSDPModule):
+        if is_fsdp(inner):
             inner.reshard()
 
 
 def _local(tensor: Tensor) -> Tensor:
     with torch.no_grad():
-        return (tensor.to_local() if isinstance(tensor, DTensor) else tensor).detach()
+        return (tensor.to_local() if is_dtensor(tensor) else tensor).detach()

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from archspec.runtime.checkpoints.sharded import MODULE, OPTIMIZER, read_shards, shards
+from archspec.runtime.checkpoints.files import MODULE, OPTIMIZER
+from archspec.runtime.parallel.kinds import is_dtensor
 from archspec.runtime.parallel.pipeline.cut import STAGES
 from archspec.runtime.parallel.pipeline.gather import whole_optimizer_state
 from archspec.runtime.parallel.state import load_optimizer_state, named_parameters, own_optimizer_state
@@ -23,7 +23,7 @@ from archspec.runtime.world import World
 
 def in_shards(module: nn.Module) -> bool:
     """Does this process have a part of the state only?"""
-    return module in STAGES or any(isinstance(parameter, DTensor) for parameter in module.parameters())
+    return module in STAGES or any(map(is_dtensor, module.parameters()))
 
 
 def first_names(module: nn.Module) -> dict[str, str]:
@@ -60,6 +60,8 @@ def load_shards(
     """
     if dict(names) != first_names(module):
         raise RuntimeError("the model had other parameters, or others were tied")
+    from archspec.runtime.checkpoints.sharded import read_shards, shards
+
     saved = shards(folder)
     wanted: dict[str, Tensor] = {f"{MODULE}{name}": tensor.detach() for name, tensor in _module(module).items()}
     for name, tensor in wanted.items():

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
+from archspec.runtime.parallel.kinds import is_dtensor
 from archspec.runtime.parallel.pipeline.cut import STAGES
 from archspec.runtime.parallel.pipeline.gather import whole_module_state, whole_optimizer_state
 from archspec.runtime.world import World
@@ -20,7 +20,7 @@ from archspec.runtime.world import World
 
 def whole(value: Any, *, keep: bool = True) -> Any:
     """The value, or where it is a shard the whole tensor (every process must ask); None for it unless `keep`."""
-    if not isinstance(value, DTensor):
+    if not is_dtensor(value):
         return value
     full = value.full_tensor()
     return full.detach() if keep else None
@@ -36,8 +36,10 @@ def put(target: Tensor, value: Tensor) -> None:
 
 def like(target: Tensor, value: Tensor) -> Tensor:
     """A whole tensor as the target is: this process's part of it, where that is a shard."""
-    if not isinstance(target, DTensor):
+    if not is_dtensor(target):
         return value
+    from torch.distributed.tensor import distribute_tensor
+
     # Every process has the whole already: nothing is sent.
     return distribute_tensor(value.to(target.device), target.device_mesh, target.placements, src_data_rank=None)
 
@@ -130,7 +132,7 @@ def load_optimizer_state(module: nn.Module, optimizer: Optimizer, saved: Mapping
 
 def _parted(value: Any, target: Tensor) -> bool:
     """Is this a whole tensor of which the process needs its part?"""
-    return isinstance(value, Tensor) and not isinstance(value, DTensor) and value.shape == target.shape
+    return isinstance(value, Tensor) and not is_dtensor(value) and value.shape == target.shape
 
 
 def _names(module: nn.Module) -> dict[int, str]:

@@ -6,24 +6,20 @@ for every operation what each process does and what they exchange, so the number
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
-from torch.distributed.tensor.experimental import implicit_replication
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archspec.partition.context import Context
 from archspec.partition.sequence import Sequences
-from archspec.runtime.parallel.attention import shared_attention
-from archspec.runtime.parallel.context import inputs_shared, ring_attention
-from archspec.runtime.parallel.layout import handed_on, placements, shared_mesh, summed
+from archspec.runtime.parallel.context import inputs_shared
+from archspec.runtime.parallel.layout import handed_on, placements, summed
 from archspec.runtime.parallel.logits import in_parts, of_places, put_together
+from archspec.runtime.parallel.mesh import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut
 from archspec.runtime.parallel.sequence import sequence_parallel
 from archspec.runtime.parallel.sequence import summed as summed_output
@@ -137,22 +133,3 @@ class _Taken(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: DTensor) -> DTensor:
         return gradients[0].redistribute(placements=ctx.layout)
-
-
-@contextmanager
-def shared_products(world: World, context: Context | None = None) -> Iterator[None]:
-    """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
-    with ExitStack() as stack:
-        if (mesh := shared_mesh(world)) is not None:
-            stack.enter_context(implicit_replication())
-            # On a processor all draw the same numbers, as they have begun with one seed.
-            stack.enter_context(warnings.catch_warnings())
-            warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
-            on_gpu, apart = mesh.device_type == "cuda", world.degree("context") > 1
-            if mesh.ndim > 1:
-                stack.enter_context(shared_attention())
-            elif on_gpu and apart and context is not None and context.ring:
-                stack.enter_context(ring_attention())
-            elif apart or not on_gpu:  # PyTorch splits attention on a processor in this form only
-                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        yield

@@ -25,7 +25,7 @@ from torch.distributed.pipelining import (
 from torch.distributed.pipelining.schedules import PipelineScheduleMulti, PipelineScheduleSingle
 from torch.distributed.tensor import DTensor
 
-from archspec.runtime.parallel.layout import shared_mesh
+from archspec.runtime.parallel.mesh import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut
 from archspec.runtime.world import DTYPES, World
 
@@ -87,6 +87,12 @@ class Pipeline:
         self._size = 0
         self.shared = self._shared()
         self._idle = [p for name, p in bare.named_parameters() if self._cut.first_name(name) in idle]
+
+    def micro_batch(self, samples: int, size: int | None, parts: int | None) -> int:
+        """Samples of a micro-batch: as said by size or number, else four micro-batches a stage."""
+        if size is not None:
+            return min(size, samples)
+        return max(1, -(-samples // (parts or 4 * self.processes)))
 
     @property
     def processes(self) -> int:
@@ -253,10 +259,3 @@ class Pipeline:
 
 def _filled(tensor: Tensor, size: int) -> Tensor:
     return tensor if len(tensor) == size else tensor[torch.arange(size, device=tensor.device) % len(tensor)]
-
-
-def micro_batch(samples: int, stages: int, size: int | None, parts: int | None) -> int:
-    """Samples of a micro-batch: as said by size or number, else four micro-batches a stage."""
-    if size is not None:
-        return min(size, samples)
-    return max(1, -(-samples // (parts or 4 * stages)))

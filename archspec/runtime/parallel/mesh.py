@@ -1,0 +1,45 @@
+"""The processes that share tensors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from torch.distributed.device_mesh import DeviceMesh
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from archspec.partition.context import Context
+from archspec.runtime.world import World
+
+
+def shared_mesh(world: World) -> DeviceMesh | None:
+    """The axes along which tensors are shared; None where there is none."""
+    axes = tuple(axis for axis in ("context", "tensor") if world.degree(axis) > 1)
+    if not axes or world.mesh is None:
+        return None
+    return world.mesh[axes] if len(axes) > 1 else world.axis(axes[0])
+
+
+@contextmanager
+def shared_products(world: World, context: Context | None = None) -> Iterator[None]:
+    """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
+    with ExitStack() as stack:
+        if (mesh := shared_mesh(world)) is not None:
+            from torch.distributed.tensor.experimental import implicit_replication
+
+            from archspec.runtime.parallel.attention import shared_attention
+            from archspec.runtime.parallel.context import ring_attention
+
+            stack.enter_context(implicit_replication())
+            # On a processor all draw the same numbers, as they have begun with one seed.
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
+            on_gpu, apart = mesh.device_type == "cuda", world.degree("context") > 1
+            if mesh.ndim > 1:
+                stack.enter_context(shared_attention())
+            elif on_gpu and apart and context is not None and context.ring:
+                stack.enter_context(ring_attention())
+            elif apart or not on_gpu:  # PyTorch splits attention on a processor in this form only
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        yield
