@@ -8,8 +8,6 @@ Reading events and not nodes also keeps libyaml's recursion, which can overflow 
 from __future__ import annotations
 
 import re
-import sys
-from functools import lru_cache
 from typing import Any
 
 from yaml.events import (
@@ -25,7 +23,7 @@ from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
 from archspec.reading.events import CORE_TAGS, Events, StopError, new, span_of
 from archspec.reading.kept import keep_blocks
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
-from archspec.reading.scalars import TooLargeError, resolve
+from archspec.reading.scalars import TooLargeError, plain_word, resolve, short_scalar
 from archspec.reading.text import decode, forbidden, invisible
 
 MAX_DEPTH = 100
@@ -34,20 +32,6 @@ MAX_ALIASED = 100_000  # of them where aliases stand
 MAX_SCALAR = 65_536
 MAX_KEY = 256
 MAX_FINDINGS = 100  # of the kind after which reading goes on
-
-
-# The same few words make up all specs. Only short ones are remembered: see MAX_KEY.
-@lru_cache(maxsize=4096)
-def _word(text: str) -> str | None:
-    """The text, if it is a plain word."""
-    return sys.intern(text) if text.isidentifier() and text.isascii() and resolve(text) is text else None
-
-
-@lru_cache(maxsize=4096)
-def _short(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar. Raises TooLargeError."""
-    value = resolve(text)
-    return sys.intern(value) if isinstance(value, str) else value
 
 
 _CLOSED = re.compile(r"\$\([^()]*\)")
@@ -259,7 +243,7 @@ class _Reader(Events):
         span = span_of(self.file, event)
         if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
             text: str = event.value  # the common case: a plain word
-            word = _word(text) if len(text) <= MAX_KEY else None
+            word = plain_word(text) if len(text) <= MAX_KEY else None
             if word is not None and (not flow or span.col < 2 or self.lines[span.line - 1][span.col - 2] != "?"):
                 self.nodes += 1
                 return word, span
@@ -323,7 +307,7 @@ class _Reader(Events):
         style = event.style
         if not style and event.tag is None and len(text) < MAX_KEY and span.line == span.end_line and "$" not in text:
             try:  # the common case: a plain word or number
-                return Scalar(_short(text), span, True)
+                return Scalar(short_scalar(text), span, True)
             except TooLargeError as error:
                 raise self.stop("AS104", span, str(error), help="quote it if it is text") from None
         if len(text) > MAX_SCALAR:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from functools import lru_cache
 
 MAX_INT = 2**63
 
@@ -41,3 +43,19 @@ def resolve(text: str) -> str | int | float | bool | None:
             return real
         return _SPECIAL.get(text, text)
     return _WORDS.get(text, text)
+
+
+# The same few words make up all specs. Only short texts are for these: what they remember is bounded by number alone.
+
+
+@lru_cache(maxsize=4096)
+def short_scalar(text: str) -> str | int | float | bool | None:
+    """`resolve` of a short text; raises as it does."""
+    value = resolve(text)
+    return sys.intern(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4096)
+def plain_word(text: str) -> str | None:
+    """A short text, if it is a word of letters, digits and underscores that stands for itself."""
+    return sys.intern(text) if text.isidentifier() and text.isascii() and resolve(text) is text else None

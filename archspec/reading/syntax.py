@@ -188,9 +188,11 @@ class _Report:
             return self.quoted(here)
         if "mapping values are not allowed" in problem:
             return self.colon(here)
-        if "',' or" in problem:
+        if "',' or" in problem and self.char == "?" and self.line[: self.col].endswith(":"):
+            self.question(self.at(self.row, self.col - 1))
+        elif "',' or" in problem:
             return self.flow(here)
-        if "sequence entries are not allowed" in problem:
+        elif "sequence entries are not allowed" in problem:
             self.error(here, "a list begins on the line of its key", "begin it on the next line, or write [a, b]")
         elif "could not find expected ':'" in problem and self.start is not None:
             self.neither(*self.start)
@@ -228,6 +230,8 @@ class _Report:
                 f"`{self.char}` closes nothing" if closing else "the document has ended before this line",
                 "remove it" if closing else "is the indentation right?",
             )
+        elif "unexpected ':'" in problem:
+            self.question(here)
         elif "node content" in problem and self.char == ":":
             self.error(here, "a text that begins with `:` is quoted", "put it between quotes")
         elif "node content" in problem:
@@ -288,6 +292,10 @@ class _Report:
         else:
             self.error(here, "a colon has no place here", "quote the text if the colon belongs to it")
         return True
+
+    def question(self, span: Span) -> None:
+        """By YAML 1.2 `a:?` is text; both of PyYAML's parsers go by YAML 1.1."""
+        self.error(span, "a text that holds `:?` is quoted inside `[]` and `{}`", "put it between quotes")
 
     def neither(self, row: int, col: int) -> None:
         span = self.at(row, col, max(1, len(self.lines[row].rstrip()) - col))

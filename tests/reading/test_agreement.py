@@ -21,8 +21,9 @@ CHARACTERS = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp", "Cn
 
 
 def _readable(text: str) -> bool:
-    """Not what is refused on purpose, nor `?a` and `:a`, which libyaml takes for keys inside `[]` and `{}`."""
-    return not (forbidden(text) or invisible(text) or text.startswith(("?", ":")) or "$(" in text)
+    """Not what is refused on purpose; nor `?a` and `:a`, which libyaml takes for keys inside `[]` and `{}`, and `a:?`,
+    which it refuses there."""
+    return not (forbidden(text) or invisible(text) or text.startswith(("?", ":")) or ":?" in text or "$(" in text)
 
 
 WORDS = st.text(CHARACTERS, max_size=20).filter(_readable)
