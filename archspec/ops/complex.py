@@ -144,7 +144,7 @@ class ViewAsReal(Op):
         return TensorType(REAL_OF[x.dtype], (*x.shape, 2))
 
     def forward(self, x: TensorType) -> Any:
-        return Call("torch.view_as_real", In(0))
+        return Call("torch.view_as_real", Method(In(0), "resolve_conj"))  # of a real one, `ifft` gives a conjugate view
 
 
 def complex_of(dtype: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from unittest import mock
@@ -97,6 +98,10 @@ def tensor(dtype: str, shape: tuple[int, ...], device: str) -> torch.Tensor:
     return torch.zeros(shape, dtype=kind, device=device)
 
 
+Called = tuple[Path, int]  # an op, and which of its calls: `use` has several
+Counts = dict[Called, int]
+
+
 class TorchExecutor:
     """Does ops on tensors of one device. Raises Refused, Undecided."""
 
@@ -104,7 +109,8 @@ class TorchExecutor:
         self.device = device
         self.training = training
         self.modules: dict[Path, Any] = {}
-        self.counts: dict[Path, int] = {}
+        self.counts: Counts = {}
+        self.calls: Counter[Path] = Counter()
         self.lenient = ""  # why archspec may refuse what torch takes here
 
     def type_of(self, value: torch.Tensor) -> TensorType:
@@ -154,7 +160,8 @@ class TorchExecutor:
         if any(x.numel() == 0 for x in out):
             self.lenient = f"{cls.name} gives nothing"
         if cls.result[0].startswith("*"):
-            self.counts[path] = len(out)
+            self.counts[path, self.calls[path]] = len(out)
+            self.calls[path] += 1
         return out
 
     def share(self, own: Path, other: Path) -> None:
@@ -335,7 +342,7 @@ class Ran(NamedTuple):
     """
 
     outputs: list[TensorType] | str
-    counts: dict[Path, int]
+    counts: Counts
     numberless: bool = False
 
 
@@ -343,7 +350,7 @@ def run(
     spec: dict[str, Any],
     types: Mapping[str, TensorType],
     sizes: Mapping[str, int],
-    counts: Mapping[Path, int] | None = None,
+    counts: Mapping[Called, int] | None = None,
     training: bool = False,
 ) -> Ran:
     """The spec on inputs of these types. Raises Undecided.
@@ -371,7 +378,7 @@ def _run(
     spec: dict[str, Any],
     types: Mapping[str, TensorType],
     sizes: Mapping[str, int],
-    counts: Mapping[Path, int],
+    counts: Mapping[Called, int],
     executor: TorchExecutor,
 ) -> Ran:
     device = executor.device
