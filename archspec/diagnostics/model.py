@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -82,6 +83,7 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
 
+OFTEN = 8  # findings of one code at one place: merge.py tells of the first, and counts the others
 LONGEST = 1000  # characters of a message that are kept: values of a spec stand in some
 
 
@@ -90,6 +92,7 @@ class Diagnostics:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Span, str], Diagnostic] = {}
+        self._places: Counter[tuple[str, Span]] = Counter()
         self.added = 0  # those that were known already counted too
 
     def add(self, diagnostic: Diagnostic) -> None:
@@ -98,12 +101,17 @@ class Diagnostics:
             diagnostic = replace(diagnostic, message=f"{diagnostic.message[: LONGEST - 1]}…")
         key = (diagnostic.code, diagnostic.span, diagnostic.message)
         self._found.setdefault(key, diagnostic)
+        self._places[diagnostic.code, diagnostic.span] += 1
 
     def again(self, code: str, span: Span, message: str) -> bool:
         """Is the finding kept already? Then it is counted once more, and nothing else of it need be worked out."""
         known = (code, span, message) in self._found
         self.added += known
         return known
+
+    def often(self, code: str, span: Span) -> bool:
+        """Are there so many of a kind here that nothing but the message of another need be worked out?"""
+        return self._places[code, span] >= OFTEN
 
     def error(
         self,

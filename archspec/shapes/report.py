@@ -41,6 +41,11 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         secondary += [Label(s, str(types[i])) for i in blamed[1:] if (s := _read_at(node, i))]
     elif len(blamed) == 1:
         label = f"reads {types[blamed[0]]}"
+    refusal = refused.refusal
+    code = "AS308" if refusal is not None and refusal.kind == "promise" else refused.code
+    if diagnostics.often(code, span):
+        diagnostics.error(code, span, refused.message)
+        return
     origins = [
         origin(site.typed, site.parent, node.inputs[i], axis) for i, axis in zip(blamed, refused.axis, strict=False)
     ]
@@ -55,14 +60,11 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         help, fix = repairs or (None, None)
     secondary += called_here(site.parent)
     notes = turn_note(site)
-    code = refused.code
-    refusal = refused.refusal
     if refusal is not None and refusal.stretched:
         meant = "by stretching what is 1; if that is meant, `symbols` can promise it"
         notes = (f"they go together only where {refusal.stretched}, {meant}", *notes)
     if refusal is not None and refusal.kind in ("promise", "requirement"):
         notes = (str(refusal), *notes)
-        code = "AS308" if refusal.kind == "promise" else code
     diagnostics.error(
         code,
         span,
