@@ -48,6 +48,7 @@ def extreme(greatest: bool, args: Iterable[Size]) -> Size:
     return Extreme(greatest, tuple(rest)).dim + common
 
 
+@lru_cache(maxsize=1 << 13)
 def _wins(a: Size, b: Size, greatest: bool) -> bool:
     low = bounds(a - b if greatest else b - a, {})[0]
     return low is not None and low >= 0
@@ -75,7 +76,9 @@ def _bounds(size: Dim, given: tuple[tuple[str, Interval], ...]) -> Interval:
     return low, high
 
 
-forget_bounds = _bounds.cache_clear
+def forget_bounds() -> None:
+    _bounds.cache_clear()
+    _wins.cache_clear()
 
 
 def _plain(size: Size, ranges: Mapping[str, Interval]) -> Interval:
