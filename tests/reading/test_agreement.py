@@ -21,11 +21,11 @@ CHARACTERS = st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zl", "Zp", "Cn
 
 
 def _readable(text: str) -> bool:
-    """Not what is refused on purpose; nor `?a` and `:a`, which libyaml takes for keys inside `[]` and `{}`, and `a:?`,
-    which it refuses there."""
-    return not (forbidden(text) or invisible(text) or text.startswith(("?", ":")) or ":?" in text or "$(" in text)
+    """Not what is refused on purpose, nor `?a` and `:a`, which libyaml takes for keys inside `[]` and `{}`."""
+    return not (forbidden(text) or invisible(text) or text.startswith(("?", ":")) or "$(" in text)
 
 
+UNQUOTED = "a text that holds `:?` is quoted inside `[]` and `{}`"  # as libyaml goes by YAML 1.1 there
 WORDS = st.text(CHARACTERS, max_size=20).filter(_readable)
 TRICKY = st.sampled_from(
     [
@@ -128,6 +128,8 @@ def test_agrees_with_ruamel(flow: bool | None, data: Any, width: int) -> None:
         return  # it did not escape a character that we do not let in
     found = Diagnostics()
     node = read(text, "f", found)
+    if flow is not False and ":?" in text and [d.message for d in found] == [UNQUOTED]:
+        return
     assert not list(found), text
     assert node is not None
     assert _typed(node.data()) == _typed(data), text
