@@ -33,21 +33,11 @@ class Cost(NamedTuple):
     trainable: int = 0
 
     def plus(self, other: Cost) -> Cost:
-        return Cost(
-            self.parameters + other.parameters,
-            self.buffers + other.buffers,
-            _sum([self.flops, other.flops]),
-            self.param_bytes + other.param_bytes,
-            self.state_bytes + other.state_bytes,
-            self.trainable + other.trainable,
-        )
+        return _together([(self, 1), (other, 1)])
 
     def without_state(self) -> Cost:
         """What calling the same modules again adds."""
         return Cost(flops=self.flops)
-
-
-NOTHING = Cost()
 
 
 class Counted(NamedTuple):
@@ -121,8 +111,6 @@ def _together(costs: list[tuple[Cost, int]]) -> Cost:
     parameters = buffers = param_bytes = state_bytes = trainable = 0
     flops: list[Size | None] = []
     for cost, count in costs:
-        if cost is NOTHING or cost == NOTHING:
-            continue
         parameters += count * cost.parameters
         buffers += count * cost.buffers
         param_bytes += count * cost.param_bytes

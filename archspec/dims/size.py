@@ -265,8 +265,7 @@ class Dim:
         if self.text is None:
             from archspec.dims.render import as_it_is, render
 
-            render(self, as_it_is)
-            assert self.text is not None
+            return render(self, as_it_is)  # which keeps it
         return self.text[0]
 
     def __repr__(self) -> str:

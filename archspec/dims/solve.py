@@ -141,7 +141,7 @@ def _extreme_in(f: Size) -> Extreme | None:
 def _split(f: Size, extreme: Extreme, name: str, at_least: bool, depth: int) -> Values | None:
     parts: list[Part] = []
     for i, arg in enumerate(extreme.args):
-        here = solve(_replace(f, extreme, arg), name, at_least, depth - 1)
+        here = solve(_Replacement(extreme, arg).size(f), name, at_least, depth - 1)
         for j, other in enumerate(extreme.args):
             if here and i != j:  # the first of equals wins
                 lead = (arg - other if extreme.greatest else other - arg) - (1 if j < i else 0)
@@ -151,10 +151,6 @@ def _split(f: Size, extreme: Extreme, name: str, at_least: bool, depth: int) -> 
             return None
         parts += here.parts
     return Values(parts)
-
-
-def _replace(f: Size, old: Extreme, new: Size) -> Size:
-    return _Replacement(old, new).size(f)
 
 
 class _Replacement:

@@ -204,7 +204,7 @@ def _names_go_by(structure: Node, names: frozenset[str]) -> bool:
     for _, items, branch in inner_lists(structure):
         for item in items.items if branch is None else ():
             text = name_of(item)
-            if text is not None and "$" in text and not names.isdisjoint(_WORD.findall(text)):
+            if not names.isdisjoint(_mentioned_in(text)):
                 return True
             if not is_named(item) and isinstance(item, Mapping) and _names_go_by(item, names):
                 return True

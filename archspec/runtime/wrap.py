@@ -102,15 +102,16 @@ def prepare(
     """
     world, chosen = world or World(), chosen or {}
     precision, parallel = runtime.precision, runtime.parallel
-    apart = parallel.data == "fsdp" and world.mesh is not None and shared_mesh(world) is None and not stages
+    mesh = shared_mesh(world)
+    apart = parallel.data == "fsdp" and world.mesh is not None and mesh is None and not stages
     if not apart:  # its units move one by one: the model as a whole may be too large for the device
         module = module.to(device)
     if runtime.memory_format == "channels_last":
-        channels_last(module, weights=parallel.data != "fsdp" and shared_mesh(world) is None)
-    if shared_mesh(world) is not None:
+        channels_last(module, weights=parallel.data != "fsdp" and mesh is None)
+    if mesh is not None:
         from archspec.runtime.parallel.tensor import share_ends, share_tensors
 
-        share_tensors(module, world, split or {}, sequences)
+        share_tensors(module, mesh, split or {}, sequences)
     statistics = None
     if runtime.sync_batch_norm and world.degree("data") > 1:
         from archspec.runtime.parallel.statistics import share_statistics
@@ -128,11 +129,11 @@ def prepare(
             chunks = [(module, cut(module, begins, numbers[0], within))]
         else:
             chunks = cut_several(module, begins, numbers, within)
-    if shared_mesh(world) is not None:
+    if mesh is not None:
         for chunk, known in chunks:
-            share_ends(chunk, world, context, known)
+            share_ends(chunk, mesh, context, known)
         if not chunks:
-            share_ends(module, world, context)
+            share_ends(module, mesh, context)
     again, compile = runtime.checkpoint_activations, runtime.compile
     if again.mode != "none":
         blocks = _here(module, chosen.get("checkpoint_activations", again.blocks))
@@ -140,7 +141,7 @@ def prepare(
     if compile.enabled and compile.blocks:
         compile_modules(compile, _here(module, chosen.get("compile", compile.blocks)), device)
     outer = module
-    if parallel.data == "fsdp" or (parallel.data == "ddp" and shared_mesh(world) is not None and len(chunks) < 2):
+    if parallel.data == "fsdp" or (parallel.data == "ddp" and mesh is not None and len(chunks) < 2):
         from archspec.runtime.parallel.fsdp import fsdp
 
         outer = fsdp(module, world, offload=parallel.offload)

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 
 from archspec.partition.context import Context
@@ -19,11 +20,9 @@ from archspec.partition.sequence import Sequences
 from archspec.runtime.parallel.context import inputs_shared
 from archspec.runtime.parallel.layout import handed_on, placements, summed
 from archspec.runtime.parallel.logits import in_parts, of_places, put_together
-from archspec.runtime.parallel.mesh import shared_mesh
 from archspec.runtime.parallel.pipeline.cut import Cut
 from archspec.runtime.parallel.sequence import sequence_parallel
 from archspec.runtime.parallel.sequence import summed as summed_output
-from archspec.runtime.world import World
 
 # The dimension of a weight that is split; a bias of columns is split, one of rows belongs to the sum.
 WEIGHT = {"columns": 0, "gathered": 0, "rows": 1, "table": 0}
@@ -33,16 +32,13 @@ SUMS = {"rows", "table"}  # each process has a part of the sum
 
 def share_tensors(
     module: nn.Module,
-    world: World,
+    mesh: DeviceMesh,
     split: Mapping[str, str],
     sequences: Sequences | None = None,
 ) -> None:
-    """Split the modules of `split` ({path: how}) over the tensor axis, in place; every other parameter is on all
-    processes. `sequences` are in parts between these modules.
+    """Split the modules of `split` ({path: how}) over the tensor axis of `mesh` (see mesh.py), in place; every other
+    parameter is on all processes. `sequences` are in parts between these modules.
     """
-    mesh = shared_mesh(world)
-    if mesh is None:
-        return
     dims: dict[int, int] = {}
     for path, how in split.items():
         inner = module.get_submodule(path)
@@ -71,12 +67,10 @@ def share_tensors(
         sequence_parallel(module, sequences)
 
 
-def share_ends(module: nn.Module, world: World, context: Context | None, stage: Cut | None = None) -> None:
+def share_ends(module: nn.Module, mesh: DeviceMesh, context: Context | None, stage: Cut | None = None) -> None:
     """What the model is given is shared out as `context` says, and what it gives is whole on every process, except what
     a loss takes in parts. Between stages of a pipeline tensors stay in even places, or are whole.
     """
-    if (mesh := shared_mesh(world)) is None:
-        return
     names = list(signature(module.forward).parameters) if stage is None else stage.given
     first, last = (True, True) if stage is None else (stage.number == 0, stage.last)
     if not first:
