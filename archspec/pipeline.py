@@ -28,7 +28,7 @@ from archspec.lint.ignores import without_ignored
 from archspec.lint.stage import lint
 from archspec.ops import known
 from archspec.ops.tensor import TensorType
-from archspec.reading import kept
+from archspec.reading import kept, sections
 from archspec.reading.nodes import Mapping
 from archspec.reading.reader import read
 from archspec.reading.text import contents
@@ -194,6 +194,7 @@ def forget() -> None:
     """Drop what earlier checks of this process left to later ones: for measuring. It changes no result."""
     known.forget()
     kept.forget()
+    sections.forget()
     solve.forget()
 
 

@@ -32,6 +32,7 @@ from archspec.graph.results import (
 )
 from archspec.graph.reuse import use_again
 from archspec.graph.scope import Absent, Binding, Scope
+from archspec.graph.steps import step
 from archspec.graph.structures import Captured, attach_ties
 from archspec.graph.wiring import NOTHING, Chain, Inputs, read_inputs
 from archspec.reading.nodes import Mapping
@@ -40,9 +41,14 @@ from archspec.reading.nodes import Node as YamlNode
 
 def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:
     """Elaborate every item of the list; the last one's value."""
+    outlive = scope.parent is None and not scope.position and scope.builder.kind == "root"
     for index, node in enumerate(scope.items.items):
         scope.current, known = index, len(scope.names)
-        before = _item(ctx, scope, node, (*scope.position, index), before)
+        position = (*scope.position, index)
+        if outlive and type(node) is Mapping and node.here is not None:
+            before = step(ctx, scope, node, position, before, _item)
+        else:
+            before = _item(ctx, scope, node, position, before)
         if scope.turn_of:
             hand_out(ctx, scope, node, known)
     return before

@@ -84,7 +84,7 @@ def graph_of(ctx: Context, block: BlockDef, key: Key, make: Callable[[], Graph |
         _note(ctx, key, None)
         return make()
     graphs: dict[Key, list[Built]] = kept.setdefault("graphs", {})
-    around = _around(ctx, block)
+    around = surroundings(ctx, block)
     long_key = (key, around.said)
     places = graphs.get(long_key, [])
     built = _here(ctx, block, places, around)
@@ -113,7 +113,7 @@ def _here(ctx: Context, block: BlockDef, places: list[Built], around: Around) ->
 
 def _moved(ctx: Context, block: BlockDef, built: Built, done: dict[Key, Built | None]) -> Built | None:
     """The same for where the blocks stand now, or None. `done`: of those that it uses, by their parameters."""
-    around = _around(ctx, block)
+    around = surroundings(ctx, block)
     if built.nodes == around.nodes:
         return built
     if not built.source.movable:
@@ -174,16 +174,36 @@ def used(ctx: Context, key: Key) -> None:
 def _adopt(ctx: Context, block: BlockDef, built: Built) -> None:
     """Do what building it would have done to the check."""
     ctx.spend(block.span, built.work)
-    for key, inner in built.uses.items():
+    if ctx.frames:
+        ctx.frames[-1].work += built.work
+    adopt(ctx, built.uses)
+
+
+def adopt(ctx: Context, uses: dict[Key, Built]) -> None:
+    """Do what building these would have done to the check, as far as it has not been done."""
+    for key, built in uses.items():
         if key not in ctx.memo:
-            other = ctx.blocks[key[0]]
-            other.built = True
-            ctx.memo[key] = inner.graph
-            ctx.built[key] = inner
-            _adopt(ctx, other, inner)
+            block = ctx.blocks[key[0]]
+            block.built = True
+            ctx.memo[key] = built.graph
+            ctx.built[key] = built
+            _adopt(ctx, block, built)
 
 
-def _around(ctx: Context, block: BlockDef) -> Around:
+def work_of(uses: dict[Key, Built]) -> int:
+    """What building these takes, each once."""
+    met: dict[Key, int] = {}
+    todo = [*uses.items()]
+    while todo:
+        key, built = todo.pop()
+        if key not in met:
+            met[key] = built.work
+            todo += built.uses.items()
+    return sum(met.values())
+
+
+def surroundings(ctx: Context, block: BlockDef) -> Around:
+    """What the graphs of a block depend on here."""
     known = ctx.around.get(block.name)
     if known is None:
         names, words, todo = {block.name}, set[str](), [block.name]

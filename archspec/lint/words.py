@@ -25,8 +25,11 @@ _OCTAL = re.compile(r"([-+]?)0+([0-9]+)")
 
 def warn(root: Node, text: str, found: Diagnostics) -> None:
     """Look through one file, which `root` was read from; `text` is what it holds."""
-    blocks = root.get("blocks") if isinstance(root, Mapping) else None
-    several = blocks.entries.values() if isinstance(blocks, Mapping) else ()
+    several: list[Node] = []
+    if isinstance(root, Mapping):
+        blocks, layers = root.get("blocks"), root.get("layers")
+        several += blocks.entries.values() if isinstance(blocks, Mapping) else ()
+        several += layers.items if isinstance(layers, Sequence) else ()
     kept = [node for node in several if isinstance(node, Mapping) and node.kept is not None]
     _look(root, kept, text, found)
     for node in kept:  # one that outlives the reading is looked through once, if there is nothing to find

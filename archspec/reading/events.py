@@ -27,19 +27,20 @@ def _parser(text: str) -> Any:
     return yaml.SafeLoader(text)  # only its event layer is used; nothing is constructed
 
 
-def span_of(file: str, event: Any) -> Span:
-    start, end = event.start_mark, event.end_mark
-    return new(Span, (file, start.line + 1, start.column + 1, end.line + 1, end.column + 1))
-
-
 class Events:
-    """The text and its events; the reader of nodes is built on it."""
+    """A text and its events; the reader of nodes is built on it.
 
-    def __init__(self, text: str, file: str, diagnostics: Diagnostics) -> None:
+    `first`: the number of its first line, where the text is a part of a file; `lines` are those of the whole file.
+    """
+
+    def __init__(
+        self, text: str, file: str, diagnostics: Diagnostics, first: int = 1, lines: list[str] | None = None
+    ) -> None:
         self.text = text
         self.file = file
+        self.first = first
         self.diagnostics = diagnostics
-        self._lines: list[str] | None = None
+        self._lines = lines
 
     @property
     def lines(self) -> list[str]:
@@ -66,7 +67,8 @@ class Events:
         return StopError()
 
     def span(self, event: Any) -> Span:
-        return span_of(self.file, event)
+        first, start, end = self.first, event.start_mark, event.end_mark
+        return new(Span, (self.file, start.line + first, start.column + 1, end.line + first, end.column + 1))
 
     def stop(self, code: str, span: Span, message: str, **more: Any) -> StopError:
         self.diagnostics.error(code, span, message, **more)
@@ -75,7 +77,8 @@ class Events:
     def place(self, event: Any) -> Span:
         """One character, where an event begins."""
         mark = event.start_mark
-        return Span(self.file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+        line = mark.line + self.first
+        return Span(self.file, line, mark.column + 1, line, mark.column + 2)
 
     def rest_of_line(self, event: Any) -> Span:
         """From where an event begins to the end of that line."""
@@ -88,11 +91,9 @@ class Events:
         if tag is None or tag == "!" or CORE_TAGS.get(tag) == expected:
             return
         name = str(tag).replace("tag:yaml.org,2002:", "!!")
-        start = event.start_mark
         at = self.place(event)
-        found = (
-            re.compile(r"!\S*").search(self.lines[start.line], start.column) if start.line < len(self.lines) else None
-        )
+        line = self.lines[at.line - 1] if at.line <= len(self.lines) else ""
+        found = re.compile(r"!\S*").search(line, at.col - 1)
         if found is not None:
             at = at._replace(col=found.start() + 1, end_col=found.end() + 1)
         raise self.stop(

@@ -1,8 +1,9 @@
-"""Blocks that stand where they stood, in the same words, are the same nodes as in an earlier reading.
+"""Blocks and items that stand where they stood, in the same words, are the same nodes as in an earlier reading.
 
-An editor reads a file again at every change, and most of its blocks are untouched. Whatever a stage has worked out of a
-block it may leave on the node (`Mapping.kept`). Blocks of one form, which say the same though they may stand elsewhere
-or have other comments, share it: what depends on places too has to say which nodes it was worked out of.
+An editor reads a file again at every change, and most of it is untouched. Whatever a stage has worked out of a block or
+of an item of `layers` it may leave on the node (`Mapping.kept`). Those of one form, which say the same though they may
+stand elsewhere or have other comments, share it: what depends on places too has to say which nodes it was worked out
+of, or goes on the item's own (`Mapping.here`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from weakref import WeakValueDictionary
 from archspec.diagnostics.model import Span
 from archspec.reading.nodes import Kept, Mapping, Node, Scalar, Sequence
 
-MAX_BLOCKS = 1024
+MAX_BLOCKS = 1024  # and items
+MAX_ITEMS = 256  # of one list, for it to be kept by them
 MAX_TEXT = 1 << 22  # characters of them together
 
 _Key = tuple[Span, Span, str]
@@ -22,7 +24,7 @@ _forms: WeakValueDictionary[Any, Kept] = WeakValueDictionary()
 _size = 0
 
 
-def keep_blocks(root: Mapping, lines: list[str]) -> None:
+def keep(root: Mapping, lines: list[str]) -> None:
     """Put the nodes of an earlier reading in the place of equal ones. (Only for a file without anchors: an alias
     means another value where its anchor does.)"""
     blocks = root.get("blocks")
@@ -30,10 +32,20 @@ def keep_blocks(root: Mapping, lines: list[str]) -> None:
         for name, node in blocks.entries.items():
             if isinstance(node, Mapping):
                 blocks.entries[name] = _kept(node, blocks.keys[name], lines)
+    layers = root.get("layers")
+    if isinstance(layers, Sequence) and len(layers.items) <= MAX_ITEMS:
+        last = 0
+        for number, node in enumerate(layers.items):
+            if type(node) is Mapping and node.span.line > last:  # else the lines of one are those of many
+                layers.items[number] = item = _kept(node, node.span, lines)
+                if item.here is None:
+                    item.here = {}
+            last = node.span.end_line
 
 
 def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
-    """A value that begins and ends at the same places of the same lines is the same value; `name`: its key's place."""
+    """A value that begins and ends at the same places of the same lines is the same value. `name`: the place of its
+    key, or its own."""
     global _size
     span = node.span
     text = "\n".join(lines[span.line - 1 : span.end_line])

@@ -8,6 +8,7 @@ Reading events and not nodes also keeps libyaml's recursion, which can overflow 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from yaml.events import (
@@ -20,10 +21,11 @@ from yaml.events import (
 )
 
 from archspec.diagnostics.model import Diagnostics, Edit, Fix, Label, Span
-from archspec.reading.events import CORE_TAGS, Events, StopError, new, span_of
-from archspec.reading.kept import keep_blocks
+from archspec.reading.events import CORE_TAGS, Events, StopError, new
+from archspec.reading.kept import keep
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 from archspec.reading.scalars import TooLargeError, plain_word, resolve, short_scalar
+from archspec.reading.sections import read_sections
 from archspec.reading.text import decode, forbidden, invisible
 
 MAX_DEPTH = 100
@@ -46,14 +48,31 @@ def read(text: str | bytes, file: str, diagnostics: Diagnostics) -> Node | None:
     decoded = decode(text, file, diagnostics)
     if decoded is None:
         return None
+    if len(decoded) < MAX_NODES // 2:  # so it does not hold that many
+        in_parts = read_sections(decoded, file, partial(_part, file))
+        if in_parts is not None:
+            return in_parts
     reader = _Reader(decoded, file, diagnostics)
     try:
         root = reader.document()
     except StopError:
         return None
     if isinstance(root, Mapping) and not reader.anchors:
-        keep_blocks(root, reader.lines)
+        keep(root, reader.lines)
     return root
+
+
+def _part(file: str, text: str, first: int, lines: list[str]) -> Mapping | None:
+    """Entries of the mapping that a file is; None where anything is to be said of them, or of how they are said."""
+    reader = _Part(text, file, Diagnostics(), first, lines)
+    try:
+        node = reader.document()
+    except StopError:
+        return None
+    if not isinstance(node, Mapping) or reader.anchors or reader.diagnostics.added:
+        return None
+    keep(node, lines)
+    return node
 
 
 class _Anchored:
@@ -68,8 +87,10 @@ class _Anchored:
 
 
 class _Reader(Events):
-    def __init__(self, text: str, file: str, diagnostics: Diagnostics) -> None:
-        super().__init__(text, file, diagnostics)
+    def __init__(
+        self, text: str, file: str, diagnostics: Diagnostics, first: int = 1, lines: list[str] | None = None
+    ) -> None:
+        super().__init__(text, file, diagnostics, first, lines)
         self.anchors: dict[str, _Anchored] = {}
         self.nodes = 0
         self.aliased = 0
@@ -212,14 +233,14 @@ class _Reader(Events):
     def extent(self, start: Any, end: Any, last: Span | None) -> Span:
         """Of a collection. A block's end event stands at the next token, lines later; its last value tells better."""
         begin = start.start_mark
-        line, col = begin.line + 1, begin.column + 1
+        line, col = begin.line + self.first, begin.column + 1
         if start.flow_style or last is None:
             mark = end.end_mark
         elif (last.end_line, last.end_col) < (line, col):  # the last value is an alias to an earlier place
             mark = end.start_mark
         else:
             return new(Span, (self.file, line, col, last.end_line, last.end_col))
-        return new(Span, (self.file, line, col, mark.line + 1, mark.column + 1))
+        return new(Span, (self.file, line, col, mark.line + self.first, mark.column + 1))
 
     def duplicate(self, key: str, span: Span, first: Span, value: Node, kept: Node) -> None:
         self.findings += 1
@@ -240,7 +261,7 @@ class _Reader(Events):
             raise StopError
 
     def key(self, event: Any, flow: bool) -> tuple[str, Span]:
-        span = span_of(self.file, event)
+        span = self.span(event)
         if type(event) is ScalarEvent and event.anchor is None and event.tag is None and not event.style:
             text: str = event.value  # the common case: a plain word
             word = plain_word(text) if len(text) <= MAX_KEY else None
@@ -303,7 +324,7 @@ class _Reader(Events):
 
     def scalar(self, event: Any, flow: bool) -> Scalar:
         text: str = event.value
-        span = span_of(self.file, event)
+        span = self.span(event)
         style = event.style
         if not style and event.tag is None and len(text) < MAX_KEY and span.line == span.end_line and "$" not in text:
             try:  # the common case: a plain word or number
@@ -377,6 +398,16 @@ class _Reader(Events):
         if type(value) not in kinds[name or "null"]:
             raise self.stop("AS103", span, f"`{text[:60]}` is no {name}, as the tag `!!{name}` says")
         return float(value) if name == "float" and isinstance(value, int) else value
+
+
+class _Part(_Reader):
+    """Reads a part of a text. That it cannot be read is not told: somebody reads the whole."""
+
+    def stop(self, code: str, span: Span, message: str, **more: Any) -> StopError:
+        return StopError()
+
+    def _broken(self, error: Exception) -> StopError:
+        return StopError()
 
 
 def _missing(value: Node) -> bool:

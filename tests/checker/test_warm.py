@@ -19,14 +19,15 @@ from archspec.graph.initial import InitRule
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall
 from archspec.ops import known
 from archspec.ops.base import Op
-from archspec.reading import kept
+from archspec.reading import kept, sections
 from archspec.reading.nodes import Node as YamlNode
 from archspec.shapes.typed import Typed, TypedNode
 from spec_files import SPECS
 
 ROOT = Path(__file__).parents[2]
 CASES = [*REJECTED, *ACCEPTED]
-BLOCKS = [path for path in [*SPECS, *CASES] if re.search("^(blocks|extends):", path.read_text(encoding="utf-8"), re.M)]
+EDITED = [*SPECS, *CASES]
+BLOCKS = [path for path in EDITED if re.search("^(blocks|extends):", path.read_text(encoding="utf-8"), re.M)]
 
 
 def found(spec: pipeline.Spec) -> str:
@@ -84,7 +85,7 @@ layers:
 
 @pytest.mark.parametrize(
     ("path", "count"),
-    [*((path, 2) for path in BLOCKS[::2]), *(pytest.param(path, 12, marks=pytest.mark.slow) for path in BLOCKS)],
+    [*((path, 2) for path in EDITED[::2]), *(pytest.param(path, 12, marks=pytest.mark.slow) for path in EDITED)],
     ids=lambda p: getattr(p, "stem", p),
 )
 def test_as_it_is_edited(path: Path, count: int) -> None:
@@ -96,11 +97,11 @@ def test_as_it_is_edited(path: Path, count: int) -> None:
     for changed in edits(text, random, count):
         spec = pipeline.Spec(changed, path.name, path.parent)
         warm = [found(spec), found(spec)]
-        blocks = dict(kept._blocks), kept._size
+        blocks, parts = (dict(kept._blocks), kept._size), (dict(sections._sections), sections._size)
         pipeline.forget()
         assert warm == [found(spec)] * 2
-        kept._blocks.update(blocks[0])  # what was known before is known again
-        kept._size = blocks[1]
+        kept._blocks, kept._size = blocks  # what was known before is known again
+        sections._sections, sections._size = parts
 
 
 def described(report: pipeline.Report) -> list[object]:
@@ -142,7 +143,7 @@ GRAPH_FIELDS = [field.name for field in fields(Graph) if field.init and field.na
 
 
 @pytest.mark.parametrize(
-    "path", [path if n % 8 == 0 else pytest.param(path, marks=pytest.mark.slow) for n, path in enumerate(BLOCKS)],
+    "path", [path if n % 8 == 0 else pytest.param(path, marks=pytest.mark.slow) for n, path in enumerate(EDITED)],
     ids=lambda p: p.stem,
 )  # fmt: skip
 def test_a_block_that_moved_is_what_a_fresh_process_finds(path: Path) -> None:
