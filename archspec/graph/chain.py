@@ -45,7 +45,7 @@ def walk(ctx: Context, scope: Scope, before: Chain) -> Chain:
     for index, node in enumerate(scope.items.items):
         scope.current, known = index, len(scope.names)
         position = (*scope.position, index)
-        if outlive and type(node) is Mapping and node.here is not None:
+        if outlive and type(node) is Mapping and node.kept is not None:
             before = step(ctx, scope, node, position, before, _item)
         else:
             before = _item(ctx, scope, node, position, before)

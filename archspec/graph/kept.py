@@ -83,24 +83,42 @@ def graph_of(ctx: Context, block: BlockDef, key: Key, make: Callable[[], Graph |
     if kept is None or ctx.inspecting:
         _note(ctx, key, None)
         return make()
-    graphs: dict[Key, list[Built]] = kept.setdefault("graphs", {})
-    around = surroundings(ctx, block)
-    long_key = (key, around.said)
-    places = graphs.get(long_key, [])
-    built = _here(ctx, block, places, around)
-    if built is None or ctx.depth + built.depth > MAX_DEPTH:
+    built = find(ctx, block, key)
+    if built is not None:
+        _adopt(ctx, block, built)
+    else:
+        around = surroundings(ctx, block)
         graph, built = _build(ctx, make, around)
         if built is None:
             _note(ctx, key, None)
             return graph
-    else:
-        _adopt(ctx, block, built)
-    if long_key not in graphs and len(graphs) >= MAX_GRAPHS:
-        graphs.clear()
-    if not any(each is built for each in places):
-        graphs[long_key] = [*places[1 - MAX_PLACES :], built]
+        _keep(kept, (key, around.said), built)
     _note(ctx, key, built)
     return built.graph
+
+
+def find(ctx: Context, block: BlockDef, key: Key) -> Built | None:
+    """What was built of the block, for where it and those that it uses stand now; None if it has to be made."""
+    if key in ctx.memo:
+        return ctx.built.get(key)
+    kept = block.node.kept
+    if kept is None:
+        return None
+    around = surroundings(ctx, block)
+    places = kept.get("graphs", {}).get((key, around.said), [])
+    built = _here(ctx, block, places, around)
+    if built is None or ctx.depth + built.depth > MAX_DEPTH:
+        return None
+    if not any(each is built for each in places):
+        _keep(kept, (key, around.said), built)
+    return built
+
+
+def _keep(kept: dict[Any, Any], key: Key, built: Built) -> None:
+    graphs: dict[Key, list[Built]] = kept.setdefault("graphs", {})
+    if key not in graphs and len(graphs) >= MAX_GRAPHS:
+        graphs.clear()
+    graphs[key] = [*graphs.get(key, [])[1 - MAX_PLACES :], built]
 
 
 def _here(ctx: Context, block: BlockDef, places: list[Built], around: Around) -> Built | None:

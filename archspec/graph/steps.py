@@ -1,99 +1,175 @@
-"""Steps of the root outlive the check that made them: an item that is read again as it was is not elaborated again.
+"""Steps of the root outlive the check that made them: an item that says what it said is not elaborated again.
 
-Of ops and blocks that read the value before them, with a name, `repeat` and `when` at most. What such a step depends on
-is the item and its place, the values that its expressions name, and the blocks that it can reach. Only what was made
-without a word is kept.
+Of ops and blocks that read the value before them, with a name, `repeat` and `when` at most. What such a step is depends
+on what the item says (its form: reading/kept.py), on the values that its expressions name, and on the blocks that it
+can reach; where it stands and what is before it are put in. Only what was made without a word is kept.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from archspec.graph.blocks import BlockDef
 from archspec.graph.context import MAX_WORK, Context
-from archspec.graph.ir import Node, OpCall, Value
-from archspec.graph.kept import Around, Built, Frame, adopt, surroundings, work_of
+from archspec.graph.ir import Graph, Node, OpCall, Value
+from archspec.graph.kept import Around, Built, Frame, Key, adopt, find, surroundings, work_of
 from archspec.graph.names import STRUCTURES, Position
 from archspec.graph.scope import Binding, Scope
 from archspec.graph.wiring import Chain
 from archspec.ops.known import freeze
+from archspec.reading.kept import form
 from archspec.reading.nodes import Mapping
+from archspec.reading.nodes import Node as YamlNode
 
-MAX_STEPS = 16  # of one item: the last ones
+MAX_STEPS = 64  # of one form; then it begins anew
 
 _WORDS = frozenset({"doc", "name", "repeat", "when"})
 _UNSET = object()
-Make = Callable[[Context, Scope, Mapping, Position, Chain], Chain]
+Make = Callable[[Context, Scope, YamlNode, Position, Chain], Chain]
 
 
 class Step(NamedTuple):
-    """`reads`, `around`: what it was made of. `bare`: does it take its path in vain (see Namespace.take)? `binding`:
-    what its name stands for. `work`: what making it took, without the blocks it uses, which are in `uses`; `most`: with
-    all of them."""
+    """`around`: of its block, for which it was made, with `declared`, what the block says of its parameters and inputs.
+    `keys`: for each call its block with all parameters; `uses`: the same with what was built. `bare`: does it take its
+    path in vain (see Namespace.take)? `work`: what making it took, without the blocks it uses.
+    """
 
-    reads: tuple[Any, ...]
-    around: Around | None
     node: Node
-    bare: bool
     binding: Binding | None
+    bare: bool
+    around: Around | None
+    declared: Any
+    keys: list[Key]
+    uses: dict[Key, Built]
     work: int
-    most: int
-    uses: dict[Any, Built]
 
 
 def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: Chain, make: Make) -> Chain:
     """The value of an item of the root, from an earlier check or made anew."""
-    here = item.here
-    block = _block(item)
-    if here is None or block is None or ctx.inspecting:
+    key = _key(item)
+    if key is None or ctx.inspecting or not isinstance(before, Value):
         return make(ctx, scope, item, position, before)
-    steps: list[Step] = here.setdefault("steps", [])
-    read = [(name, freeze(scope.env.get(name, _UNSET))) for name in ctx.mentions(item)]
-    builder = scope.builder
-    number = len(builder.nodes)
-    reads = (number, before, position, builder.plan.auto.get(position), ctx.tensors, *read)
-    reached = surroundings(ctx, ctx.blocks[block]) if block in ctx.blocks else None
-    for known in steps:
-        if known.reads == reads and known.around == reached and ctx.work + known.most <= MAX_WORK:
-            return _again(ctx, scope, known)
-    frame, said, work, names = Frame(), ctx.diagnostics.added, ctx.work, len(scope.names)
+    assert item.kept is not None
+    steps: dict[Any, Step] = item.kept.setdefault("steps", {})
+    values = [(name, freeze(scope.env.get(name, _UNSET))) for name in ctx.mentions(item)]
+    read = (scope.builder.plan.auto.get(position), ctx.tensors, *values)
+    known = steps.get(read)
+    block = ctx.blocks.get(key)
+    if known is not None:
+        again = _again(ctx, scope, item, position, before, key, block, known)
+        if again is not None:
+            return again
+    number, names = len(scope.builder.nodes), len(scope.names)
+    frame, said, work = Frame(), ctx.diagnostics.added, ctx.work
     ctx.frames.append(frame)
     value = make(ctx, scope, item, position, before)
     ctx.frames.pop()
-    made = value == Value(number) and len(builder.nodes) == number + 1
-    if made and frame.uses is not None and ctx.diagnostics.added == said:
-        node = builder.nodes[-1]
-        name, named = node.names[0], len(scope.names) - names
-        if named == (1 if name else 0) and all(map(_of_its_words, node.calls)):
-            del steps[: len(steps) + 1 - MAX_STEPS]
-            binding = scope.names[name] if name else None
-            bare = isinstance(node.calls[0], OpCall) and node.calls[0].cls.bare()
-            own = ctx.work - work - frame.work
-            steps.append(Step(reads, reached, node, bare, binding, own, own + work_of(frame.uses), frame.uses))
+    if value != Value(number) or frame.uses is None or ctx.diagnostics.added != said:
+        return value
+    node = scope.builder.nodes[number]
+    name = node.names[0]
+    if len(scope.names) - names == (1 if name else 0) and all(map(_of_its_words, node.calls)):
+        if len(steps) >= MAX_STEPS:
+            steps.clear()
+        keys = {id(built.graph): key for key, built in frame.uses.items()}
+        steps[read] = Step(
+            node,
+            scope.names[name] if name else None,
+            isinstance(node.calls[0], OpCall) and node.calls[0].cls.bare(),
+            surroundings(ctx, block) if block is not None else None,
+            _declared(block) if block is not None else None,
+            [keys[id(call)] for call in node.calls if isinstance(call, Graph)],
+            frame.uses,
+            ctx.work - work - frame.work,
+        )
     return value
 
 
-def _again(ctx: Context, scope: Scope, known: Step) -> Value:
-    """Do what making it would have done to the check."""
-    node, builder = known.node, scope.builder
+def _again(
+    ctx: Context,
+    scope: Scope,
+    item: Mapping,
+    position: Position,
+    before: Value,
+    key: str,
+    block: BlockDef | None,
+    known: Step,
+) -> Value | None:
+    """Do what making it would have done to the check; None where that is not known."""
+    uses, calls = known.uses, known.node.calls
+    if (block is None) != (known.around is None):
+        return None
+    if block is not None and known.around != surroundings(ctx, block):
+        found = _found(ctx, block, known)
+        if found is None:
+            return None
+        uses = found
+        calls = [uses[key].graph for key in known.keys]
+    if ctx.work + known.work + work_of(uses) > MAX_WORK:
+        return None
+    builder = scope.builder
+    node = _placed(known.node, item, key, position, before, calls)
     unique = all(builder.claim(ctx, path, node.key_span, bare=known.bare) for path in node.paths)
-    value = Value(builder.add(node))
+    number = builder.add(node)
     if known.binding is not None:
-        scope.bind(ctx, node.names[0], known.binding, quiet=not unique)
+        step = None if known.binding.step is None else number
+        start = None if known.binding.turn_inputs is None else before
+        binding = known.binding._replace(value=Value(number), span=node.key_span, step=step, turn_inputs=start)
+        scope.bind(ctx, node.names[0], binding, quiet=not unique)
     ctx.spend(node.span, known.work)
-    adopt(ctx, known.uses)
-    return value
+    adopt(ctx, uses)
+    return Value(number)
 
 
-def _block(item: Mapping) -> str | None:
+def _found(ctx: Context, block: BlockDef, known: Step) -> dict[Key, Built] | None:
+    """What was built of the block as it is now, with the same parameters; None if one of them has to be made."""
+    assert known.around is not None
+    if known.around.said[1:] != surroundings(ctx, block).said[1:] or known.declared != _declared(block):
+        return None
+    uses: dict[Key, Built] = {}
+    for key in known.uses:
+        built = find(ctx, block, key)
+        if built is None:
+            return None
+        uses[key] = built
+        adopt(ctx, uses)  # at once: what one of them uses is what the next one uses
+    return uses
+
+
+def _placed(
+    known: Node, item: Mapping, key: str, position: Position, before: Value, calls: list[OpCall | Graph]
+) -> Node:
+    """The step where the item stands now, after what is before it."""
+    node = copy.copy(known)
+    entries = item.entries
+    node.calls, node.item = calls, position
+    node.inputs = tuple([None if value is None else before for value in known.inputs])
+    node.span = item.keys[key]
+    node.key_span = entries["name"].span if "name" in entries else node.span
+    node.raw = entries[key]
+    node.when, node.repeat = entries.get("when"), entries.get("repeat")
+    return node
+
+
+def _key(item: Mapping) -> str | None:
     """The op or block of an item that has nothing else to say of itself; None for any other."""
-    assert item.here is not None
-    if "block" not in item.here:
+    kept = item.kept
+    if kept is None:
+        return None
+    if "block" not in kept:
         others = [key for key in item.entries if key not in _WORDS]
         simple = len(others) == 1 and others[0][:1] != "$" and others[0] not in STRUCTURES and others[0] != "use"
-        item.here["block"] = others[0] if simple else None
-    found: str | None = item.here["block"]
+        kept["block"] = others[0] if simple else None
+    found: str | None = kept["block"]
     return found
+
+
+def _declared(block: BlockDef) -> Any:
+    """What calls of a block depend on: which parameters and inputs it has."""
+    parts = (block.node.get("params"), block.node.get("inputs"))
+    return tuple([None if part is None else form(part) for part in parts])
 
 
 def _of_its_words(call: Any) -> bool:

@@ -3,7 +3,7 @@
 An editor reads a file again at every change, and most of it is untouched. Whatever a stage has worked out of a block or
 of an item of `layers` it may leave on the node (`Mapping.kept`). Those of one form, which say the same though they may
 stand elsewhere or have other comments, share it: what depends on places too has to say which nodes it was worked out
-of, or goes on the item's own (`Mapping.here`).
+of.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def keep(root: Mapping, lines: list[str]) -> None:
         last = 0
         for number, node in enumerate(layers.items):
             if type(node) is Mapping and node.span.line > last:  # else the lines of one are those of many
-                layers.items[number] = item = _kept(node, node.span, lines)
-                if item.here is None:
-                    item.here = {}
+                layers.items[number] = _kept(node, node.span, lines)
             last = node.span.end_line
 
 
@@ -53,10 +51,10 @@ def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
     found = _blocks.pop(key, None)
     if found is None:
         found = node
-        form = _form(node)
-        kept = _forms.get(form)
+        said = form(node)
+        kept = _forms.get(said)
         if kept is None:
-            kept = _forms[form] = Kept()
+            kept = _forms[said] = Kept()
         found.kept = kept
         _size += len(text)
         while _blocks and (_size > MAX_TEXT or len(_blocks) >= MAX_BLOCKS):
@@ -67,7 +65,7 @@ def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
     return found
 
 
-def _form(node: Node) -> tuple[Any, ...]:
+def form(node: Node) -> tuple[Any, ...]:
     """What a node says, apart from its place: equal values of other types differ, and so do `8` and `010`."""
     if type(node) is Scalar:
         value, span = node.value, node.span
@@ -77,9 +75,9 @@ def _form(node: Node) -> tuple[Any, ...]:
         return (type(value), repr(value), width)
     if type(node) is Mapping:
         widths = [span.end_col - span.col for span in node.keys.values()]
-        return ("{", *node.entries, *widths, *map(_form, node.entries.values()))
+        return ("{", *node.entries, *widths, *map(form, node.entries.values()))
     assert type(node) is Sequence
-    return ("[", *map(_form, node.items))
+    return ("[", *map(form, node.items))
 
 
 def forget() -> None:

@@ -56,18 +56,16 @@ class Kept(dict[Any, Any]):
 class Mapping(Node):
     """Keys are strings, each with a span of its own (`keys`); `entries` keeps the file's order.
 
-    `kept`: of a block or item that the next reading of the text may hold again, what stages remember of it; `here`:
-    the same of an item, of this very node.
+    `kept`: of a block or item that the next reading of the text may hold again, what stages remember of it.
     """
 
-    __slots__ = ("entries", "here", "kept", "keys")
+    __slots__ = ("entries", "kept", "keys")
 
     def __init__(self, entries: dict[str, Node], keys: dict[str, Span], span: Span) -> None:
         self.entries = entries
         self.keys = keys
         self.span = span
         self.kept: Kept | None = None
-        self.here: dict[Any, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         return {key: value.data() for key, value in self.entries.items()}

@@ -14,9 +14,10 @@ from test_cases import ACCEPTED, REJECTED, printed
 
 from archspec import pipeline
 from archspec.diagnostics.text import render
-from archspec.graph import blocks
+from archspec.graph import blocks, chain
 from archspec.graph.initial import InitRule
 from archspec.graph.ir import Graph, GraphInput, Node, OpCall
+from archspec.graph.scope import Scope
 from archspec.ops import known
 from archspec.ops.base import Op
 from archspec.reading import kept, sections
@@ -273,6 +274,100 @@ def test_a_block_is_not_built_again_where_nothing_of_it_changes() -> None:
     moved = pipeline.check("# a line more\n" + TWO.format(width=3, inner=4))
     assert moved.elaboration is not None
     assert moved.elaboration.graph.nodes[0].span.line == first.elaboration.graph.nodes[0].span.line + 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("", ""),
+        ("$(wide + width)", "$(wide + width + 1)"),
+        ("layers:\n  - {name: a", "layers:\n  - relu\n  - {name: a"),
+        ("unused: 1", "unused: 2"),
+    ],
+)
+def test_the_same_work_is_counted(edit: tuple[str, str]) -> None:
+    """Where a spec expands too far does not depend on what was checked before it."""
+
+    def work(text: str) -> int:
+        report = pipeline.check(text)
+        assert report.ok and report.elaboration is not None
+        return report.elaboration.context.work
+
+    text = TWO.format(width=3, inner=4) + "  - {name: c, Outer: {wide: 2}}\n  - {name: d, repeat: 3, Inner: {}}\n"
+    pipeline.forget()
+    work(text)
+    warm = [work(text.replace(*edit)) for _ in range(3)]
+    pipeline.forget()
+    assert warm == [work(text.replace(*edit))] * 3
+
+
+@pytest.mark.parametrize("name", ["resnet50", "gpt2", "densenet121", "swin_t", "convnext_tiny"])
+def test_the_same_work_is_counted_for_networks(name: str) -> None:
+    path = next(path for path in SPECS if path.stem == name)
+    pipeline.forget()
+    reports = [pipeline.check(pipeline.load(path)) for _ in range(3)]
+    works = [report.elaboration.context.work for report in reports if report.elaboration is not None]
+    assert len(works) == 3 and len(set(works)) == 1
+
+
+def items_built(monkeypatch: pytest.MonkeyPatch, text: str) -> list[str]:
+    """The items of the root that are elaborated."""
+    built: list[str] = []
+    own = chain._item
+
+    def noted(ctx: object, scope: Scope, node: YamlNode, *rest: object) -> object:
+        if scope.builder.kind == "root":
+            built.append(str(node.data()))
+        return own(ctx, scope, node, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chain, "_item", noted)
+        assert pipeline.check(text).ok
+    return built
+
+
+ITEMS = """\
+archspec: 1
+params: {width: 8, more: 4}
+inputs: {x: "float32[B, 8]"}
+blocks:
+  Wide:
+    params: {times: 2}
+    layers:
+      - linear: $(times * more)
+layers:
+  - {name: a, linear: $width}
+  - {name: b, repeat: 2, Wide: {times: 3}}
+  - {linear: {out_features: 5, bias: false}}
+  - {name: c, repeat: $(more // 2), linear: 5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "built"),
+    [
+        ("", "", []),
+        ("archspec: 1\n", "archspec: 1\n\n# a comment\n", []),  # all of it moves
+        ("layers:\n  - {name: a", "layers:\n  - {relu: {}}\n  - {name: a", ["relu"]),
+        ("width: 8", "width: 9", ["$width"]),
+        ("more: 4", "more: 6", ["times", "more"]),  # what reads it itself, or in its block
+        ("times: 2}", "times: 5}", ["times"]),  # another block
+        ("- linear: $(times", "- linear: $(1 + times", ["times"]),
+        ("times: 3", "times: 4", ["times"]),
+        ("name: c", "name: d", ["'d'"]),
+    ],
+)
+def test_only_items_that_depend_on_a_change_are_elaborated(
+    before: str, after: str, built: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.forget()
+    assert len(items_built(monkeypatch, ITEMS)) == 4
+    changed = ITEMS.replace(before, after)
+    found = items_built(monkeypatch, changed)
+    assert len(found) == len(built) and all(word in item for word, item in zip(built, found, strict=True)), found
+    warm = described(pipeline.check(changed))
+    pipeline.forget()
+    assert warm == described(pipeline.check(changed))
 
 
 BROKEN = """\
