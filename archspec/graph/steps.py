@@ -46,6 +46,18 @@ class Step(NamedTuple):
     work: int
 
 
+class _At(NamedTuple):
+    """An item where it stands: `key` is its op or block."""
+
+    ctx: Context
+    scope: Scope
+    item: Mapping
+    position: Position
+    before: Value
+    key: str
+    block: BlockDef | None
+
+
 def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: Chain, make: Make) -> Chain:
     """The value of an item of the root, from an earlier check or made anew."""
     key = _key(item)
@@ -55,12 +67,12 @@ def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: 
     steps: dict[Any, Step] = item.kept.setdefault("steps", {})
     values = [(name, freeze(scope.env.get(name, _UNSET))) for name in ctx.mentions(item)]
     read = (scope.builder.plan.auto.get(position), ctx.tensors, *values)
+    at = _At(ctx, scope, item, position, before, key, ctx.blocks.get(key))
     known = steps.get(read)
-    block = ctx.blocks.get(key)
-    if known is not None:
-        again = _again(ctx, scope, item, position, before, key, block, known)
-        if again is not None:
-            return again
+    here = _here(at, known) if known is not None else None
+    if here is not None:
+        steps[read] = here
+        return _again(at, here)
     number, names = len(scope.builder.nodes), len(scope.names)
     frame, said, work = Frame(), ctx.diagnostics.added, ctx.work
     ctx.frames.append(frame)
@@ -78,8 +90,8 @@ def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: 
             node,
             scope.names[name] if name else None,
             isinstance(node.calls[0], OpCall) and node.calls[0].cls.bare(),
-            surroundings(ctx, block) if block is not None else None,
-            _declared(block) if block is not None else None,
+            surroundings(ctx, at.block) if at.block is not None else None,
+            _declared(at.block) if at.block is not None else None,
             [keys[id(call)] for call in node.calls if isinstance(call, Graph)],
             frame.uses,
             ctx.work - work - frame.work,
@@ -87,70 +99,60 @@ def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: 
     return value
 
 
-def _again(
-    ctx: Context,
-    scope: Scope,
-    item: Mapping,
-    position: Position,
-    before: Value,
-    key: str,
-    block: BlockDef | None,
-    known: Step,
-) -> Value | None:
-    """Do what making it would have done to the check; None where that is not known."""
-    uses, calls = known.uses, known.node.calls
-    if (block is None) != (known.around is None):
+def _here(at: _At, known: Step) -> Step | None:
+    """The step where the item stands now, after what is before it, and of the block as that is now; None if it has to
+    be made."""
+    if (at.block is None) != (known.around is None):
         return None
-    if block is not None and known.around != surroundings(ctx, block):
-        found = _found(ctx, block, known)
-        if found is None:
+    if at.block is not None and known.around != (around := surroundings(at.ctx, at.block)):
+        uses = _found(at, known, around)
+        if uses is None:
             return None
-        uses = found
-        calls = [uses[key].graph for key in known.keys]
-    if ctx.work + known.work + work_of(uses) > MAX_WORK:
+        known = known._replace(around=around, uses=uses, node=copy.copy(known.node))
+        known.node.calls = [uses[key].graph for key in known.keys]
+    if at.ctx.work + known.work + work_of(known.uses) > MAX_WORK:
         return None
-    builder = scope.builder
-    node = _placed(known.node, item, key, position, before, calls)
-    unique = all(builder.claim(ctx, path, node.key_span, bare=known.bare) for path in node.paths)
-    number = builder.add(node)
-    if known.binding is not None:
-        step = None if known.binding.step is None else number
-        start = None if known.binding.turn_inputs is None else before
-        binding = known.binding._replace(value=Value(number), span=node.key_span, step=step, turn_inputs=start)
-        scope.bind(ctx, node.names[0], binding, quiet=not unique)
-    ctx.spend(node.span, known.work)
-    adopt(ctx, uses)
-    return Value(number)
+    node, entries = known.node, at.item.entries
+    inputs = tuple([None if value is None else at.before for value in node.inputs])
+    if node.raw is entries[at.key] and node.item == at.position and node.inputs == inputs:
+        return known
+    node = copy.copy(node)
+    node.item, node.inputs = at.position, inputs
+    node.span = at.item.keys[at.key]
+    node.key_span = entries["name"].span if "name" in entries else node.span
+    node.raw, node.when, node.repeat = entries[at.key], entries.get("when"), entries.get("repeat")
+    return known._replace(node=node)
 
 
-def _found(ctx: Context, block: BlockDef, known: Step) -> dict[Key, Built] | None:
+def _found(at: _At, known: Step, around: Around) -> dict[Key, Built] | None:
     """What was built of the block as it is now, with the same parameters; None if one of them has to be made."""
     assert known.around is not None
-    if known.around.said[1:] != surroundings(ctx, block).said[1:] or known.declared != _declared(block):
+    assert at.block is not None
+    if known.around.said[1:] != around.said[1:] or known.declared != _declared(at.block):
         return None
     uses: dict[Key, Built] = {}
     for key in known.uses:
-        built = find(ctx, block, key)
+        built = find(at.ctx, at.block, key)
         if built is None:
             return None
         uses[key] = built
-        adopt(ctx, uses)  # at once: what one of them uses is what the next one uses
+        adopt(at.ctx, uses)  # at once: what one of them uses is what the next one uses
     return uses
 
 
-def _placed(
-    known: Node, item: Mapping, key: str, position: Position, before: Value, calls: list[OpCall | Graph]
-) -> Node:
-    """The step where the item stands now, after what is before it."""
-    node = copy.copy(known)
-    entries = item.entries
-    node.calls, node.item = calls, position
-    node.inputs = tuple([None if value is None else before for value in known.inputs])
-    node.span = item.keys[key]
-    node.key_span = entries["name"].span if "name" in entries else node.span
-    node.raw = entries[key]
-    node.when, node.repeat = entries.get("when"), entries.get("repeat")
-    return node
+def _again(at: _At, here: Step) -> Value:
+    """Do what making it would have done to the check."""
+    node, builder = here.node, at.scope.builder
+    unique = all(builder.claim(at.ctx, path, node.key_span, bare=here.bare) for path in node.paths)
+    number = builder.add(node)
+    if here.binding is not None:
+        step = None if here.binding.step is None else number
+        start = None if here.binding.turn_inputs is None else at.before
+        binding = here.binding._replace(value=Value(number), span=node.key_span, step=step, turn_inputs=start)
+        at.scope.bind(at.ctx, node.names[0], binding, quiet=not unique)
+    at.ctx.spend(node.span, here.work)
+    adopt(at.ctx, here.uses)
+    return Value(number)
 
 
 def _key(item: Mapping) -> str | None:
