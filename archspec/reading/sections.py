@@ -15,6 +15,7 @@ from archspec.diagnostics.model import Span
 from archspec.reading.nodes import Mapping
 
 MAX_SECTIONS = 1024
+MOST = 32  # of one text; a spec has fewer
 MAX_TEXT = 1 << 22  # characters of them together
 
 _ENTRY = re.compile(r"[A-Za-z_][\w-]*:(?: |$)")
@@ -38,7 +39,7 @@ def read_sections(text: str, file: str, read: Callable[[str, int, list[str]], Ma
         return None
     lines = text.split("\n")
     starts = [n for n, line in enumerate(lines) if line[:1].isalpha() and _ENTRY.match(line)]
-    if not starts or any(line.lstrip()[:1] not in ("", "#") for line in lines[: starts[0]]):
+    if not 0 < len(starts) <= MOST or any(line.lstrip()[:1] not in ("", "#") for line in lines[: starts[0]]):
         return None
     root = Mapping({}, {}, Span(file, 1, 1, 1, 1))
     for begin, end in zip(starts, [*starts[1:], len(lines)], strict=True):
