@@ -82,7 +82,8 @@ def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: 
         return value
     node = scope.builder.nodes[number]
     name = node.names[0]
-    if len(scope.names) - names == (1 if name else 0) and all(map(_of_its_words, node.calls)):
+    alone = all(read is None or read == before for read in node.inputs) and all(map(_of_its_words, node.calls))
+    if alone and len(scope.names) - names == (1 if name else 0):
         if len(steps) >= MAX_STEPS:
             steps.clear()
         keys = {id(built.graph): key for key, built in frame.uses.items()}
@@ -174,6 +175,7 @@ def _declared(block: BlockDef) -> Any:
     return tuple([None if part is None else form(part) for part in parts])
 
 
-def _of_its_words(call: Any) -> bool:
-    """Does a call depend on nothing but what its expressions name? (Some arguments bind words without a `$`.)"""
-    return not isinstance(call, OpCall) or call.cls.binding.isdisjoint(call.values)
+def _of_its_words(call: OpCall | Graph) -> bool:
+    """Does a call depend on nothing but what its expressions name? (Some arguments name a value, or bind words without
+    a `$`.)"""
+    return isinstance(call, Graph) or not (call.cls.ref_inputs or not call.cls.binding.isdisjoint(call.values))

@@ -370,6 +370,17 @@ def test_only_items_that_depend_on_a_change_are_elaborated(
     assert warm == described(pipeline.check(changed))
 
 
+def test_an_argument_that_names_a_value_names_it_where_the_item_stands() -> None:
+    """`like` reads another value than the one before."""
+    inputs = ['x: "float32[B, 8]", y: "float32[B, 5]"', 'y: "float32[B, 5]", x: "float32[B, 8]"', 'y: "float32[B, 4]"']
+    pipeline.forget()
+    for text, size in zip([inputs[0], *inputs, *inputs], (5, 5, 5, 4, 5, 5, 4), strict=True):
+        report = pipeline.check(
+            f"archspec: 1\ninputs: {{{text}}}\nlayers:\n  - {{name: a, randint: {{like: y, high: 9}}}}\noutputs: [a]\n"
+        )
+        assert report.outputs["a"].shape[1] == size
+
+
 BROKEN = """\
 archspec: 1
 inputs: {{x: "float32[B, 8]"}}
