@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.codegen.tree import MISSING, holds
+from archspec.graph.ir import OpCall
 from archspec.ops.base import Op
 from archspec.ops.expr import Module, Own
 from archspec.shapes.typed import Typed, TypedNode
@@ -48,8 +49,8 @@ def alternatives(table: list[list[Any]]) -> bool:
     seen: set[str] = set()
     for row in table:
         first = next(d for d in row if d is not MISSING)
-        call = first.calls[0]
-        if first.node.shared is None and not (isinstance(call, Op) and type(call).bare()):
+        call = first.node.calls[0]
+        if first.node.shared is None and not (isinstance(call, OpCall) and call.bare()):
             if not seen.isdisjoint(first.node.paths):
                 return True
             seen.update(first.node.paths)

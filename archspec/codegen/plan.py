@@ -350,7 +350,7 @@ def _keep_paths_apart(nodes: list[NodePlan]) -> None:
     """A module that one instance has must not hold what another instance has in its place."""
     if all(node.present is None for node in nodes):
         return
-    owning = [node.node for node in nodes if not all(isinstance(c, OpCall) and c.cls.bare() for c in node.node.calls)]
+    owning = [node.node for node in nodes if not all(isinstance(c, OpCall) and c.bare() for c in node.node.calls)]
     taken = {path for node in owning for path in node.paths}
     for path in taken:
         while path:

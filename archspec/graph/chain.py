@@ -86,7 +86,7 @@ def _op(ctx: Context, scope: Scope, item: Item, before: Chain) -> Chain:
         return unknown_value(ctx, scope, item.node, item.position, called=called, misnamed=name is FAILED)
     span = item.key_span if written is None else written.span
     path = name if name is not None else scope.builder.plan.auto.get(item.position, item.key)
-    unique = scope.builder.claim(ctx, path, span, bare=item.op.bare())
+    unique = scope.builder.claim(ctx, path, span, bare=call.bare())
     node = Node(
         [call],
         [path],
@@ -177,7 +177,7 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
         inputs = Inputs(tuple(value for value, _ in given), tuple(span for _, span in given))
         fed = [tuple(value for value in each if value is not None) for each in fed] if fed is not None else None
     routed = joining.routed if joining is not None else ()
-    bare = item.op is not None and item.op.bare()
+    bare = all(isinstance(call, OpCall) and call.bare() for call in made.calls)
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
     if carry is None:
         return unknown_value(ctx, scope, item.node, item.position, called=called)

@@ -40,6 +40,10 @@ class OpCall:
     values: dict[str, Any]
     op: Op | None
 
+    def bare(self) -> bool:
+        """Has it no module or tensor of its own?"""
+        return self.cls.bare_with(self.values)
+
 
 class Scan(NamedTuple):
     """How a node's body is run step after step: counts of its inputs and outputs, and what the steps go along.

@@ -90,7 +90,7 @@ def step(ctx: Context, scope: Scope, item: Mapping, position: Position, before: 
         steps[read] = Step(
             node,
             scope.names[name] if name else None,
-            isinstance(node.calls[0], OpCall) and node.calls[0].cls.bare(),
+            isinstance(node.calls[0], OpCall) and node.calls[0].bare(),
             surroundings(ctx, at.block) if at.block is not None else None,
             _declared(at.block) if at.block is not None else None,
             [keys[id(call)] for call in node.calls if isinstance(call, Graph)],

@@ -175,7 +175,7 @@ def _unused_of(ctx: Context, graph: Graph) -> dict[Position, tuple[Span, str, st
         if used:
             out[node.item] = None
         else:
-            bare = node.shared is not None or all(isinstance(c, OpCall) and c.cls.bare() for c in node.calls)
+            bare = node.shared is not None or all(isinstance(c, OpCall) and c.bare() for c in node.calls)
             out.setdefault(node.item, (node.key_span, node.label, "value" if bare else "module"))
     for number, given in enumerate(graph.inputs if graph.kind != "sequence" else ()):
         used = -1 - number in read or _gives_a_size(ctx, graph, given)

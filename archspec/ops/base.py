@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, overload
 
 from archspec.dims import Size
@@ -241,6 +242,11 @@ class Op(Declared):
         """Does it never have a module or tensor of its own: no state, and a functional form for `forward`?"""
         own = cls.attribute != "module" or cls.state is not Op.state
         return not own and cls.forward is not Op.forward
+
+    @classmethod
+    def bare_with(cls, values: Mapping[str, Any]) -> bool:
+        """`bare`, with these arguments."""
+        return cls.bare()
 
     def sequential(self) -> bool:
         """May the module stand in an `nn.Sequential` (one tensor in, the op's value out)?"""

@@ -7,6 +7,7 @@ only then. Without, it is a constant: a buffer of the module, made once and not 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -41,6 +42,10 @@ class Made(Op):
     ref_inputs = ("like",)
     attribute = "buffer"
     persistent = False
+
+    @classmethod
+    def bare_with(cls, values: Mapping[str, Any]) -> bool:
+        return values.get("like") is not None
 
     def constant(self, require: Require, sizes: tuple[Size, ...], like: TensorType | None) -> None:
         """A size that is only known when the model runs needs a tensor to say the device."""

@@ -117,7 +117,7 @@ def _modules(typed: Typed) -> Iterator[tuple[str, Node]]:
         node = done.node
         if node.scan is not None:
             yield from _modules(done.calls[0])  # type: ignore[arg-type]
-        elif node.shared is None and not all(isinstance(call, OpCall) and call.cls.bare() for call in node.calls):
+        elif node.shared is None and not all(isinstance(call, OpCall) and call.bare() for call in node.calls):
             yield from ((path, node) for path in node.paths)
 
 

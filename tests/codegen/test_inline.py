@@ -161,3 +161,24 @@ def test_sizes_are_said_by_those_at_hand() -> None:
         out = inline(x)
         assert out.shape[2:] == (-(-height // 8), -(-width // 8))
         assert torch.equal(out, called(x))
+
+
+MADE = """\
+inputs: {x: "float32[B, 4]"}
+blocks:
+  Half:
+    layers:
+      - {full: {fill_value: 0.5, like: x}}
+      - {mul: {}, from: [_, x]}
+layers:
+  - {inline: true, Half: {}}
+  - {inline: true, Half: {}}
+"""
+
+
+def test_what_is_made_in_forward_takes_no_name() -> None:
+    model = archspec.compile(MADE)
+    x = torch.randn(3, 4)
+    assert torch.equal(model(x), x / 4)
+    kept = [each.message for each in archspec.check(MADE.replace("like: x", "shape: 4")).diagnostics]
+    assert kept == ["two items are called `0`"]

@@ -38,7 +38,7 @@ def paths(graph: Graph, held: bool = False) -> list[str]:
             if node.scan is not None or node.in_place:
                 assert isinstance(call, Graph)
                 out += paths(call, held)
-            elif not (held and isinstance(call, OpCall) and call.cls.bare()):
+            elif not (held and isinstance(call, OpCall) and call.bare()):
                 out.append(path)
     return out
 
