@@ -82,6 +82,8 @@ class Evaluator:
             )
         if isinstance(operand, Real):
             return bounded(Real("*", (-1, operand))) if isinstance(node.op, ast.USub) else operand
+        if isinstance(operand, float):  # an infinity that is given has its negative
+            return -operand if isinstance(node.op, ast.USub) else operand
         return bounded(-operand) if isinstance(node.op, ast.USub) else operand
 
     def boolean(self, node: ast.BoolOp) -> Any:

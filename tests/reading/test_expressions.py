@@ -19,7 +19,7 @@ from archspec.reading.expressions import (
 
 H, W = symbol("H"), symbol("W")
 ENV: dict[str, Any] = {
-    "a": 3, "b": 4, "f": 0.5, "s": "abc", "t": True, "n": None, "depths": [3, 4, 6, 3],
+    "a": 3, "b": 4, "f": 0.5, "far": math.inf, "s": "abc", "t": True, "n": None, "depths": [3, 4, 6, 3],
     "stage": {"channels": 64, "name": "stem", "sizes": [1, 2]}, "stages": [{"c": 1}, {"c": 2}], "H": H, "W": W,
 }  # fmt: skip
 
@@ -47,6 +47,8 @@ def value(text: str, env: dict[str, Any] | None = None) -> Any:
         ("$(a / b)", 0.75),
         ("$(2 ** -1)", 0.5),
         ("$(-a ** 2)", -9),
+        ("$(-far)", -math.inf),
+        ("$(far if a > b else -far)", -math.inf),
         ("$(1e-3)", 0.001),
         ("$(0x10)", 16),
         ("$(2 if a == 3 else 1)", 2),
