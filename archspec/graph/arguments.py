@@ -89,15 +89,29 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     except BadValue as bad:
         span = argument_span(item.value, cls, bad.path) or item.key_span
         argument = bad.path[0] if bad.path else None
+        written = argument_node(item.value, cls, bad.path)
+        if argument in cls.ref_inputs and written is not None and not isinstance(values[str(argument)], str):
+            no_name(ctx, written, str(argument), values[str(argument)])
+            return None
         what = f"`{argument}` of `{cls.name}`: {bad.message}" if argument else bad.message
         fix = None
         if len(bad.path) == 1:
-            fix = meant_value(argument_node(item.value, cls, bad.path), bad, cls.args[str(argument)].kind.parse)
+            fix = meant_value(written, bad, cls.args[str(argument)].kind.parse)
         ctx.error("AS205", span, what, help=bad.help, value_of=item.value, fix=fix)
         return None
     if not ctx.mentions(item.value) and not ctx.mentions(parametrize) and cls.binding.isdisjoint(given):
         ctx.literals[id(item.node)] = call
     return call
+
+
+def no_name(ctx: Context, node: Node, what: str, value: object) -> None:
+    """Report what stands for the name of a value and is no text."""
+    shown = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(value)
+    help, fix = None, None
+    if type(value) is int:
+        help = f'a name of digits is quoted: `"{value}"`'
+        fix = Fix("quote the name", (Edit(node.span, f'"{value}"', str(value)),))
+    ctx.error("AS205", node.span, f"`{what}` takes the name of a value, got {shown}", help=help, fix=fix)
 
 
 def argument_nodes(ctx: Context, item: Item, cls: type[Op]) -> dict[str, Node] | None:

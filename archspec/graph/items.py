@@ -134,6 +134,12 @@ def read_merge(ctx: Context, node: Node, position: Position, env: dict[str, Any]
             help="`merge: add`, or `merge: {concat: {dim: 1}}`",
         )
         return None
+    for name in item.op.ref_inputs if item.op is not None else ():
+        named = item.value.get(name) if isinstance(item.value, Mapping) else None
+        if named is not None and not (isinstance(named, Scalar) and named.value is None):
+            what = f"`merge` reads what it joins and nothing else, and `{name}` names a value"
+            ctx.error("AS205", named.span, what, help=f"write `{item.key}` as an item of its own, behind")
+            return None
     for key in item.common:
         assert isinstance(node, Mapping)
         ctx.error("AS201", node.keys[key], f"`merge` takes no `{key}`", help=f"write `{key}` on the parallel item")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archspec.diagnostics.model import Edit, Fix, Label, Span
+from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean, rename
+from archspec.graph.arguments import no_name
 from archspec.graph.arity import counted, named, required, takes
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_unknown, may_be_of_none
@@ -45,13 +46,7 @@ def read_name(
     if name is FAILED:
         return None
     if not isinstance(name, str):
-        ctx.error(
-            "AS205",
-            node.span,
-            f"`{what}` takes the name of a value, got {_shown(name)}",
-            help=f'a name of digits is quoted: `"{name}"`' if type(name) is int else None,
-            fix=Fix("quote the name", (Edit(node.span, f'"{name}"', str(name)),)) if type(name) is int else None,
-        )
+        no_name(ctx, node, what, name)
         return None
     if name == BEFORE and before is not None:
         return _value_before(ctx, node, before, optional)
@@ -261,7 +256,3 @@ def _from_mapping(
         ctx.error("AS210", source.span, f"`{item.key}` also reads {words}")
         healthy = False
     return Inputs(tuple(values), tuple(spans)) if healthy else None
-
-
-def _shown(value: object) -> str:
-    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(value)
