@@ -25,7 +25,9 @@ def over(part: Dim, given: Dim) -> tuple[int, int] | None:
     divisor = atom.den // den
     plain = given // divisor  # of one form with `part`: ``(n//k + m) // q`` is ``(n + m*k) // (k*q)``
     found = _lone(plain) if isinstance(plain, Dim) else None
-    apart = atom.num - found[0].num if found is not None and isinstance(found[0], Floor) else None
+    if found is None or not isinstance(found[0], Floor):
+        return None
+    apart = atom.num - found[0].num - found[2] * atom.den
     if not isinstance(apart, int) or apart % den or (given + apart // den) // divisor != part:
         return None
     return apart // den, divisor

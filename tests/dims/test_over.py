@@ -32,6 +32,9 @@ def test_of_networks() -> None:
     assert isinstance(half, Dim)
     assert over((W + 3) // 4, half) == (1, 2)  # type: ignore[arg-type]
     assert over((W + 7) // 8, half) == (3, 4)  # type: ignore[arg-type]
+    unpadded = (W - 1) // 2  # which is (W + 1)//2 - 1
+    assert over((W + 1) // 4, unpadded) == (1, 2)  # type: ignore[arg-type]
+    assert over((W + 3) // 4, unpadded) == (2, 2)  # type: ignore[arg-type]
     assert over(half, half + 2) == (-2, 1)  # type: ignore[arg-type]
     assert over(W, 2 * W + 3) == (-3, 2)  # type: ignore[arg-type]
     assert over(W // 2, half) is None  # type: ignore[arg-type]
