@@ -9,7 +9,7 @@ from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import require_holds
 from archspec.ops.calls import given
 from archspec.ops.expr import Call, In
-from archspec.ops.kinds import AnySize, BadValue, Choice, ListOf, Number, Optional
+from archspec.ops.kinds import AnySize, AScalar, BadValue, Choice, ListOf, Optional
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import COMPLEX, FLOATING, INTEGRAL, TensorType
@@ -25,10 +25,11 @@ class Pad(Op):
         doc="[before, after] of the last dimension, then of the one before it, and so on",
     )
     mode = arg(Choice("constant", "reflect", "replicate", "circular"), "constant", "what the new cells hold")
-    value = arg(Optional(Number), None, "the constant; null: 0")
+    value = arg(Optional(AScalar), None, "the constant; null: 0")
     examples = (
         Example([1, 1], "float32[B, 3, T]", "float32[B, 3, T + 2]"),
         Example({"pad": [1, 2, 0, 3], "value": 0.5}, "float64[2, H, W]", "float64[2, H + 3, W + 3]"),
+        Example({"pad": [0, 1], "value": float("-inf")}, "float16[B, 3, T]", "float16[B, 3, T + 1]"),
         Example({"pad": [2, 1, 1, 2], "mode": "reflect"}, "float32[B, 3, 8, W]", "float32[B, 3, 11, W + 3]"),
         Example({"pad": [1, 1, 1, 1, 2, 0], "mode": "replicate"}, "float32[3, 4, 4, 4]", "float32[3, 6, 6, 6]"),
         Example({"pad": [3, 2], "mode": "circular"}, "float32[2, 3, T]", "float32[2, 3, T + 5]"),
@@ -38,7 +39,7 @@ class Pad(Op):
     def validate(self) -> None:
         if len(self.pad) % 2:
             raise BadValue(f"`pad` needs two numbers for each dimension, got {len(self.pad)}", ("pad",))
-        if self.value and self.mode != "constant":
+        if self.value not in (None, 0) and self.mode != "constant":
             raise BadValue(f"`value` goes with `mode: constant`, not {self.mode}", ("value",))
 
     def infer(self, require: Require, x: TensorType) -> TensorType:
