@@ -14,6 +14,7 @@ from archspec.graph.later import sizes_in
 from archspec.graph.names import mentioned
 from archspec.graph.namespace import Namespace, clash
 from archspec.ops.base import Op
+from archspec.reading.nodes import Node as YamlNode
 from archspec.shapes import report
 from archspec.shapes.site import CallSite
 from archspec.shapes.typed import Typed, TypedNode
@@ -121,6 +122,13 @@ def _modules(typed: Typed) -> Iterator[tuple[str, Node]]:
             yield from ((path, node) for path in node.paths)
 
 
+def _condition(call: Node, node: Node, own: set[str]) -> YamlNode | None:
+    """What decides on a step, in words of the graph around; None where that is more than one `when`, or none."""
+    if node.when is None:
+        return call.when
+    return node.when if call.when is None and own.isdisjoint(mentioned(node.when)) else None
+
+
 def _steps(call: Node, inner: Typed, read: tuple[Value | None, ...], start: int) -> Iterator[TypedNode]:
     """The steps of an inline block as those of the graph that calls it, from number `start` on."""
     graph = inner.graph
@@ -137,7 +145,7 @@ def _steps(call: Node, inner: Typed, read: tuple[Value | None, ...], start: int)
             inputs=inputs,
             item=(*call.item, "inline", *node.item),
             raw=node.raw if own.isdisjoint(mentioned(node.raw)) else None,
-            when=node.when if own.isdisjoint(mentioned(node.when)) else None,
+            when=_condition(call, node, own),
             repeat=node.repeat if own.isdisjoint(mentioned(node.repeat)) else None,
             shared=None if node.shared is None else start + node.shared,
         )

@@ -182,3 +182,22 @@ def test_what_is_made_in_forward_takes_no_name() -> None:
     assert torch.equal(model(x), x / 4)
     kept = [each.message for each in archspec.check(MADE.replace("like: x", "shape: 4")).diagnostics]
     assert kept == ["two items are called `0`"]
+
+
+WHEN = """\
+inputs: {x: "float32[B, 4, 8]"}
+blocks:
+  Bent: {layers: [tanh]}
+  Conv:
+    params: {stride: 1}
+    layers:
+      - {inline: true, when: $(stride > 1), Bent: {}}
+      - {name: conv, conv1d: {out_channels: 4, kernel_size: 1, stride: $stride}}
+layers:
+  - {name: first, Conv: {stride: 2}}
+  - {name: second, Conv: {}}
+"""
+
+
+def test_what_decides_on_it_is_said_in_the_words_of_the_spec() -> None:
+    assert "        if self.stride > 1:\n            x = torch.tanh(x)" in archspec.source(WHEN)
