@@ -35,6 +35,11 @@ MOST_KNOWN = 2**31  # elements of a constant made by one op
 FINEST = 2**20  # parts of 1 in which a symbol is counted: there, the division of floats rounds up as exact numbers do
 
 
+def sizes_of(number: Any) -> tuple[Dim, ...]:
+    """The sizes that a number is computed from."""
+    return number.sizes if isinstance(number, Real) else (number,) if isinstance(number, Dim) else ()
+
+
 class Made(Op):
     """Base of tensors made from sizes."""
 
@@ -282,10 +287,7 @@ class Full(Filled):
 
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         made = super().infer(require, like)
-        value = self.fill_value
-        self.constant(
-            require, value.sizes if isinstance(value, Real) else (value,) if isinstance(value, Dim) else (), like
-        )
+        self.constant(require, sizes_of(self.fill_value), like)
         require_holds(require, made.dtype, self.fill_value, "fill_value")
         return made
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from archspec.dims import Size
+from archspec.dims import Dim, Real, Size
 from archspec.ops.base import Example, State, arg
 from archspec.ops.broadcast import require_holds
 from archspec.ops.calls import given
-from archspec.ops.creation import Made
+from archspec.ops.creation import Made, sizes_of
 from archspec.ops.expr import Attr, Call, In, Name, Own
-from archspec.ops.kinds import AnyDType, AnyInt, BadValue, Choice, Kind, Number, Optional, SizeKind, ValueRef
+from archspec.ops.kinds import AnyDType, AnyInt, ASized, BadValue, Choice, Kind, Number, Optional, SizeKind, ValueRef
 from archspec.ops.registry import op
 from archspec.ops.require import Require
 from archspec.ops.tensor import DTYPES, FLOATING, TensorType
@@ -73,8 +73,8 @@ class Linspace(Constant):
 
     rule = "[steps]"
     lead = ("start", "end", "steps")
-    start = arg(Number, doc="the first number")
-    end = arg(Number, doc="the last number")
+    start = arg(ASized, doc="the first number")
+    end = arg(ASized, doc="the last number")
     steps = arg(Length, doc="how many")
     dtype = arg(NumberDType, "float32", REAL_DOC)
     examples: ClassVar[tuple[Example, ...]] = (
@@ -86,7 +86,7 @@ class Linspace(Constant):
     def shape(self) -> tuple[Size, ...]:
         return (self.steps,)
 
-    def converted(self) -> dict[str, float]:
+    def converted(self) -> dict[str, Any]:
         """What PyTorch writes into the dtype as it is given, by argument."""
         if self.steps == 1:
             return {} if self.dtype in ("float16", "bfloat16") else {"start": plain(self.start)}
@@ -95,14 +95,18 @@ class Linspace(Constant):
     def infer(self, require: Require, like: TensorType | None = None) -> TensorType:
         for name, number in self.converted().items():
             require_holds(require, self.dtype, number, name)
+        for bound in (self.start, self.end):
+            self.constant(require, sizes_of(bound), like)
         return super().infer(require, like)
 
     def called(self) -> tuple[Any, ...]:
         return plain(self.start), plain(self.end), self.steps
 
 
-def plain(number: float) -> float | int:
+def plain(number: Any) -> Any:
     """`1` for `1.0`: as a person writes it."""
+    if isinstance(number, (Dim, Real)):
+        return number
     return int(number) if number == int(number) and abs(number) < 2**53 else number
 
 
@@ -116,8 +120,8 @@ class Logspace(Linspace):
         Example({"start": 0, "end": 3, "steps": 4, "base": 2, "dtype": "float64"}, (), "float64[4]"),
     )
 
-    def converted(self) -> dict[str, float]:
-        if self.steps != 1:
+    def converted(self) -> dict[str, Any]:
+        if self.steps != 1 or isinstance(self.start, (Dim, Real)):
             return super().converted()
         try:
             power = math.pow(self.base, self.start)

@@ -20,13 +20,14 @@ from archspec.ops.kinds.plain import (
     Str,
     ValueRef,
 )
-from archspec.ops.kinds.sizes import AnySize, AScalar, ASize, ASizeOrNumber, Scalar, SizeKind, SizeOrNumber
+from archspec.ops.kinds.sizes import AnySize, AScalar, ASize, ASized, ASizeOrNumber, Scalar, SizeKind, SizeOrNumber
 
 __all__ = [
     "EXPRESSION",
     "AScalar",
     "ASize",
     "ASizeOrNumber",
+    "ASized",
     "AnyDType",
     "AnyInt",
     "AnySize",

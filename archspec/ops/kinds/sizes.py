@@ -70,6 +70,20 @@ class Scalar(Kind["Size | float | bool | Real"]):
         return {"type": ["number", "boolean"]}
 
 
+class Sized(Kind["float | Dim | Real"]):
+    """A finite number, which may be a size or computed from sizes."""
+
+    title = "a number"
+
+    def parse(self, value: Any) -> float | Dim | Real:
+        if isinstance(value, Real) and not value.sizes:
+            raise BadValue(f"{value} has no value")
+        return value if isinstance(value, (Dim, Real)) else Number.parse(value)
+
+    def literal(self) -> dict[str, Any]:
+        return Number.literal()
+
+
 def _of_64_bits(value: T) -> T:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise BadValue("an integer beyond 64 bits")
@@ -80,3 +94,4 @@ ASize = SizeKind(0)
 AnySize = SizeKind(-(2**62))
 AScalar = Scalar()
 ASizeOrNumber = SizeOrNumber()
+ASized = Sized()
