@@ -45,9 +45,10 @@ def layout(text: str, indent: int) -> list[str]:
     return [*lines, pad + tail[0] + first[indent + 1 :], *others]
 
 
-_STATEMENT = re.compile(r"(?:[\w., ]+ = |return )(?=\S)")
+_STATEMENT = re.compile(r"""(?:(?:[\w., ]|(?<=\w|\])\[(?:\d+|"[^"]*")\])+ = |return )(?=\S)""")
 _KEYWORD = re.compile(r"\w+=(?![= ])")
 _CALLED = re.compile(r"\.\w+\(")
+_INDEX = re.compile(r"""[(\[{][)\]}]|(?<=[\w)\]])\[(?:\d+|"[^"]*")\]""")  # or an empty bracket
 
 
 def _fluent(text: str, indent: int) -> list[str] | None:
@@ -160,13 +161,13 @@ def _scan(text: str) -> list[tuple[int, int, str]]:
 
 
 def _brackets(text: str) -> list[tuple[int, int]]:
-    """The bracket pairs at depth 0 that hold something."""
+    """The bracket pairs at depth 0 that hold something; not those of an index, in which a break is no help."""
     start = None
     found = []
     for position, depth, char in _scan(text):
         if depth == 0 and char in _OPEN:
             start = position
-        elif depth == 0 and char in _CLOSE and start is not None and position > start + 1:
+        elif depth == 0 and char in _CLOSE and start is not None and not _INDEX.fullmatch(text, start, position + 1):
             found.append((start, position))
     return found
 
