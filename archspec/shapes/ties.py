@@ -158,8 +158,8 @@ def _check(
         diagnostics.error("AS205", span, f"`{name}` is a module, and `{target}`, to which it is tied, a parameter")
     elif target in known.ties:
         other = known.ties[target]
-        if other == name and known.order[name] < known.order[target]:
-            return True  # told at the second of the two
+        if other == target != name or (other == name and known.order[name] < known.order[target]):
+            return True  # told at the target, or at the second of the two
         message = f"`{name}` is tied to `{target}`, which is itself tied to `{other}`"
         if target == name:
             message, help = f"`{name}` is tied to itself", "name the parameter of another item"
