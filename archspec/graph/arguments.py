@@ -106,7 +106,7 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
 
 def no_name(ctx: Context, node: Node, what: str, value: object) -> None:
     """Report what stands for the name of a value and is no text."""
-    shown = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else repr(value)
+    shown = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else show(value)
     help, fix = None, None
     if type(value) is int:
         help = f'a name of digits is quoted: `"{value}"`'

@@ -108,7 +108,10 @@ class _InPlace:
             if other is not None:
                 first = [Label(other[1], "first here")] if other[1] != place else []
                 message = clash(path, other[0])
-                self.diagnostics.error("AS207", place, message, label="again here", secondary=[*first, *calls])
+                help = "give it a `name`; without one it is called after its op" if node.auto else None
+                self.diagnostics.error(
+                    "AS207", place, message, label="again here", secondary=[*first, *calls], help=help
+                )
                 return
 
 
