@@ -153,7 +153,7 @@ class Forward:
             self.write(number, aligned, f"    {target} = {text}")
             self._under = (aligned.present.values, len(self.lines))
         else:
-            self.write(number, aligned, f"{target} = {text} if {test} else {otherwise}")
+            self.write(number, aligned, f"{target} = {text} if {test} else {otherwise}", either=True)
 
     def _condition(self, aligned: NodePlan, own: str) -> str:
         if own and own.count(".") == 1 and "(" not in own and not isinstance(aligned.ctor, Var):
@@ -344,21 +344,34 @@ class Forward:
 
         return text(unpack, True)
 
-    def write(self, number: int, aligned: NodePlan, statement: str) -> None:
-        """Add the statement that completes a node."""
+    def write(self, number: int, aligned: NodePlan, statement: str, *, either: bool = False) -> None:
+        """Add the statement that completes a node; `either`: also where the node is left out."""
         self.lines.append((statement, ""))
-        self._comment(number, aligned)
+        self._comment(number, aligned, either=either)
         self.free(number)
 
-    def _comment(self, number: int, aligned: NodePlan) -> None:
+    def _comment(self, number: int, aligned: NodePlan, *, either: bool = False) -> None:
         outputs = range(len(aligned.first.outputs))
-        shapes = [self.shape(aligned, k) for k in outputs if k == 0 or self.variables.uses[(number, k)]]
+        shapes = [self.shape(aligned, k, either=either) for k in outputs if k == 0 or self.variables.uses[(number, k)]]
         if len(set(shapes)) == 1:
             shapes = shapes[:1] if shapes[0] != "[...]" else []
         self.lines[-1] = (self.lines[-1][0], ", ".join(shapes))
 
-    def shape(self, aligned: NodePlan, output: int) -> str:
+    def _left_out(self, aligned: NodePlan, instance: int) -> Any:
+        """The type of what a node gives in an instance that leaves it out: that of its first input."""
+        while aligned.sources and aligned.sources[0] is not None:
+            node, output = aligned.sources[0]
+            if node < 0:
+                return self.plan.instances[instance].inputs[output] or MISSING
+            aligned = self.plan.nodes[node]
+            if aligned.done[instance] is not MISSING:
+                return aligned.done[instance].outputs[output]
+        return MISSING
+
+    def shape(self, aligned: NodePlan, output: int, *, either: bool = False) -> str:
         types: list[Any] = [MISSING if d is MISSING else d.outputs[output] for d in aligned.done]
+        if either:
+            types = [self._left_out(aligned, at) if t is MISSING else t for at, t in enumerate(types)]
         known = [t for t in types if t is not MISSING]
         if len({t.rank for t in known}) > 1:
             return "[...]"
