@@ -318,7 +318,7 @@ class Inference:
                 around = around.parent if around.typed.graph.kind == "scan" else None
             missing = next((name for name in sorted(size.symbols) if symbol(name) not in near), None)
             if missing is not None and not unsure:
-                report.unreachable(self.diagnostics, site, missing)
+                report.unreachable(self.diagnostics, site, missing, size)
                 return False
         return True
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics.model import Diagnostic, Diagnostics, Label, Span
+from archspec.dims import Dim, symbol
 from archspec.graph.ir import Graph, OpCall
+from archspec.graph.names import STRUCTURES
 from archspec.ops.kinds import BadValue
 from archspec.ops.require import Mismatch
 from archspec.ops.tensor import TensorType
@@ -150,16 +152,34 @@ def too_few(diagnostics: Diagnostics, site: CallSite, count: int) -> None:
     )
 
 
-def unreachable(diagnostics: Diagnostics, site: CallSite, size: str) -> None:
-    """The diagnostic for an argument that names a size which no tensor at hand has."""
+def unreachable(diagnostics: Diagnostics, site: CallSite, size: str, whole: Dim | None = None) -> None:
+    """The diagnostic for an argument that names a size which no tensor at hand has; `whole`: all that it asks for."""
     node, around = site.node, site
     while around.parent is not None and around.parent.node.inline:
         around = around.parent
     graph = around.typed.graph
     where = f"no input of `{graph.name}` has it" if graph.kind == "block" else "no input has it by itself"
     help = f"pass in a tensor that has the size {size}, or declare an input with {size} standing alone"
+    if whole is not None and graph.kind in STRUCTURES and _at_hand_around(around, whole):
+        size = str(whole)
+        where = f"the `{graph.kind}` it stands in is a module of its own, and reads nothing that has it"
+        repeated = around.parent is not None and around.parent.node.repeated
+        joined = around.parent is not None and around.parent.node.join is not None
+        free = "let a name in it go by the turn, as `name: x$i` does" if repeated or joined else "leave out its name"
+        help = f"{free}, and its items are those of the list around; or read a value in it that has the size"
     message = f"the size {size} is not to be had here: {where}"
     diagnostics.error("AS306", node.span, message, help=help, secondary=called_here(site.parent), notes=turn_note(site))
+
+
+def _at_hand_around(site: CallSite, size: Dim) -> bool:
+    """Has the module that a structure stands in a tensor from which the size can be read?"""
+    around = site.parent
+    while around is not None:
+        near = {axis for kind in around.typed.inputs if isinstance(kind, TensorType) for axis in kind.shape}
+        if size in near or all(symbol(name) in near for name in size.symbols):
+            return True
+        around = around.parent if around.typed.graph.kind in STRUCTURES else None
+    return False
 
 
 def declared(
