@@ -39,12 +39,14 @@ def read_name(
 ) -> Value | None:
     """The value a name stands for, or None (reported, unless the name's own item is in error).
 
-    NOTHING where it has none, if it is read by an item that is left out, or need not be there (`optional`). `before`:
-    what `_` stands for, where it does.
+    NOTHING where it has none, or null stands in its place, if it is read by an item that is left out, or need not be
+    there (`optional`). `before`: what `_` stands for, where it does.
     """
     name = ctx.evaluate(node, scope.env)
     if name is FAILED:
         return None
+    if name is None and (optional or (what == "from" and ctx.leaving_out)):
+        return NOTHING
     if not isinstance(name, str):
         no_name(ctx, node, what, name)
         return None
@@ -219,6 +221,8 @@ def _from_list(
                     read_name(ctx, scope, node, before=before)
             return None
         values, spans = [values[k] for k in kept], [spans[k] for k in kept]
+    elif several == len(nodes):
+        _warn_of_stand_ins(ctx, scope, item, dict(enumerate(nodes)), declared, values)
     padding = max(len(declared) - len(nodes), 0)
     return Inputs((*values, *(None,) * padding), (*spans, *(None,) * padding))
 
@@ -228,6 +232,7 @@ def _from_mapping(
 ) -> Inputs | None:
     names = [name.strip("*?") for name in declared]
     healthy = True
+    nodes: dict[int, Node] = {}
     if not source.entries:
         ctx.error("AS210", source.span, "`from` names nothing", help="leave it out to read the value before")
         return None
@@ -249,10 +254,45 @@ def _from_mapping(
         value = read_name(ctx, scope, node, optional=lacks, before=before)
         healthy = healthy and value is not None
         values[number] = None if lacks and value == NOTHING else value
-        spans[number] = node.span
+        spans[number], nodes[number] = node.span, node
     missing = [name for name in declared if not name.endswith("?") and name.strip("*") not in source.entries]
     if missing and healthy:
         words = ", ".join(f"`{name.strip('*')}`" for name in missing)
         ctx.error("AS210", source.span, f"`{item.key}` also reads {words}")
         healthy = False
-    return Inputs(tuple(values), tuple(spans)) if healthy else None
+    if not healthy:
+        return None
+    _warn_of_stand_ins(ctx, scope, item, nodes, declared, values)
+    return Inputs(tuple(values), tuple(spans))
+
+
+def _warn_of_stand_ins(
+    ctx: Context,
+    scope: Scope,
+    item: Item,
+    nodes: dict[int, Node],
+    declared: tuple[str, ...],
+    values: list[Value | None],
+) -> None:
+    """AS407: a value that is left out is its first input, and where that is read already it is hardly the optional one
+    that was meant. `nodes`: what is written for each input."""
+    if ctx.inspecting or ctx.leaving_out or len(nodes) < 2:
+        return
+    for number, node in nodes.items():
+        value = values[number]
+        if value is None or not declared[number].endswith("?") or values.count(value) < 2:
+            continue
+        name = ctx.evaluate(node, scope.env)
+        found = scope.find(name) if isinstance(name, str) else None
+        if found is None or not found[0].left_out:
+            continue
+        message = f"`{name}` is left out and stands for its own first input, which `{item.key}` reads already"
+        if not ctx.diagnostics.again("AS407", node.span, message):
+            ctx.diagnostics.warning(
+                "AS407",
+                node.span,
+                message,
+                label=f"read as `{declared[number].removesuffix('?')}`",
+                secondary=[Label(found[0].span, "left out")],
+                help=f"null is an input that is not given: `$('{name}' if … else null)`, by what its `when` says",
+            )

@@ -218,6 +218,7 @@ _ITEMS: Schema = {"$ref": "#/definitions/items"}
 _NAMES: Schema = {"$ref": "#/definitions/names"}
 
 _VALUES: Schema = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
+_NAME_OR_NONE: Schema = {"type": ["string", "null"]}
 _CARRY: Schema = {
     "description": "How many values a turn hands on to the next: 1, if left out.",
     "anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION],
@@ -231,11 +232,11 @@ _COMMON: dict[str, Schema] = {
     },
     "from": {
         "description": "What is read: a name, or a list of names in the op's input order; `_` is the value before. "
-        "Left out: that one.",
+        "null: an optional input that is not given. Left out: the value before.",
         "anyOf": [
             {"type": "string"},
-            _NAMES,
-            _VALUES,
+            {"type": "array", "minItems": 1, "items": _NAME_OR_NONE},
+            {"type": "object", "minProperties": 1, "additionalProperties": _NAME_OR_NONE},
         ],
     },
     "outputs": {

@@ -63,6 +63,43 @@ layers:
         warning=True,
     ),
     Entry(
+        "AS407",
+        "a value that is left out stands for another",
+        """
+An item that `when` leaves out is its first input. Here it is named for an input that need not be given, and its first
+input is what the item reads besides: the same value is read twice, where the optional one was most likely to be missing.
+
+Networks where the shapes go together either way compute something else, and nothing else tells of it. null stands for
+an input that is not given, and may be what an expression comes to.
+""",
+        "Say what is read by what the `when` says; or give the item that may be left out the optional value first:",
+        """
+params: {masked: false}
+inputs: {x: "float32[B, T, 8]"}
+blocks:
+  Weigh:
+    inputs: [x, weights?]
+    layers:
+      - {when: $weights, mul: {}, from: [x, weights]}
+layers:
+  - {name: weights, when: $masked, sigmoid: {}}
+  - {Weigh: {}, from: [x, weights]}
+""",
+        """
+params: {masked: false}
+inputs: {x: "float32[B, T, 8]"}
+blocks:
+  Weigh:
+    inputs: [x, weights?]
+    layers:
+      - {when: $weights, mul: {}, from: [x, weights]}
+layers:
+  - {name: weights, when: $masked, sigmoid: {}}
+  - {Weigh: {}, from: [x, "$('weights' if masked else null)"]}
+""",
+        warning=True,
+    ),
+    Entry(
         "AS410",
         "an item with weights has no name",
         """
