@@ -67,7 +67,7 @@ layers:
         "a value that is left out stands for another",
         """
 An item that `when` leaves out is its first input. Here it is named for an input that need not be given, and its first
-input is what the item reads besides: the same value is read twice, where the optional one was most likely to be missing.
+input is what the item reads besides: the same value is read twice, where the optional one was to be missing, it seems.
 
 Networks where the shapes go together either way compute something else, and nothing else tells of it. null stands for
 an input that is not given, and may be what an expression comes to.
