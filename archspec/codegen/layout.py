@@ -19,7 +19,7 @@ def layout(text: str, indent: int) -> list[str]:
     pairs = _brackets(text)
     fitting = [pair for pair in pairs if indent + pair[0] < WIDTH]
     found = fitting[-1] if fitting else pairs[-1] if pairs else None  # the last whose beginning is still in the line
-    statement = _STATEMENT.match(text)
+    statement = _statement(text)
     if statement is not None and found is not None and not fitting:  # no bracket of the value begins in the line
         return [f"{pad}{statement[0]}(", *layout(text[statement.end() :], indent + 4), f"{pad})"]
     if found is None:
@@ -46,14 +46,27 @@ def layout(text: str, indent: int) -> list[str]:
 
 
 _STATEMENT = re.compile(r"""(?:(?:[\w., ]|(?<=\w|\])\[(?:\d+|"[^"]*")\])+ = |return )(?=\S)""")
+_INDEXED = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]\.""")
 _KEYWORD = re.compile(r"\w+=(?![= ])")
 _CALLED = re.compile(r"\.\w+\(")
-_INDEX = re.compile(r"""[(\[{][)\]}]|(?<=[\w)\]])\[(?:\d+|"[^"]*")\]""")  # or an empty bracket
+_EMPTY = re.compile(r"[(\[{][)\]}]")
+_INDEX = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]""")
+
+
+def _statement(text: str) -> re.Match[str] | None:
+    """The beginning of an assignment or a `return`, up to its value; None where the target's index may be broken."""
+    found = _STATEMENT.match(text)
+    return None if found is not None and "[" in found[0] and not _by_indices(text[found.end() :]) else found
+
+
+def _by_indices(value: str) -> bool:
+    """Is something read through two indices or more, `a[0].b[1].c`? Then a break goes around it, and not into one."""
+    return len(_INDEXED.findall(value)) > 1
 
 
 def _fluent(text: str, indent: int) -> list[str] | None:
     """`a.b().c().d()`, each call on a line of its own, where two or more follow a call or a bracket; else None."""
-    statement = _STATEMENT.match(text)
+    statement = _statement(text)
     keyword = _KEYWORD.match(text)
     start = statement.end() if statement else keyword.end() if keyword else 0
     ended = text.endswith(",")
@@ -81,7 +94,7 @@ def _fluent(text: str, indent: int) -> list[str] | None:
 def _operators(text: str, indent: int) -> list[str] | None:
     """A statement of a choice, of a sum of three or more, or of two of which neither begins nor ends the value with a
     bracket, split before its operators; else None."""
-    statement = _STATEMENT.match(text)
+    statement = _statement(text)
     if statement is None:
         return None
     body = text[statement.end() :]
@@ -161,13 +174,20 @@ def _scan(text: str) -> list[tuple[int, int, str]]:
 
 
 def _brackets(text: str) -> list[tuple[int, int]]:
-    """The bracket pairs at depth 0 that hold something; not those of an index, in which a break is no help."""
+    """The bracket pairs at depth 0 that hold something; of a value read by several indices not those."""
     start = None
     found = []
+    statement = _STATEMENT.match(text)
+    no_place = _INDEX if _by_indices(text[statement.end() :] if statement is not None else text) else _EMPTY
     for position, depth, char in _scan(text):
         if depth == 0 and char in _OPEN:
             start = position
-        elif depth == 0 and char in _CLOSE and start is not None and not _INDEX.fullmatch(text, start, position + 1):
+        elif (
+            depth == 0
+            and char in _CLOSE
+            and start is not None
+            and not (_EMPTY.fullmatch(text, start, position + 1) or no_place.fullmatch(text, start, position + 1))
+        ):
             found.append((start, position))
     return found
 
