@@ -49,7 +49,6 @@ _STATEMENT = re.compile(r"""(?:(?:[\w., ]|(?<=\w|\])\[(?:\d+|"[^"]*")\])+ = |ret
 _INDEXED = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]\.""")
 _KEYWORD = re.compile(r"\w+=(?![= ])")
 _CALLED = re.compile(r"\.\w+\(")
-_EMPTY = re.compile(r"[(\[{][)\]}]")
 _INDEX = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]""")
 
 
@@ -178,16 +177,13 @@ def _brackets(text: str) -> list[tuple[int, int]]:
     start = None
     found = []
     statement = _STATEMENT.match(text)
-    no_place = _INDEX if _by_indices(text[statement.end() :] if statement is not None else text) else _EMPTY
+    by_indices = _by_indices(text[statement.end() :] if statement is not None else text)
     for position, depth, char in _scan(text):
         if depth == 0 and char in _OPEN:
             start = position
-        elif (
-            depth == 0
-            and char in _CLOSE
-            and start is not None
-            and not (_EMPTY.fullmatch(text, start, position + 1) or no_place.fullmatch(text, start, position + 1))
-        ):
+        elif depth == 0 and char in _CLOSE and start is not None and position > start + 1:
+            if by_indices and _INDEX.fullmatch(text, start, position + 1):
+                continue
             found.append((start, position))
     return found
 
