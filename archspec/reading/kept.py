@@ -13,15 +13,15 @@ from weakref import WeakValueDictionary
 
 from archspec.diagnostics.model import Span
 from archspec.reading.nodes import Kept, Mapping, Node, Scalar, Sequence
+from archspec.reading.store import Store
 
 MAX_BLOCKS = 1024  # and items
 MAX_ITEMS = 256  # of one list, for it to be kept by them
 MAX_TEXT = 1 << 22  # characters of them together
 
 _Key = tuple[Span, Span, str]
-_blocks: dict[_Key, Mapping] = {}
+_blocks: Store[_Key, Mapping] = Store(MAX_BLOCKS, MAX_TEXT, lambda key: len(key[2]))
 _forms: WeakValueDictionary[Any, Kept] = WeakValueDictionary()
-_size = 0
 
 
 def keep(root: Mapping, lines: list[str]) -> None:
@@ -44,11 +44,10 @@ def keep(root: Mapping, lines: list[str]) -> None:
 def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
     """A value that begins and ends at the same places of the same lines is the same value. `name`: the place of its
     key, or its own."""
-    global _size
     span = node.span
     text = "\n".join(lines[span.line - 1 : span.end_line])
     key = (name, span, text)
-    found = _blocks.pop(key, None)
+    found = _blocks.get(key)
     if found is None:
         found = node
         said = form(node)
@@ -56,12 +55,7 @@ def _kept(node: Mapping, name: Span, lines: list[str]) -> Mapping:
         if kept is None:
             kept = _forms[said] = Kept()
         found.kept = kept
-        _size += len(text)
-        while _blocks and (_size > MAX_TEXT or len(_blocks) >= MAX_BLOCKS):
-            oldest = next(iter(_blocks))
-            del _blocks[oldest]
-            _size -= len(oldest[2])
-    _blocks[key] = found  # the last one used is the last to go
+        _blocks.put(key, found)
     return found
 
 
@@ -82,7 +76,5 @@ def form(node: Node) -> tuple[Any, ...]:
 
 def forget() -> None:
     """Begin anew."""
-    global _size
     _blocks.clear()
     _forms.clear()
-    _size = 0

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
 from archspec.reading.nodes import Mapping
+from archspec.reading.store import Store
 
 MAX_SECTIONS = 1024
 MOST = 32  # of one text; a spec has fewer
@@ -28,8 +29,7 @@ class _Key(NamedTuple):
     text: str
 
 
-_sections: dict[_Key, Mapping] = {}
-_size = 0
+_sections: Store[_Key, Mapping] = Store(MAX_SECTIONS, MAX_TEXT, lambda key: len(key.text))
 
 
 def read_sections(text: str, file: str, read: Callable[[str, int, list[str]], Mapping | None]) -> Mapping | None:
@@ -61,23 +61,14 @@ def _of_the_whole(text: str) -> bool:
 
 
 def _section(key: _Key, lines: list[str], read: Callable[[str, int, list[str]], Mapping | None]) -> Mapping | None:
-    global _size
-    found = _sections.pop(key, None)
+    found = _sections.get(key)
     if found is None:
         found = read(key.text, key.line, lines)
-        if found is None:
-            return None
-        _size += len(key.text)
-        while _sections and (_size > MAX_TEXT or len(_sections) >= MAX_SECTIONS):
-            oldest = next(iter(_sections))
-            del _sections[oldest]
-            _size -= len(oldest.text)
-    _sections[key] = found  # the last one used is the last to go
+        if found is not None:
+            _sections.put(key, found)
     return found
 
 
 def forget() -> None:
     """Begin anew."""
-    global _size
     _sections.clear()
-    _size = 0

@@ -98,11 +98,11 @@ def test_as_it_is_edited(path: Path, count: int) -> None:
     for changed in edits(text, random, count):
         spec = pipeline.Spec(changed, path.name, path.parent)
         warm = [found(spec), found(spec)]
-        blocks, parts = (dict(kept._blocks), kept._size), (dict(sections._sections), sections._size)
+        remembered = [(store, dict(store.items), store.held) for store in (kept._blocks, sections._sections)]
         pipeline.forget()
         assert warm == [found(spec)] * 2
-        kept._blocks, kept._size = blocks  # what was known before is known again
-        sections._sections, sections._size = parts
+        for store, items, held in remembered:  # what was known before is known again
+            store.items, store.held = items, held
 
 
 def described(report: pipeline.Report) -> list[object]:
@@ -409,8 +409,8 @@ def test_what_is_kept_of_texts_is_bounded() -> None:
     pipeline.forget()
     for number in range(kept.MAX_BLOCKS + 10):
         pipeline.check(TWO.format(width=3, inner=number + 1))
-    assert len(kept._blocks) <= kept.MAX_BLOCKS
-    assert kept._size == sum(len(text) for _, _, text in kept._blocks)
+    assert len(kept._blocks.items) <= kept.MAX_BLOCKS
+    assert kept._blocks.held == sum(len(text) for _, _, text in kept._blocks.items)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "gpt2", "densenet121", "swin_t", "convnext_tiny"])

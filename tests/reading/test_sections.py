@@ -121,7 +121,8 @@ def test_what_is_kept_is_bounded() -> None:
     for start in range(0, 2 * sections.MAX_SECTIONS, sections.MOST):
         text = "".join(f"a{start + n}: {n}\n" for n in range(sections.MOST))
         assert reader.read(text, "f.yaml", Diagnostics()) is not None
-    assert len(sections._sections) == sections.MAX_SECTIONS
+    assert len(sections._sections.items) == sections.MAX_SECTIONS
     for number in range(200):
         reader.read(f"a: '{str(number % 10) * 60_000}{number}'\n", "f.yaml", Diagnostics())
-    assert sections._size == sum(len(key.text) for key in sections._sections) <= sections.MAX_TEXT
+    sizes = [len(key.text) for key in sections._sections.items]
+    assert sections._sections.held == sum(sizes) <= sections.MAX_TEXT
