@@ -199,7 +199,7 @@ class Construct:
             return None
         texts = {name: self.parameters.text(value) for name, value in loop.env.items() if isinstance(value, Var)}
         constants = {name: value for name, value in loop.env.items() if not isinstance(value, Var)}
-        return python(loop.source, {"i": turn, **texts}, constants, loop.values)
+        return python(loop.source, {"i": turn, **texts}, constants, loop.values, {"i": int})
 
     def _looped(self, counted: Counted, name: str | None) -> str:
         """`Block(64 + 32 * i) for i in range(6)`, or over a table where no rule is seen."""

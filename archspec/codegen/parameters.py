@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from archspec.codegen.names import Names, identifier
@@ -89,7 +89,8 @@ class Parameters:
         own = {name: found for name, found in self._own.items() if name in given.names}
         texts = {name: found.text for name, found in own.items()}
         constants = {name: value for name, value in self.constants.items() if name not in sizes}
-        made = python(given, {**texts, **sizes}, constants, [None])
+        kinds = {**_kinds(own), **dict.fromkeys(sizes, int)}
+        made = python(given, {**texts, **sizes}, constants, [None], kinds)
         return None if made is None else self._take(_Candidate(made, (), _names(own.values())), forward=True)
 
     # -- candidates ----------------------------------------------------------------------------------------
@@ -225,7 +226,8 @@ class Parameters:
         if found is None or not all(_is_simple(v) or v is MISSING for v in values):
             return None
         own = {name: self._own[name] for name in sorted(found.names) if name in self._own}
-        made = python(found, {name: each.text for name, each in own.items()}, self.constants, values)
+        texts = {name: each.text for name, each in own.items()}
+        made = python(found, texts, self.constants, values, _kinds(own))
         if made is None:
             return None
         self._candidates.append(_Candidate(made, values, _names(own.values())))
@@ -234,6 +236,12 @@ class Parameters:
 
 def _names(candidates: Iterable[_Candidate]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in candidates for name in each.names))
+
+
+def _kinds(own: Mapping[str, _Candidate]) -> dict[str, type]:
+    """Of those names that are of one kind in all instances, that."""
+    found = {name: set(map(type, each.values)) for name, each in own.items()}
+    return {name: kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
 
 
 def _plain(value: Any) -> Any:

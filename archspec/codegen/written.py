@@ -79,16 +79,20 @@ def value_at(callee: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def python(
-    given: Expression, texts: Mapping[str, str], constants: Mapping[str, Any], values: Sequence[Any]
+    given: Expression,
+    texts: Mapping[str, str],
+    constants: Mapping[str, Any],
+    values: Sequence[Any],
+    kinds: Mapping[str, type] | None = None,
 ) -> str | None:
     """The expression over other texts for its names, what is constant worked out; None where Python reads it otherwise.
 
-    `values`: what it gives, in each instance or turn (MISSING where it gives nothing).
+    `values`: what it gives, in each instance or turn (MISSING where it gives nothing). `kinds`: what is known of names.
     """
     if not given.names <= texts.keys() | constants.keys() or given.names <= constants.keys():
         return None
     try:
-        tree = _Rewrite(given.part, texts, constants).visit(copy.deepcopy(given.tree))
+        tree = _Rewrite(given.part, texts, constants, kinds or {}).visit(copy.deepcopy(given.tree))
     except (ExpressionError, _UnwrittenError):
         return None
     for part in ast.walk(tree):
@@ -107,6 +111,23 @@ def evaluated(given: Expression, env: Mapping[str, Any]) -> Any:
         return MISSING
 
 
+def kind_of(node: ast.expr, kinds: Mapping[str, type]) -> type | None:
+    """What an expression gives, where that is plain to see: `bool`, `int` or `float`."""
+    if isinstance(node, ast.Constant):
+        return type(node.value)
+    if isinstance(node, ast.Name):
+        return kinds.get(node.id)
+    if isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        return bool
+    of: list[ast.expr] = []
+    if isinstance(node, ast.BoolOp):
+        of = node.values
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)):
+        of = [node.left, node.right]
+    found = {kind_of(part, kinds) for part in of}
+    return found.pop() if len(found) == 1 else None
+
+
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In,
 }  # fmt: skip
@@ -117,10 +138,13 @@ class _UnwrittenError(Exception):
 
 
 class _Rewrite(ast.NodeTransformer):
-    def __init__(self, part: Part, texts: Mapping[str, str], constants: Mapping[str, Any]) -> None:
+    def __init__(
+        self, part: Part, texts: Mapping[str, str], constants: Mapping[str, Any], kinds: Mapping[str, type]
+    ) -> None:
         self.part = part
         self.texts = texts
         self.constants = constants
+        self.kinds = {**kinds, **{name: type(value) for name, value in constants.items()}}
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.expr):
@@ -148,6 +172,37 @@ class _Rewrite(ast.NodeTransformer):
             if opposite is not None:
                 return ast.Compare(inner.left, [opposite()], inner.comparators)
         return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """Without the `True` of an `and` and the `False` of an `or`, which constants have become."""
+        neutral = isinstance(node.op, ast.And)
+        items = [item for item in node.values[:-1] if not self._is(item, neutral)]
+        if not items:
+            return self.visit(node.values[-1])  # type: ignore[no-any-return]
+        if kind_of(items[-1], self.kinds) is not bool or not self._is(node.values[-1], neutral):
+            items.append(node.values[-1])
+        visited = [self.visit(item) for item in items]
+        return visited[0] if len(visited) == 1 else ast.BoolOp(node.op, visited)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """`L` for `L // stride` where the stride is 1, and the like."""
+        sign = type(node.op)
+        neutral = 0 if sign in (ast.Add, ast.Sub) else 1
+        whole = sign is ast.FloorDiv and kind_of(node.left, self.kinds) is int
+        if (whole or sign in (ast.Add, ast.Sub, ast.Mult, ast.Pow)) and self._is(node.right, neutral):
+            return self.visit(node.left)  # type: ignore[no-any-return]
+        if sign in (ast.Add, ast.Mult) and self._is(node.left, neutral):
+            return self.visit(node.right)  # type: ignore[no-any-return]
+        self.generic_visit(node)
+        return node
+
+    def _is(self, node: ast.expr, neutral: int | bool) -> bool:
+        """Is this the constant, and not written as one?"""
+        read = names(node)
+        if not read or not read <= self.constants.keys():
+            return False
+        value = Evaluator(self.constants, self.part).value(node)
+        return type(value) is type(neutral) and value == neutral
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         """`ast.unparse` writes texts in single quotes and names as they are."""
