@@ -17,6 +17,7 @@ from archspec.codegen.tree import (
     Counted,
     Either,
     First,
+    Given,
     Local,
     Loop,
     New,
@@ -74,6 +75,8 @@ class Construct:
             return "None"
         if isinstance(expr, Var):
             return self.parameters.text(expr)
+        if isinstance(expr, Given):
+            return self.parameters.given(expr) or print_expr(expr.value)
         if isinstance(expr, Loop) or (isinstance(expr, Steps) and id(expr) in self._loop):
             return self._loop[id(expr)]
         if isinstance(expr, Steps):
@@ -98,6 +101,8 @@ class Construct:
         positional = True
         for argument in arguments:
             value = new.values[argument.name]
+            if isinstance(value, Given) and self.parameters.given(value) is None:
+                value = value.value
             if default_matches(argument, value):
                 positional = False
                 continue

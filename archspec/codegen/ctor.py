@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.computed import computed
+from archspec.codegen.left_out import texts_of
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import (
     MISSING,
@@ -89,6 +90,8 @@ def components(node: Node) -> list[str] | None:
 
 def held(done: TypedNode, expr: Any) -> Any:
     """What makes a module, as the node has it."""
+    if isinstance(expr, (Made, New)):
+        expr.texts = texts_of(done.node)
     return expr if done.node.requires_grad else Method(expr, "requires_grad_", False)
 
 

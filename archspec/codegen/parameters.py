@@ -10,7 +10,7 @@ from archspec.codegen.names import Names, identifier
 from archspec.codegen.plan import ClassPlan
 from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import rows
-from archspec.codegen.tree import MISSING, Var
+from archspec.codegen.tree import MISSING, Given, Var
 from archspec.codegen.written import Expression, evaluated, expression, python
 from archspec.graph.reserved import RESERVED
 from archspec.ops.expr import Name
@@ -78,6 +78,12 @@ class Parameters:
             found = _Candidate(name, var.values, (name,))
             self._candidates.append(found)
         return self._take(found, forward)
+
+    def given(self, leaf: Given) -> str | None:
+        """The leaf as an expression of the constructor's arguments, if it is one; nothing new is made for it."""
+        said = self._candidates if leaf.source is None else self._written.get(leaf.source, ())
+        found = next((c for c in said if c.names and _fits(leaf.values, c.values)), None)
+        return None if found is None else self._take(found, forward=False)
 
     def known(self, var: Var) -> str | None:
         """The same for a comment: nothing new is made for it."""
@@ -212,7 +218,9 @@ class Parameters:
     def _from_expressions(self) -> None:
         for row in rows(self.plan):
             for text, values in row.expressions():
-                self._expression(text, values)
+                made = self._expression(text, values)
+                if made is not None and row.present is not None:
+                    self._written.setdefault(text, []).append(made)
             when = row.node.when.value if isinstance(row.node.when, Scalar) else None
             given = expression(when)
             # an item may also be missing because the turn or the sequence that it is in is

@@ -12,6 +12,7 @@ from typing import Any
 from archspec.codegen.ctor import constructor, held, is_chain, turns
 from archspec.codegen.groups import alternatives, groups_of, in_place, needs_attribute
 from archspec.codegen.initial import Filling, fillings
+from archspec.codegen.left_out import over_parameters
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes, sources_of
 from archspec.codegen.tree import MISSING, Made, Var, holds
@@ -150,6 +151,7 @@ class Planner:
                 self._align(plan)
                 for aligned in plan.nodes:
                     self._merge(aligned)
+                over_parameters(plan.nodes)
             plan.fillings = fillings(plan, self)
         except NotUnifiableError:
             return None
@@ -313,6 +315,7 @@ class Planner:
         self._align(body)
         for inner in body.nodes:
             self._merge(inner)
+        over_parameters(body.nodes)
         return body
 
     def _each(self, aligned: NodePlan, make: Any) -> Any:

@@ -28,25 +28,40 @@ class Var:
         self.source = source
 
 
+class Given:
+    """A leaf that is one value wherever there is one: an argument that the spec writes as `source`, or what is read in
+    every instance, also in those that lack it."""
+
+    __slots__ = ("source", "value", "values")
+
+    def __init__(self, values: tuple[Any, ...], value: Any, source: str | None = None) -> None:
+        self.values = values
+        self.value = value
+        self.source = source
+
+
 class Made(Call):
     """The call an op lowered to, with the op: where another instance writes an argument that this one leaves at its
-    default, the op knows the value."""
+    default, the op knows the value. `texts`: arguments that the spec writes as expressions."""
 
-    __slots__ = ("op",)
+    __slots__ = ("op", "texts")
 
     def __init__(self, op: Any, fn: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(fn, *args, **kwargs)
         self.op = op
+        self.texts: dict[str, str] = {}
 
 
 class New:
-    """Construction of one of our own classes: `plan` is its ClassPlan, `values` its constructor's arguments by name."""
+    """Construction of one of our own classes: `plan` is its ClassPlan, `values` its constructor's arguments by name.
+    `texts`: those that the spec writes as expressions."""
 
-    __slots__ = ("plan", "values")
+    __slots__ = ("plan", "texts", "values")
 
-    def __init__(self, plan: Any, values: dict[str, Any]) -> None:
+    def __init__(self, plan: Any, values: dict[str, Any], texts: dict[str, str] | None = None) -> None:
         self.plan = plan
         self.values = values
+        self.texts = texts or {}
 
 
 class Chain:
@@ -183,13 +198,15 @@ def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
         args = [change(a) for a in expr.args]
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}
         if isinstance(expr, Made):
-            return Made(expr.op, expr.fn, *args, **kwargs)
+            made = Made(expr.op, expr.fn, *args, **kwargs)
+            made.texts = expr.texts
+            return made
         return Call(expr.fn, *args, **kwargs) if isinstance(expr, Call) else Module(*args, **kwargs)
     if isinstance(expr, Method):
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}
         return Method(change(expr.of), expr.name, *[change(a) for a in expr.args], **kwargs)
     if isinstance(expr, New):
-        return New(expr.plan, {k: change(v) for k, v in expr.values.items()})
+        return New(expr.plan, {k: change(v) for k, v in expr.values.items()}, expr.texts)
     if isinstance(expr, Chain):
         return Chain(expr.fn, [Child(c.names, change(c.expr), change(c.count), c.turn, c.when) for c in expr.children])
     if isinstance(expr, Counted):

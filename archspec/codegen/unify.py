@@ -81,7 +81,9 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         args = [across(lambda e, i=i: e.args[i], positional(first, i)) for i in range(len(first.args))]
         kwargs = {k: across(lambda e, k=k: e.kwargs[k], k) for k in first.kwargs}
         if isinstance(first, Made):
-            return Made(first.op, first.fn, *args, **kwargs)
+            made = Made(first.op, first.fn, *args, **kwargs)
+            made.texts = first.texts
+            return made
         if isinstance(first, Call):
             return Call(first.fn, *args, **kwargs)
         if isinstance(first, Module):
@@ -89,7 +91,7 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         return Method(across(lambda e: e.of), first.name, *args, **kwargs)
     if isinstance(first, New):
         _agree([id(e.plan) for e in known])
-        return New(first.plan, {k: across(lambda e, k=k: e.values[k], k) for k in first.values})
+        return New(first.plan, {k: across(lambda e, k=k: e.values[k], k) for k in first.values}, first.texts)
     if isinstance(first, Chain):
         _agree([e.fn for e in known])
         if any(child.turn for e in known for child in e.children):
