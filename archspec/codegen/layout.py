@@ -45,11 +45,12 @@ def layout(text: str, indent: int) -> list[str]:
     return [*lines, pad + tail[0] + first[indent + 1 :], *others]
 
 
-_STATEMENT = re.compile(r"""(?:(?:[\w., ]|(?<=\w|\])\[(?:\d+|"[^"]*")\])+ = |return )(?=\S)""")
-_INDEXED = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]\.""")
+_AT = r"""\[(?:\d+|"[^"]*")\]"""  # an index that is a constant
+_STATEMENT = re.compile(rf"(?:(?:[\w., ]|(?<=\w|\]){_AT})+ = |return )(?=\S)")
+_INDEX = re.compile(rf"(?<=[\w)\]]){_AT}")
+_INDEXED = re.compile(rf"{_INDEX.pattern}\.")
 _KEYWORD = re.compile(r"\w+=(?![= ])")
 _CALLED = re.compile(r"\.\w+\(")
-_INDEX = re.compile(r"""(?<=[\w)\]])\[(?:\d+|"[^"]*")\]""")
 
 
 def _statement(text: str) -> re.Match[str] | None:
