@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from archspec.diagnostics.model import Edit, Fix, Span
-from archspec.diagnostics.suggest import did_you_mean, rename, write_instead
+from archspec.diagnostics.suggest import did_you_mean, rename, surround, write_instead
 from archspec.graph.context import FAILED, PLAIN, Context, has_local_size
 from archspec.graph.ir import OpCall
 from archspec.graph.items import Item
@@ -47,6 +48,8 @@ MEANT = {
     "units": "out_features",
     "use_bias": "bias",
 }
+
+_FLOW = frozenset(",[]{}")  # what a plain scalar is not to have within braces
 
 
 def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
@@ -104,11 +107,26 @@ def op_call(ctx: Context, item: Item, env: dict[str, Any]) -> OpCall | None:
     return call
 
 
-def no_name(ctx: Context, node: Node, what: str, value: object) -> None:
-    """Report what stands for the name of a value and is no text."""
+def other_argument(cls: type[Op], node: Node, value: object) -> Fix | None:
+    """`arange: {end: 4}` for `arange: 4`: a lone number that is none for the first argument, and enough for another."""
+    if not isinstance(node, Scalar) or not isinstance(value, (int, float)):
+        return None
+    written = node.value if isinstance(node.value, str) else show(value)
+    for name in cls.args:
+        with contextlib.suppress(BadValue):
+            cls.parse({name: value})
+            if not node.plain or _FLOW.isdisjoint(written):
+                return surround(node.span, f"{{{name}: ", "}", f"write `{{{name}: {written}}}`")._replace(safe=False)
+    return None
+
+
+def no_name(ctx: Context, node: Node, what: str, value: object, fix: Fix | None = None) -> None:
+    """Report what stands for the name of a value and is no text. `fix`: what was meant, if that is known."""
     shown = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else show(value)
-    help, fix = None, None
-    if type(value) is int:
+    help = None
+    if fix is not None:
+        help = fix.title
+    elif type(value) is int:
         help = f'a name of digits is quoted: `"{value}"`'
         fix = Fix("quote the name", (Edit(node.span, f'"{value}"', str(value)),))
     ctx.error("AS205", node.span, f"`{what}` takes the name of a value, got {shown}", help=help, fix=fix)

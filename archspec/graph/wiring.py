@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.model import Label, Span
 from archspec.diagnostics.suggest import did_you_mean, rename
-from archspec.graph.arguments import no_name
+from archspec.graph.arguments import no_name, other_argument
 from archspec.graph.arity import counted, named, required, takes
 from archspec.graph.context import FAILED, Context
 from archspec.graph.forward import explain_unknown, may_be_of_none
@@ -14,6 +14,7 @@ from archspec.graph.ir import Value
 from archspec.graph.items import Item
 from archspec.graph.names import BEFORE
 from archspec.graph.scope import Absent, Scope, tap
+from archspec.ops.base import Op
 from archspec.reading.nodes import Mapping, Node, Scalar, Sequence
 
 Chain = Value | Absent
@@ -36,11 +37,12 @@ def read_name(
     *,
     optional: bool = False,
     before: Chain | None = None,
+    lone: type[Op] | None = None,
 ) -> Value | None:
     """The value a name stands for, or None (reported, unless the name's own item is in error).
 
     NOTHING where it has none, or null stands in its place, if it is read by an item that is left out, or need not be
-    there (`optional`). `before`: what `_` stands for, where it does.
+    there (`optional`). `before`: what `_` stands for, where it does. `lone`: the op of which it is the one argument.
     """
     name = ctx.evaluate(node, scope.env)
     if name is FAILED:
@@ -48,7 +50,7 @@ def read_name(
     if name is None and (optional or (what == "from" and ctx.leaving_out)):
         return NOTHING
     if not isinstance(name, str):
-        no_name(ctx, node, what, name)
+        no_name(ctx, node, what, name, None if lone is None else other_argument(lone, node, name))
         return None
     if name == BEFORE and before is not None:
         return _value_before(ctx, node, before, optional)
@@ -138,7 +140,8 @@ def read_inputs(ctx: Context, scope: Scope, item: Item, declared: tuple[str, ...
     for name in refs:
         node = _argument(item, name)
         given = node is not None and not (isinstance(node, Scalar) and node.value is None)
-        values.append(read_name(ctx, scope, node, name) if given and node is not None else None)
+        lone = None if node is not item.value else item.op
+        values.append(read_name(ctx, scope, node, name, lone=lone) if given and node is not None else None)
         spans.append(node.span if given and node is not None else None)
         healthy = healthy and (values[-1] is not None or not given)
     return Inputs((*found.values, *values), (*found.spans, *spans)) if found is not None and healthy else None
