@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.computed import computed
-from archspec.codegen.left_out import texts_of
+from archspec.codegen.in_words import texts_of
 from archspec.codegen.sizes import bind_sizes
 from archspec.codegen.tree import (
     MISSING,

@@ -209,17 +209,21 @@ class Parameters:
 
     def _gives(self, given: Expression, values: tuple[Any, ...]) -> bool:
         """Is this what the expression of parameters and sizes is, in each instance?"""
-        for at, value in enumerate(values):
-            env = {**self.constants, **{n: own.values[at] for n, own in self._own.items()}}
-            if not given.names <= env.keys() or _key(_plain(evaluated(given, env))) != _key(value):
-                return False
-        return True
+        return all(_key(self._value(given, at)) == _key(value) for at, value in enumerate(values))
+
+    def _value(self, given: Expression, instance: int) -> Any:
+        """What the expression is in an instance, also where that has no use for it; MISSING if it is nothing there."""
+        env = {**self.constants, **{name: own.values[instance] for name, own in self._own.items()}}
+        return _plain(evaluated(given, env)) if given.names <= env.keys() else MISSING
 
     def _from_expressions(self) -> None:
         for row in rows(self.plan):
             for text, values in row.expressions():
+                given = expression(text)
+                if given is not None and MISSING in values:
+                    values = tuple(self._value(given, n) if v is MISSING else v for n, v in enumerate(values))
                 made = self._expression(text, values)
-                if made is not None and row.present is not None:
+                if made is not None:
                     self._written.setdefault(text, []).append(made)
             when = row.node.when.value if isinstance(row.node.when, Scalar) else None
             given = expression(when)

@@ -11,8 +11,8 @@ from typing import Any
 
 from archspec.codegen.ctor import constructor, held, is_chain, turns
 from archspec.codegen.groups import alternatives, groups_of, in_place, needs_attribute
+from archspec.codegen.in_words import in_words, over_parameters
 from archspec.codegen.initial import Filling, fillings
-from archspec.codegen.left_out import over_parameters
 from archspec.codegen.names import Names, camel
 from archspec.codegen.sizes import bind_sizes, sources_of
 from archspec.codegen.tree import MISSING, Made, Var, holds
@@ -146,7 +146,8 @@ class Planner:
         plan = ClassPlan(name, instances, self)
         try:
             if all(is_chain(t) for t in instances):
-                plan.chain = unify([constructor(t, (), self, inline=True) for t in instances])
+                chain = unify([constructor(t, (), self, inline=True) for t in instances])
+                plan.chain = in_words(chain, (True,) * len(instances))
             else:
                 self._align(plan)
                 for aligned in plan.nodes:

@@ -21,6 +21,7 @@ from archspec.shapes.typed import Typed
 
 _LITERALS = (int, float, bool, str, type(None))
 _POWER = re.compile(r"(?<![\w.\])])(-?[\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")  # of simple operands: no spaces
+_NEGATIVE = re.compile(r"\*\* \((-[\w.]+)\)")
 _ODD = frozenset(
     {"ceil", "exp", "floor", "log", "round", "sqrt"}
 )  # whose meaning for sizes, or name in Python, is another
@@ -100,7 +101,7 @@ def python(
             return None  # Python's quotient is a float, the language's an integer where it can be
         if isinstance(part, ast.Name) and part.id in _ODD:
             return None
-    return _POWER.sub(r"\1**\2", ast.unparse(tree))
+    return _POWER.sub(r"\1**\2", _NEGATIVE.sub(r"** \1", ast.unparse(tree)))
 
 
 def evaluated(given: Expression, env: Mapping[str, Any]) -> Any:

@@ -1,14 +1,15 @@
-"""What some instances of a class lack, written over its parameters in those that have it.
+"""Arguments in the words of the spec: `$channels` is `channels`, also where a size that is read has the same values.
 
-Where it is the same in all of these, laying them over one another leaves a number: `nn.Conv2d(64, 128, stride=2)`. The
-spec writes it as `$channels`, and reads it of an input that other instances have in other sizes; so does the class.
+What only some instances of a class have, and all of these alike, is a number once they are laid over one another:
+`nn.Conv2d(64, 128, stride=2)`. The spec writes it as `$channels`, and reads it of an input that other instances have in
+other sizes; so does the class.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archspec.codegen.tree import MISSING, Chain, Child, Either, Given, Made, New, rebuild
+from archspec.codegen.tree import MISSING, Chain, Child, Either, Given, Made, New, Var, rebuild
 from archspec.codegen.unify import positional
 from archspec.codegen.written import written
 from archspec.graph.ir import Node, OpCall
@@ -33,11 +34,14 @@ def texts_of(node: Node) -> dict[str, str]:
 
 
 def over_parameters(nodes: list[NodePlan]) -> None:
-    """Givens for such numbers, in the nodes that not all instances of a class have."""
+    """What makes the modules of a class, with Givens for such numbers and Vars that know how they are written."""
     for aligned in nodes:
+        shapes: Shapes | None = None
+        present = (True,) * len(aligned.done)
         if aligned.present is not None:
+            present = aligned.present.values
             shapes = tuple(_read(nodes, aligned, j) for j in range(len(aligned.done)))
-            aligned.ctor = _over(aligned.ctor, aligned.present.values, None if None in shapes else shapes)
+        aligned.ctor = in_words(aligned.ctor, present, None if shapes is None or None in shapes else shapes)
 
 
 def _read(nodes: list[NodePlan], aligned: NodePlan, instance: int) -> Any:
@@ -55,14 +59,15 @@ def _read(nodes: list[NodePlan], aligned: NodePlan, instance: int) -> Any:
     return None
 
 
-def _over(expr: Any, present: tuple[bool, ...], read: Shapes | None) -> Any:
+def in_words(expr: Any, present: tuple[bool, ...], read: Shapes | None = None) -> Any:
     """`present`: the instances that have it; `read`: the shape of its first input in every instance, if known."""
     if isinstance(expr, Chain):
         children = [_child(child, present, None if at else read) for at, child in enumerate(expr.children)]
         return Chain(expr.fn, children)
     if isinstance(expr, Either):
-        both = tuple(a and b is True for a, b in zip(present, expr.present.values, strict=True))
-        return Either(expr.present, _over(expr.expr, both, read))
+        there = expr.present.values if isinstance(expr.present, Var) else present
+        both = tuple(a and b is True for a, b in zip(present, there, strict=True))
+        return Either(expr.present, in_words(expr.expr, both, read))
     if isinstance(expr, Made):
         args = [
             _leaf(value, positional(expr, at), expr.texts, present, read if at == 0 else None)
@@ -73,15 +78,17 @@ def _over(expr: Any, present: tuple[bool, ...], read: Shapes | None) -> Any:
     if isinstance(expr, New):
         values = {name: _leaf(value, name, expr.texts, present, read) for name, value in expr.values.items()}
         return New(expr.plan, values)
-    return rebuild(expr, lambda part: _over(part, present, read if isinstance(expr, Method) else None))
+    return rebuild(expr, lambda part: in_words(part, present, read if isinstance(expr, Method) else None))
 
 
 def _child(child: Child, present: tuple[bool, ...], read: Shapes | None) -> Child:
-    return Child(child.names, _over(child.expr, present, read), child.count, child.turn, child.when)
+    return Child(child.names, in_words(child.expr, present, read), child.count, child.turn, child.when)
 
 
 def _leaf(value: Any, name: str, texts: dict[str, str], present: tuple[bool, ...], read: Shapes | None) -> Any:
-    if not isinstance(value, _SIMPLE):
+    if isinstance(value, Var) and value.source is None and name in texts:
+        return Var(value.values, value.hint, texts[name])
+    if not isinstance(value, _SIMPLE) or all(present):
         return value
     if name in texts:
         return Given(tuple(value if there else MISSING for there in present), value, texts[name])
