@@ -11,6 +11,7 @@ from archspec.codegen.plan import ClassPlan
 from archspec.codegen.printer import print_expr
 from archspec.codegen.rows import rows
 from archspec.codegen.tree import MISSING, Given, Var
+from archspec.codegen.unify import UNFLATTENED
 from archspec.codegen.written import Expression, evaluated, expression, python
 from archspec.graph.reserved import RESERVED
 from archspec.ops.expr import Name
@@ -69,7 +70,7 @@ class Parameters:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
         said = self._written.get(var.source, ())
         found = next((c for c in said if _fits(var.values, c.values)), None)
-        found = found or self._known(var.values) or self._elements(_spread(var))
+        found = found or self._known(var.values) or self._elements(_spread(var), var.hint == UNFLATTENED)
         if found is None and var.hint == "depth":  # what is left after the first turn
             found = next((c._replace(text=f"{c.text} - 1") for c in self._candidates if _less(var.values, c)), None)
         if found is None:
@@ -117,10 +118,11 @@ class Parameters:
     def _known(self, values: tuple[Any, ...]) -> _Candidate | None:
         return next((c for c in self._candidates if _fits(values, c.values)), None) or self._related(values)
 
-    def _elements(self, values: tuple[Any, ...]) -> _Candidate | None:
-        """A tuple whose elements are constant, or known: `(0, 0, w % 2)`."""
+    def _elements(self, values: tuple[Any, ...], one_follows: bool = False) -> _Candidate | None:
+        """A tuple or list whose elements are constant, or known: `(0, 0, w % 2)`; `one_follows`: one may be -1."""
         known = [v for v in values if v is not MISSING]
-        if not all(isinstance(v, tuple) for v in known) or len({len(v) for v in known}) != 1:
+        kinds = set(map(type, known))
+        if kinds not in ({tuple}, {list}) or len({len(v) for v in known}) != 1:
             return None
         parts: list[_Candidate] = []
         for at in range(len(known[0])):
@@ -130,11 +132,16 @@ class Parameters:
                 parts.append(_Candidate(print_expr(some), each, ()))
                 continue
             found = self._known(each) or self._elements(each)
+            if found is None and one_follows:
+                one_follows = False
+                found = _Candidate("-1", each, ())
             if found is None:
                 return None
             parts.append(found)
         inside = ", ".join(part.text for part in parts)
         names = dict.fromkeys(name for part in parts for name in part.names)
+        if kinds == {list}:
+            return _Candidate(f"[{inside}]", values, tuple(names))
         return _Candidate(f"({inside},)" if len(parts) == 1 else f"({inside})", values, tuple(names))
 
     def _related(self, values: tuple[Any, ...]) -> _Candidate | None:

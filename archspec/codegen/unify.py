@@ -338,6 +338,7 @@ def _agree(values: list[Any]) -> None:
         raise NotUnifiableError
 
 
+UNFLATTENED = "sizes"
 _POSITIONAL = {
     "nn.Linear": ("in_features", "out_features"),
     "nn.Embedding": ("num_embeddings", "embedding_dim"),
@@ -353,6 +354,8 @@ _POSITIONAL = {
 
 def positional(call: Any, index: int) -> str:
     """What torch calls a positional argument, for naming a constructor argument after it."""
+    if isinstance(call, Method):
+        return UNFLATTENED if call.name == "unflatten" and index == 1 else ""
     fn = getattr(call, "fn", "")
     names = _POSITIONAL.get(fn, ("in_channels", "out_channels") if fn.startswith("nn.Conv") else ())
     if not names and "Norm" in fn:
