@@ -45,7 +45,7 @@ class Construct:
 
     def computed(self, expr: Computed) -> tuple[list[str], str]:
         """The statements that compute a tensor, and the expression that it is then."""
-        names = Names("self", *(a.name for a in self.parameters.arguments()))
+        names = Names("self", *self.parameters.names())
         self._locals = {name: names.new(name) for own, _ in expr.steps for name in own}
         lines: list[str] = []
         for own, value in expr.steps:
@@ -208,7 +208,7 @@ class Construct:
 
     def _looped(self, counted: Counted, name: str | None) -> str:
         """`Block(64 + 32 * i) for i in range(6)`, or over a table where no rule is seen."""
-        names = Names("i", *(a.name for a in self.parameters.arguments()))
+        names = Names("i", *self.parameters.names())
         tables: dict[str, tuple[Any, ...]] = {}  # variables, with their values by turn
         uses_i = (name is not None and "{i" in name) or holds(counted.expr, First)
         unruled: list[Loop | Steps] = []

@@ -90,6 +90,7 @@ def _class(plan: ClassPlan) -> str:
         kept = [f"self.{own} = {name}" for name, own in parameters.stored.items()]
         init = [attributes.lines[0], *kept, *attributes.lines[1:], *initial.lines(plan, construct, attributes)]
         base = attributes.base
+    init = [*(f"{name} = {text}" for name, text in parameters.computed.items()), *init]
     plan.arguments = parameters.arguments()
     out.append(f"class {plan.name}({base}):")
     if doc:

@@ -194,7 +194,7 @@ def lines(plan: ClassPlan, construct: Construct, attributes: Attributes | None) 
     for module in modules.values():
         apart = module.text if module.every or module.optional else ""
         alike.setdefault((*statements(module, "layer"), apart), []).append(module)
-    variable = Names("self", "nn", *(argument.name for argument in construct.parameters.arguments())).new("layer")
+    variable = Names("self", "nn", *construct.parameters.names()).new("layer")
     out: list[str] = []
     for group in alike.values():
         first = group[0]

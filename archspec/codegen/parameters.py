@@ -50,6 +50,8 @@ class Parameters:
         self._names = Names("self", "i", "nn", "F", "torch", "math", "_", "range", "enumerate")
         self._used: dict[str, Argument] = {}
         self._block: dict[str, tuple[Any, ...]] = {}
+        self._formulas: dict[str, _Candidate] = {}  # variables of the constructor: what a parameter is by its default
+        self.computed: dict[str, str] = {}  # those that are used
         self._own: dict[str, _Candidate] = {}  # parameters and sizes of the block that differ: what they are here
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
         self.constants: dict[str, Any] = dict(plan.constants)
@@ -65,6 +67,10 @@ class Parameters:
         order = {name: n for n, name in enumerate(self._block)}
         found = sorted(self._used.values(), key=lambda a: (not a.inferred, order.get(a.name, len(order))))
         return sorted(found, key=lambda a: a.default is not None)
+
+    def names(self) -> list[str]:
+        """What the constructor knows: its arguments, and what it computes of them."""
+        return [*self._used, *self.computed]
 
     def text(self, var: Var, forward: bool = False) -> str:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
@@ -89,7 +95,7 @@ class Parameters:
     def known(self, var: Var) -> str | None:
         """The same for a comment: nothing new is made for it."""
         found = self._known(var.values)
-        return found.text if found is not None and all(n in self._used for n in found.names) else None
+        return found.text if found is not None and all(n in self.names() for n in found.names) else None
 
     def written(self, given: Expression, sizes: dict[str, str]) -> str | None:
         """An expression of the spec as text of forward; `sizes`: variables that hold sizes known only then."""
@@ -97,14 +103,16 @@ class Parameters:
         texts = {name: found.text for name, found in own.items()}
         constants = {name: value for name, value in self.constants.items() if name not in sizes}
         kinds = {**_kinds(own), **dict.fromkeys(sizes, int)}
-        made = python(given, {**texts, **sizes}, constants, [None], kinds)
+        made = python(given, {**texts, **sizes}, constants, [None], kinds, live=not given.names.isdisjoint(sizes))
         return None if made is None else self._take(_Candidate(made, (), _names(own.values())), forward=True)
 
     # -- candidates ----------------------------------------------------------------------------------------
 
     def _take(self, found: _Candidate, forward: bool) -> str:
         for name in found.names:
-            if name not in self._used:
+            if name in self._formulas:
+                self.computed[name] = self._take(self._formulas[name], forward=False)
+            elif name not in self._used:
                 values = self._block[name]
                 own_size = name in self._sizes
                 self._used[name] = Argument(name, values, None if own_size else _default(values), own_size)
@@ -208,11 +216,18 @@ class Parameters:
         self._candidates.append(self._own[name])
 
     def _defaulted(self, name: str, values: tuple[Any, ...]) -> _Candidate | None:
-        """A parameter that no instance is given, where its default is an expression of sizes: that expression."""
+        """A parameter that no instance is given, where its default is a plain expression of sizes: that expression."""
         given = expression(self.plan.graph.defaults.get(name))
         if given is None or not given.names & self._own.keys() or not self._gives(given, values):
             return None
-        return self._expression(self.plan.graph.defaults[name], values)
+        made = self._made(given, values)
+        if made is not None and "math." in made.text:  # a formula is said once
+            own = self._names.new(identifier(name))
+            self._formulas[own] = made
+            made = _Candidate(own, values, (own,))
+        if made is not None:
+            self._candidates.append(made)
+        return made
 
     def _gives(self, given: Expression, values: tuple[Any, ...]) -> bool:
         """Is this what the expression of parameters and sizes is, in each instance?"""
@@ -242,15 +257,18 @@ class Parameters:
 
     def _expression(self, text: Any, values: tuple[Any, ...]) -> _Candidate | None:
         found = expression(text)
-        if found is None or not all(_is_simple(v) or v is MISSING for v in values):
+        made = None if found is None else self._made(found, values)
+        if made is not None:
+            self._candidates.append(made)
+        return made
+
+    def _made(self, found: Expression, values: tuple[Any, ...]) -> _Candidate | None:
+        if not all(_is_simple(v) or v is MISSING for v in values):
             return None
         own = {name: self._own[name] for name in sorted(found.names) if name in self._own}
         texts = {name: each.text for name, each in own.items()}
         made = python(found, texts, self.constants, values, _kinds(own))
-        if made is None:
-            return None
-        self._candidates.append(_Candidate(made, values, _names(own.values())))
-        return self._candidates[-1]
+        return None if made is None else _Candidate(made, values, _names(own.values()))
 
 
 def _names(candidates: Iterable[_Candidate]) -> tuple[str, ...]:

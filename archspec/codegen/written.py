@@ -22,9 +22,7 @@ from archspec.shapes.typed import Typed
 _LITERALS = (int, float, bool, str, type(None))
 _POWER = re.compile(r"(?<![\w.\])])(-?[\w.]+) \*\* (-?[\w.]+)(?![\w.(\[])")  # of simple operands: no spaces
 _NEGATIVE = re.compile(r"\*\* \((-[\w.]+)\)")
-_ODD = frozenset(
-    {"ceil", "exp", "floor", "log", "round", "sqrt"}
-)  # whose meaning for sizes, or name in Python, is another
+_MATH = frozenset({"ceil", "exp", "floor", "log", "sqrt"})  # of numbers; of sizes they mean something else
 
 
 class Expression(NamedTuple):
@@ -85,10 +83,12 @@ def python(
     constants: Mapping[str, Any],
     values: Sequence[Any],
     kinds: Mapping[str, type] | None = None,
+    live: bool = False,
 ) -> str | None:
     """The expression over other texts for its names, what is constant worked out; None where Python reads it otherwise.
 
     `values`: what it gives, in each instance or turn (MISSING where it gives nothing). `kinds`: what is known of names.
+    `live`: some are sizes that only a running model has.
     """
     if not given.names <= texts.keys() | constants.keys() or given.names <= constants.keys():
         return None
@@ -96,12 +96,24 @@ def python(
         tree = _Rewrite(given.part, texts, constants, kinds or {}).visit(copy.deepcopy(given.tree))
     except (ExpressionError, _UnwrittenError):
         return None
-    for part in ast.walk(tree):
-        if isinstance(part, ast.Div) and not all(v is MISSING or type(v) is float for v in values):
-            return None  # Python's quotient is a float, the language's an integer where it can be
-        if isinstance(part, ast.Name) and part.id in _ODD:
-            return None
+    floats = all(v is MISSING or type(v) is float for v in values)
+    if _refused(tree, floats, live):
+        return None
     return _POWER.sub(r"\1**\2", _NEGATIVE.sub(r"** \1", ast.unparse(tree)))
+
+
+def _refused(node: ast.AST, floats: bool, live: bool) -> bool:
+    """Does Python read it otherwise? Its quotient is a float, the language's an integer where it can be; `round` is the
+    language's own, and what `math` has is for numbers."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and not floats:
+        return True
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "round":
+        return True
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if live:
+            return True
+        floats = floats or node.func.attr in ("ceil", "floor")  # either quotient is rounded to the same
+    return any(_refused(part, floats, live) for part in ast.iter_child_nodes(node))
 
 
 def evaluated(given: Expression, env: Mapping[str, Any]) -> Any:
@@ -163,6 +175,13 @@ class _Rewrite(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         text = self.texts.get(node.id)
         return node if text is None else ast.parse(text, mode="eval").body
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """`math.sqrt(c)` for `sqrt(C)`."""
+        node.args = [self.visit(arg) for arg in node.args]
+        if isinstance(node.func, ast.Name) and node.func.id in _MATH:
+            node.func = ast.Attribute(ast.Name("math"), node.func.id)
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         """`a == b` for `not a != b`, as a linter asks."""
