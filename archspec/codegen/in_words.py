@@ -7,6 +7,7 @@ other sizes; so does the class.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.tree import MISSING, Chain, Child, Either, Given, Made, New, Var, rebuild
@@ -22,6 +23,7 @@ _SIMPLE = (int, float, bool, str)
 _AXES = {"in_channels": 1, "num_features": 1, "num_channels": 1, "in_features": -1, "input_size": -1, "features": -1}
 
 Shapes = tuple[Any, ...]  # of what is read, by instance
+Said = tuple[str, tuple[Any, ...]]  # how something is written, and what it is in each instance
 
 
 def texts_of(node: Node) -> dict[str, str]:
@@ -41,7 +43,8 @@ def over_parameters(nodes: list[NodePlan]) -> None:
         if aligned.present is not None:
             present = aligned.present.values
             shapes = tuple(_read(nodes, aligned, j) for j in range(len(aligned.done)))
-        aligned.ctor = in_words(aligned.ctor, present, None if shapes is None or None in shapes else shapes)
+        known = None if shapes is None or None in shapes else shapes
+        aligned.ctor = in_words(aligned.ctor, present, known, _made_before(nodes, aligned))
 
 
 def _read(nodes: list[NodePlan], aligned: NodePlan, instance: int) -> Any:
@@ -59,35 +62,82 @@ def _read(nodes: list[NodePlan], aligned: NodePlan, instance: int) -> Any:
     return None
 
 
-def in_words(expr: Any, present: tuple[bool, ...], read: Shapes | None = None) -> Any:
-    """`present`: the instances that have it; `read`: the shape of its first input in every instance, if known."""
+def _made_before(nodes: list[NodePlan], aligned: NodePlan) -> list[Said]:
+    """What is written where the first input of a node is made, or what that is made of."""
+    at = aligned
+    while at.sources and at.sources[0] is not None and at.sources[0][0] >= 0:
+        at = nodes[at.sources[0][0]]
+        found = _said(at.ctor)
+        if found:
+            return found
+    return []
+
+
+def _said(expr: Any) -> list[Said]:
+    """The arguments that differ by instance, as they are written; of several modules, those of the last."""
     if isinstance(expr, Chain):
-        children = [_child(child, present, None if at else read) for at, child in enumerate(expr.children)]
+        return next(filter(None, (_said(child.expr) for child in reversed(expr.children))), [])
+    if isinstance(expr, Either):
+        return _said(expr.expr)
+    if isinstance(expr, Made):
+        values = {positional(expr, at): value for at, value in enumerate(expr.args)} | expr.kwargs
+    elif isinstance(expr, New):
+        values = expr.values
+    else:
+        return []
+    return [(expr.texts[k], v.values) for k, v in values.items() if isinstance(v, Var) and k in expr.texts]
+
+
+def in_words(expr: Any, present: tuple[bool, ...], read: Shapes | None = None, before: list[Said] | None = None) -> Any:
+    """`present`: the instances that have it; `read`: the shape of its first input in every instance, if known;
+    `before`: what is written where that is made."""
+    before = before or []
+    if isinstance(expr, Chain):
+        children = []
+        for at, child in enumerate(expr.children):
+            children.append(_child(child, present, None if at else read, before))
+            before = (_said(child.expr) or before) if expr.fn == "nn.Sequential" else []
         return Chain(expr.fn, children)
     if isinstance(expr, Either):
         there = expr.present.values if isinstance(expr.present, Var) else present
         both = tuple(a and b is True for a, b in zip(present, there, strict=True))
-        return Either(expr.present, in_words(expr.expr, both, read))
+        return Either(expr.present, in_words(expr.expr, both, read, before))
     if isinstance(expr, Made):
         args = [
-            _leaf(value, positional(expr, at), expr.texts, present, read if at == 0 else None)
+            _leaf(value, positional(expr, at), expr.texts, present, None if at else read, [] if at else before)
             for at, value in enumerate(expr.args)
         ]
-        kwargs = {name: _leaf(value, name, expr.texts, present, None) for name, value in expr.kwargs.items()}
-        return Made(expr.op, expr.fn, *args, **kwargs)
+        kwargs = {name: _leaf(value, name, expr.texts, present) for name, value in expr.kwargs.items()}
+        made = Made(expr.op, expr.fn, *args, **kwargs)
+        made.texts = expr.texts
+        return made
     if isinstance(expr, New):
-        values = {name: _leaf(value, name, expr.texts, present, read) for name, value in expr.values.items()}
-        return New(expr.plan, values)
-    return rebuild(expr, lambda part: in_words(part, present, read if isinstance(expr, Method) else None))
+        inferred = {argument.name for argument in expr.plan.arguments if argument.inferred}
+        values = {
+            name: _leaf(value, name, expr.texts, present, read, before if name in inferred else [])
+            for name, value in expr.values.items()
+        }
+        return New(expr.plan, values, expr.texts)
+    if isinstance(expr, Method):
+        return rebuild(expr, lambda part: in_words(part, present, read, before))
+    return rebuild(expr, lambda part: in_words(part, present))
 
 
-def _child(child: Child, present: tuple[bool, ...], read: Shapes | None) -> Child:
-    return Child(child.names, in_words(child.expr, present, read), child.count, child.turn, child.when)
+def _child(child: Child, present: tuple[bool, ...], read: Shapes | None, before: list[Said]) -> Child:
+    return Child(child.names, in_words(child.expr, present, read, before), child.count, child.turn, child.when)
 
 
-def _leaf(value: Any, name: str, texts: dict[str, str], present: tuple[bool, ...], read: Shapes | None) -> Any:
-    if isinstance(value, Var) and value.source is None and name in texts:
-        return Var(value.values, value.hint, texts[name])
+def _leaf(
+    value: Any,
+    name: str,
+    texts: dict[str, str],
+    present: tuple[bool, ...],
+    read: Shapes | None = None,
+    before: Iterable[Said] = (),
+) -> Any:
+    if isinstance(value, Var) and value.source is None:
+        said = texts.get(name) or next((text for text, values in before if values == value.values), None)
+        return Var(value.values, value.hint, said)
     if not isinstance(value, _SIMPLE) or all(present):
         return value
     if name in texts:

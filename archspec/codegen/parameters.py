@@ -94,8 +94,10 @@ class Parameters:
 
     def known(self, var: Var) -> str | None:
         """The same for a comment: nothing new is made for it."""
-        found = self._known(var.values)
-        return found.text if found is not None and all(n in self.names() for n in found.names) else None
+        names = self.names()
+        fitting: list[_Candidate | None] = [c for c in self._candidates if _fits(var.values, c.values)]
+        fitting = fitting or [self._related(var.values)]
+        return next((c.text for c in fitting if c is not None and all(n in names for n in c.names)), None)
 
     def written(self, given: Expression, sizes: dict[str, str]) -> str | None:
         """An expression of the spec as text of forward; `sizes`: variables that hold sizes known only then."""

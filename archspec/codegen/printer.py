@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from archspec.dims import Dim, Real
-from archspec.dims.real import FUNCTIONS
+from archspec.dims.real import FUNCTIONS, LOGARITHMS
 from archspec.ops.expr import Attr, Binary, Call, In, Index, Method, Module, Name, Own, Slice, Training, Unary
 
 _DOTTED = re.compile(r"(?:nn|F|torch|math|parametrizations)(?:\.[A-Za-z_][A-Za-z0-9_]*)+\Z")
@@ -32,6 +32,8 @@ Leaf = Callable[[Any], "str | None"]
 def computed(number: Real) -> Any:
     """How Python computes a number from sizes."""
     args = [computed(each) if isinstance(each, Real) else each for each in number.args]
+    if number.op == "log" and len(args) == 2 and isinstance(args[1], (int, float)) and args[1] in LOGARITHMS:
+        return Call(f"math.log{args[1]:g}", args[0])
     return Call(f"math.{number.op}", *args) if number.op in FUNCTIONS else Binary(number.op, *args)
 
 

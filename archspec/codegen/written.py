@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from archspec.codegen.printer import quoted
 from archspec.codegen.tree import MISSING
+from archspec.dims.real import LOGARITHMS
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.expressions import ExpressionError, parse_template
 from archspec.reading.grammar import Part, names
@@ -180,7 +181,12 @@ class _Rewrite(ast.NodeTransformer):
         """`math.sqrt(c)` for `sqrt(C)`."""
         node.args = [self.visit(arg) for arg in node.args]
         if isinstance(node.func, ast.Name) and node.func.id in _MATH:
-            node.func = ast.Attribute(ast.Name("math"), node.func.id)
+            name = node.func.id
+            base = node.args[1] if len(node.args) == 2 else None
+            if isinstance(base, ast.Constant) and isinstance(base.value, (int, float)) and base.value in LOGARITHMS:
+                name += f"{base.value:g}"
+                del node.args[1]
+            node.func = ast.Attribute(ast.Name("math"), name)
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:

@@ -12,7 +12,16 @@ from archspec.dims.size import Dim
 
 MAX_PARTS = 100  # of one number
 
-FUNCTIONS: Mapping[str, Callable[..., float]] = {"sqrt": math.sqrt, "exp": math.exp, "log": math.log}
+LOGARITHMS: Mapping[Any, Callable[[float], float]] = {2: math.log2, 10: math.log10}  # exact for powers of their base
+
+
+def logarithm(x: float, *base: float) -> float:
+    """Natural, or to a base."""
+    known = LOGARITHMS.get(base[0]) if base else None
+    return math.log(x, *base) if known is None else known(x)
+
+
+FUNCTIONS: Mapping[str, Callable[..., float]] = {"sqrt": math.sqrt, "exp": math.exp, "log": logarithm}
 _OPERATORS: Mapping[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
     "%": operator.mod, "**": lambda a, b: float(a) ** b,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from archspec.dims import Dim, Real, maximum, minimum
-from archspec.dims.real import MAX_PARTS
+from archspec.dims.real import MAX_PARTS, logarithm
 from archspec.dims.work import charge
 from archspec.reading.grammar import MAX_INT
 
@@ -374,7 +374,7 @@ CALLS: dict[str, Callable[[list[Any]], Any]] = {
     "exp": _real("exp", math.exp),
     "floor": _integral("floor", math.floor),
     "len": _length,
-    "log": _real("log", math.log, 2),
+    "log": _real("log", logarithm, 2),
     "max": lambda args: _extreme("max", args),
     "min": lambda args: _extreme("min", args),
     "range": _range,

@@ -87,6 +87,8 @@ def value(text: str, env: dict[str, Any] | None = None) -> Any:
         ("$(exp(0))", 1.0),
         ("$(log(1))", 0.0),
         ("$(log(8, 2))", 3.0),
+        ("$(floor(log(2 ** 29, 2)))", 29),  # as math.log2 has it; math.log(2 ** 29, 2) is a little more
+        ("$(floor(log(1000, 10)))", 3),  # math.log(1000, 10) is a little less
         ("$(sum(depths))", 16),
         ("$(range(3))", [0, 1, 2]),
         ("$(range(1, 7, 2))", [1, 3, 5]),
