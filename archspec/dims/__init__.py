@@ -2,6 +2,7 @@
 
 from archspec.dims.broadcast import broadcast_size
 from archspec.dims.constraints import Constraints, Facts, Refusal, Requirement
+from archspec.dims.extremes import settled_from
 from archspec.dims.limits import TooComplex
 from archspec.dims.real import Real
 from archspec.dims.size import Dim, Size, ceil_div, maximum, minimum, symbol
@@ -19,5 +20,6 @@ __all__ = [
     "ceil_div",
     "maximum",
     "minimum",
+    "settled_from",
     "symbol",
 ]

@@ -36,6 +36,7 @@ class Constraints:
         self.refusal: Refusal | None = None
         self._knowledge = Knowledge(self.facts)
         self._asked: set[tuple[tuple[Size, ...], bool]] = set()
+        self._promised: dict[tuple[Size, Size], bool] = {}
 
     def copy(self) -> Constraints:
         """What is asked of the copy changes nothing here."""
@@ -80,6 +81,18 @@ class Constraints:
             return False
         # An empty dimension and a 1 give an empty one, which no formula of the two says: neither may be empty.
         return isinstance(a, int) or isinstance(b, int) or (self.at_least(a, 1) and self.at_least(b, 1))
+
+    def promised(self, a: Size, b: Size) -> bool:
+        """Is a >= b for all values that keep the promises, whatever is required? Records nothing."""
+        found = self._promised.get((a, b))
+        if found is None:
+            trial = Constraints(self.facts)
+            found = self._promised[a, b] = trial.at_least(a, b) and not trial.requirements
+        return found
+
+    def unpromised(self, a: Size, b: Size) -> bool:
+        """Not `promised`, so that this too can be asked again."""
+        return not self.promised(a, b)
 
     @property
     def contradiction(self) -> str | None:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import lcm
 
-from archspec.dims.size import Atom, Dim, Extreme, Floor, Size, Symbol, Term, from_terms, terms_of
+from archspec.dims.size import Atom, Dim, Extreme, Floor, Size, Symbol, Term, from_terms, symbol, symbols_of, terms_of
 from archspec.dims.work import charge
 
 Interval = tuple["int | None", "int | None"]  # None: no bound
 _ANY: Interval = (None, None)
 _POSITIVE: Interval = (1, None)
+_LARGEST_LEAST = 1 << 16  # that is looked for
 _COST = 20  # of comparing two arguments, in steps
 
 
@@ -74,6 +75,25 @@ def _bounds(size: Dim, given: tuple[tuple[str, Interval], ...]) -> Interval:
             least = _relaxed(-size, ranges, 6)
             high = None if least is None else -least
     return low, high
+
+
+def settled_from(size: Size) -> tuple[str, int] | None:
+    """The symbol of a size, and the least value from which on the size is one number; None if there is none."""
+    names = symbols_of(size)
+    if not isinstance(size, Dim) or len(names) != 1:
+        return None
+    (name,) = names
+
+    def settled(least: int) -> bool:
+        return isinstance(size.subs({name: symbol(name) + (least - 1)}), int)
+
+    low, high = 1, _LARGEST_LEAST
+    if not settled(high):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if settled(middle) else (middle, high)
+    return name, high
 
 
 def forget_bounds() -> None:

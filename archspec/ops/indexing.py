@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archspec.dims import Size, ceil_div, maximum, minimum
+from archspec.dims import Size, ceil_div
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast
 from archspec.ops.expr import Call, In, Index, Method, Slice
@@ -75,17 +75,17 @@ class SliceOp(Op):
         where: dict[str, Any] = {"inputs": (0,), "axis": (axis,)}
         start, stop = self.start, self.stop
         if start is None or (isinstance(start, int) and start < 0):
-            first: Size = 0 if start is None else maximum(size + start, 0)
+            first: Size = 0 if start is None else require.maximum(size + start, 0)
         else:
             require.at_least(size, start + 1, f"`slice` starts at {start}", argument="start", **where)
             first = start
         if stop is None or stop == size:
             last = size
         else:
-            last = size + stop if isinstance(stop, int) and stop < 0 else minimum(stop, size)
+            last = size + stop if isinstance(stop, int) and stop < 0 else require.minimum(stop, size)
         length = last - first
         if isinstance(start, int) and start < 0 and stop is None:
-            length = minimum(-start, size)
+            length = require.minimum(-start, size)
         require.at_least(length, 1, "`slice` takes nothing", **where)
         return x.with_shape((*x.shape[:axis], ceil_div(length, self.step), *x.shape[axis + 1 :]))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from archspec.dims import Constraints, Refusal, Size, broadcast_size
+from archspec.dims import Constraints, Refusal, Size, broadcast_size, maximum, minimum, settled_from
 from archspec.dims.defined import conditions
+from archspec.dims.size import evaluate
 from archspec.ops.known import MAX_DEMANDS, Demand, always
 from archspec.ops.tensor import TensorType, dtype_words
 
@@ -64,7 +65,7 @@ class Require:
         if not getattr(self.constraints, question)(a, b):
             return False
         self._held.add(demand)
-        if not self.constraints.facts.promises and not self.constraints.requirements:
+        if question != "unpromised" and not self.constraints.facts.promises and not self.constraints.requirements:
             if len(always) >= MAX_DEMANDS:
                 always.clear()
             always.add(demand)
@@ -106,6 +107,22 @@ class Require:
             message = f"{message}: {a}, and at least {least} is needed"
             raise Mismatch("AS304", message, refusal=self.constraints.refusal, **where)
 
+    def minimum(self, a: Size, b: Size) -> Size:
+        """The smaller of the two: one of them where the promises of symbols settle it."""
+        return b if self._promised(a, b) else a if self._promised(b, a) else minimum(a, b)
+
+    def maximum(self, a: Size, b: Size) -> Size:
+        """The larger of the two: one of them where the promises of symbols settle it."""
+        return a if self._promised(a, b) else b if self._promised(b, a) else maximum(a, b)
+
+    def _promised(self, a: Size, b: Size) -> bool:
+        """Is a >= b by what is promised? Either answer is a demand: what follows from it is kept while it is so."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a >= b
+        found = self.constraints.promised(a, b)
+        self.demands.append(("promised" if found else "unpromised", a, b))
+        return found
+
     def defined(self, values: Mapping[str, Any]) -> None:
         """What the arguments compute from sizes has a value: nothing is divided by 0, no root of less is taken."""
         for name, value in values.items():
@@ -124,8 +141,18 @@ class Require:
         """a as an int; an error where it is only known when the model runs."""
         if isinstance(a, int):
             return a
-        where.setdefault("help", "give the sizes as numbers in `inputs`, or pool to a fixed size first")
+        where.setdefault(
+            "help", self._promise(a) or "give the sizes as numbers in `inputs`, or pool to a fixed size first"
+        )
         raise Mismatch("AS306", f"{message}, but its size is {a}, known only when the model runs", **where)
+
+    def _promise(self, a: Size) -> str:
+        """What to promise of a symbol, where a least value of it is all that `a` wants to be known."""
+        found = settled_from(a)
+        if found is None or found[1] not in self.constraints.facts.domain(found[0]):
+            return ""
+        name, least = found
+        return f"`symbols: {{{name}: {{min: {least}}}}}` promises enough: it is {evaluate(a, {name: least})} then"
 
     def features(self, x: TensorType, axis: int, message: str, **where: Any) -> int:
         """The size of this axis, which must be known, and not 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from archspec.dims import Size, ceil_div, maximum, minimum
+from archspec.dims import Size, ceil_div
 from archspec.ops.base import Example, Op, arg
 from archspec.ops.broadcast import broadcast, category, require_holds
 from archspec.ops.calls import given
@@ -288,17 +288,17 @@ class SliceScatter(Part):
         require.rank(x, least=1, inputs=(0,))
         axis = require.axis(x, self.dim)
         size = x.shape[axis]
-        start, end = (self._place(size, bound) for bound in (self.start, self.end))
+        start, end = (self._place(require, size, bound) for bound in (self.start, self.end))
         first: Size = 0 if start is None else start
         last = size if end is None else end
-        length = maximum(ceil_div(last - first, self.step), 0)
+        length = require.maximum(ceil_div(last - first, self.step), 0)
         return x.with_shape((*x.shape[:axis], length, *x.shape[axis + 1 :]))
 
-    def _place(self, size: Size, bound: Size | None) -> Size | None:
+    def _place(self, require: Require, size: Size, bound: Size | None) -> Size | None:
         """Where a bound lies: it counts from the end if negative, and stays within the dimension."""
         if isinstance(bound, int) and bound < 0:
-            return maximum(size + bound, 0)
-        return None if bound is None else minimum(bound, size)
+            return require.maximum(size + bound, 0)
+        return None if bound is None else require.minimum(bound, size)
 
     def forward(self, x: TensorType, src: TensorType) -> Any:
         return Call("torch.slice_scatter", In(0), In(1), **given(self, "dim", "start", "end", "step"))

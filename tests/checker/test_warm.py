@@ -105,6 +105,14 @@ def test_as_it_is_edited(path: Path, count: int) -> None:
             store.items, store.held = items, held
 
 
+def test_what_a_promise_settles_is_asked_again_without_it() -> None:
+    blocks = "blocks: {Cut: {layers: [{slice: {dim: 1, stop: 4}}, {name: fc, linear: 5}]}}"
+    text = f'archspec: 1\ninputs: {{x: "float32[B, T, 8]"}}\n{blocks}\nlayers: [{{name: cut, Cut: {{}}}}]\n'
+    for more, size in (("", "min(T, 4)"), ("symbols: {T: {min: 4}}\n", "4"), ("symbols: {T: {max: 3}}\n", "T")) * 2:
+        report = pipeline.check(pipeline.Spec(text + more, "net.yaml", ROOT))
+        assert str(report.outputs["output"]) == f"float32[B, {size}, 5]"
+
+
 def described(report: pipeline.Report) -> list[object]:
     """Every graph that a check found, with all places, and every type."""
     assert report.typed is not None and report.elaboration is not None

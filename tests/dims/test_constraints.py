@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from archspec.dims import Constraints, Facts, Size, TooComplex, minimum, symbol
+from archspec.dims import Constraints, Facts, Size, TooComplex, minimum, settled_from, symbol
 from archspec.dims.size import evaluate
 from tests.dims.strategies import Pair, sizes
 
@@ -93,6 +93,38 @@ def test_one_symbol_is_decided_exactly(promises: dict[str, int], questions: list
 @given(FACTS, st.sampled_from(["equal", "at_least"]), sizes(("H",), 3, False), sizes(("H",), 3, False))
 def test_products_and_extremes_of_one_symbol(promises: dict[str, int], kind: str, a: Pair, b: Pair) -> None:
     _check(promises, [(kind, a[0], b[0])])
+
+
+@settings(max_examples=300, deadline=None)
+@given(FACTS, lines(), st.one_of(lines(), st.integers(-5, 60)), st.integers(1, 60))
+def test_what_is_promised_is_found_and_records_nothing(
+    promises: dict[str, int], a: Size, b: Size, required: int
+) -> None:
+    facts = Facts({"H": promises})
+    constraints = Constraints(facts)
+    left = [n for n in RANGE if n in facts.domain("H")]
+    assume(left and constraints.at_least(H, required))
+    before = list(constraints.requirements)
+    if constraints.promised(a, b):
+        assert all(_true("at_least", a, b, n) for n in left)
+    else:
+        assert not all(_true("at_least", a, b, n) for n in left) or max(left) > 300
+    assert constraints.requirements == before
+
+
+@pytest.mark.parametrize(
+    ("size", "found"),
+    [
+        (8 * minimum(T, 4), ("T", 4)),
+        (minimum(T // 2, 4) * minimum(2 * T - 1, 6), ("T", 8)),
+        (minimum(T, 4) + T, None),
+        (minimum(T, S), None),
+        (minimum(T, 1 << 20), None),
+        (7, None),
+    ],
+)
+def test_from_which_value_on_a_size_is_one_number(size: Size, found: tuple[str, int] | None) -> None:
+    assert settled_from(size) == found
 
 
 @settings(max_examples=200, deadline=None)
