@@ -31,6 +31,9 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
     seen: dict[str, Span] = {}
     healthy = bool(entries)  # that it is empty, the schema stage has reported
     for name, value_node, name_span in entries:
+        if not (isinstance(value_node, Scalar) and isinstance(value_node.value, str)):
+            healthy = False  # so it has that this is no name
+            continue
         value = read_name(ctx, scope, value_node, "outputs")
         wrong = wrong_identifier(name) if value is not None else None
         if wrong:

@@ -152,9 +152,17 @@ def _bad_value(node: Node, path: Path, schema: dict[str, Any], diagnostics: Diag
     last = path[-1] if path else ""
     if last == "layers" and isinstance(node, Mapping):
         help = "put a dash before each item: `- linear: 10`"
+    elif _names_value(schema) and isinstance(node, Scalar) and type(node.value) is int:
+        help = f'a name of digits is quoted: `"{node.value}"`'
+        fix = surround(node.span, '"', '"')
+    elif last == "outputs" and isinstance(node, Mapping):
+        written = ", ".join(str(value.data()) for value in node.entries.values())
+        help = f"what it gives is named where it is called: `outputs: [{written}]`"
     elif last == "outputs" and isinstance(node, Scalar) and node.value is not None:
-        help = f"write `outputs: [{node.value}]`, or `outputs: {{name: {node.value}}}`"
-        fix = surround(node.span, "[", "]")
+        quote = '"' * (type(node.value) is int)
+        name = f"{quote}{node.value}{quote}"
+        help = f"write `outputs: [{name}]`, or `outputs: {{name: {name}}}`"
+        fix = surround(node.span, f"[{quote}", f"{quote}]")
     elif path[:1] == ("inputs",) and isinstance(node, Sequence):
         sizes = ", ".join(str(item.data()) for item in node.items)
         help = f"write the dtype and the sizes: float32[{sizes}]" if len(path) == 2 else "write `name: type` for each"
@@ -163,6 +171,10 @@ def _bad_value(node: Node, path: Path, schema: dict[str, Any], diagnostics: Diag
         fix = surround(node.span, '"', '"')
     title = schema.get("title", "another value")
     diagnostics.error("AS205", node.span, f"{_place(path)} takes {title}, got {_shown(node)}", help=help, fix=fix)
+
+
+def _names_value(schema: dict[str, Any]) -> bool:
+    return str(schema.get("title", "")).startswith("the name of a value")
 
 
 def _unknown_key(key: str, node: Mapping, known: list[str], where: Path, diagnostics: Diagnostics) -> None:
