@@ -249,6 +249,8 @@ class Attributes:
                 return None
             parts.append(text if numbered else f"{quoted(key)}: {text}")
         inside = ", ".join(parts)
+        if numbered and len(parts) > 2 and len(set(parts)) == 1:
+            inside = f"{parts[0]} for _ in range({len(parts)})"
         if not numbered:
             self._dicts[path] = (target, [f"{path}.{key}" for key in item])
         return f"nn.ModuleList([{inside}])" if numbered else f"nn.ModuleDict({{{inside}}})"
