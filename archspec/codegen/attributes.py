@@ -21,15 +21,22 @@ _DICT_WORDS = {*RESERVED, "clear", "items", "keys", "pop", "update", "values"}
 
 
 class _Entry:
-    """A module or tensor at the end of a path. `kind` as Op.attribute; `condition` where some instances lack it;
-    `before`: statements that its text needs."""
+    """A module or tensor at the end of a path. `kind` as Op.attribute; `condition` where some instances lack it, and
+    `present`, which have it; `before`: statements that its text needs."""
 
     def __init__(
-        self, text: str, kind: str, condition: str | None, persistent: bool = True, before: Sequence[str] = ()
+        self,
+        text: str,
+        kind: str,
+        condition: str | None,
+        persistent: bool = True,
+        before: Sequence[str] = (),
+        present: tuple[Any, ...] = (),
     ) -> None:
         self.text = text
         self.kind = kind
         self.condition = condition
+        self.present = present
         self.persistent = persistent
         self.before = before
 
@@ -118,6 +125,7 @@ class Attributes:
         op = aligned.op
         kind = op.attribute if op is not None else "module"
         condition = None if aligned.present is None else self.construct.parameters.text(aligned.present)
+        present = () if aligned.present is None else aligned.present.values
         if node.repeated:
             parent = node.container
             own = set(node.paths)
@@ -130,7 +138,7 @@ class Attributes:
                     self._keyed.add(parent)
                 return
             for path, text in zip(node.paths, self._turns(aligned.ctor), strict=True):
-                self._put(path, _Entry(text, "module", condition))
+                self._put(path, _Entry(text, "module", condition, present=present))
             return
         persistent = all(
             state.persistent
@@ -142,7 +150,8 @@ class Attributes:
         text = ""
         if isinstance(aligned.ctor, Computed):
             before, text = self.construct.computed(aligned.ctor)
-        self._put(node.paths[0], _Entry(text or self.construct.text(aligned.ctor), kind, condition, persistent, before))
+        text = text or self.construct.text(aligned.ctor)
+        self._put(node.paths[0], _Entry(text, kind, condition, persistent, before, present))
 
     def _turns(self, chain: Chain) -> list[str]:
         out: list[str] = []
@@ -204,7 +213,10 @@ class Attributes:
 
     def _container(self, owner: str, name: str, target: str, item: dict[str, Any], path: str) -> None:
         text = self._literal(item, target, path)
-        if text is None:
+        appended = None if text is not None else self._appended(item, target, path)
+        if appended is not None:
+            text, item = appended.pop(0)[1], {}
+        elif text is None:
             text = "nn.Module()"
         else:
             item = {}
@@ -214,6 +226,8 @@ class Attributes:
             self.lines.append(f"self[{quoted(name)}] = {text}")
         else:
             self.lines.append(f"{owner}.add_module({quoted(name)}, {text})")
+        for condition, module in appended or ():
+            self._under(condition, [f"{target}.append({module})"], "")
         for key, inner in item.items():
             reach = f"{target}.{key}" if is_attribute(key) else f"getattr({target}, {quoted(key)})"
             if isinstance(inner, _Entry):
@@ -230,7 +244,39 @@ class Attributes:
             self._reached.update(reached)
         return text
 
-    def _expression(self, item: dict[str, Any], target: str, path: str, reached: dict[str, str]) -> str | None:
+    def _appended(self, item: dict[str, Any], target: str, path: str) -> list[tuple[str, str]] | None:
+        """A list whose last modules only some instances have: the list of the others, then each with its condition."""
+        if list(item) != [str(i) for i in range(len(item))]:
+            return None
+        every = [_leaves(inner) for inner in item.values()]
+        fixed = next((n for n, leaves in enumerate(every) if leaves[0].condition is not None), len(every))
+        reached: dict[str, str] = {}
+        begun = self._expression({str(n): item[str(n)] for n in range(fixed)}, target, path, reached)
+        if begun is None:
+            return None
+        out = [("", begun if fixed else "nn.ModuleList()")]
+        last: tuple[Any, ...] = ()
+        for number in range(fixed, len(every)):
+            condition, present = every[number][0].condition, every[number][0].present
+            if condition is None or any(here and not before for here, before in zip(present, last, strict=False)):
+                return None  # its number would be that of the one before, where that is not there
+            inner, reach = item[str(number)], f"{target}[{number}]"
+            if isinstance(inner, _Entry):
+                reached[f"{path}.{number}"] = reach
+                text = inner.text if inner.kind == "module" else None
+            else:
+                text = self._expression(inner, reach, f"{path}.{number}", reached, condition)
+            if text is None:
+                return None
+            out.append((condition, text))
+            last = present
+        self._reached.update(reached)
+        return out
+
+    def _expression(
+        self, item: dict[str, Any], target: str, path: str, reached: dict[str, str], under: str | None = None
+    ) -> str | None:
+        """`under`: the condition that all of it stands under."""
         numbered = list(item) == [str(i) for i in range(len(item))]
         parts = []
         for key, inner in item.items():
@@ -239,12 +285,12 @@ class Attributes:
             word = f".{key}" if is_attribute(key) else f"[{quoted(key)}]"
             reach = f"{target}[{key}]" if numbered else f"{target}{word}"
             if isinstance(inner, _Entry):
-                if inner.kind != "module" or inner.condition is not None:
+                if inner.kind != "module" or inner.condition != under:
                     return None
                 text: str | None = inner.text
                 reached[f"{path}.{key}"] = reach
             else:
-                text = self._expression(inner, reach, f"{path}.{key}", reached)
+                text = self._expression(inner, reach, f"{path}.{key}", reached, under)
             if text is None:
                 return None
             parts.append(text if numbered else f"{quoted(key)}: {text}")
@@ -294,6 +340,11 @@ class Attributes:
                     rest = reach_inside(callee, path[len(own) + 1 :])
                     return None if rest is None else self._reach(own) + rest
         return None
+
+
+def _leaves(item: Any) -> list[_Entry]:
+    """Of the tree of a class, what stands at the ends of a part of it."""
+    return [item] if isinstance(item, _Entry) else [leaf for inner in item.values() for leaf in _leaves(inner)]
 
 
 def _made(aligned: NodePlan) -> bool:

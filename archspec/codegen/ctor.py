@@ -146,16 +146,20 @@ def turns(fn: str, done: TypedNode, planner: Planner, around: Typed) -> Chain:
     if any(holds(run.expr, Counted) for run in runs):  # a loop within a loop would read the wrong `i`
         return Chain(fn, runs)
     ruled = len(runs) == len(names) > 1  # all differ: a loop, if that needs no table
+
+    def looped() -> Chain | None:
+        exprs = [run.expr for run in runs for _ in range(run.count)]
+        try:
+            merged = _looped(unify(exprs), _sources(done, planner, around))
+        except NotUnifiableError:
+            return None
+        if len(runs) <= _RUNS and any(isinstance(leaf, Loop) and leaf.source is None for leaf in leaves(merged)):
+            return None
+        return Chain(fn, [Child(names, Counted(merged, len(exprs)), len(exprs), turn=True)])
+
     if len(runs) <= _RUNS and not ruled:
-        return Chain(fn, runs)
-    exprs = [run.expr for run in runs for _ in range(run.count)]
-    try:
-        merged = _looped(unify(exprs), _sources(done, planner, around))
-    except NotUnifiableError:
-        return Chain(fn, runs)
-    if len(runs) <= _RUNS and any(isinstance(leaf, Loop) and leaf.source is None for leaf in leaves(merged)):
-        return Chain(fn, runs)
-    return Chain(fn, [Child(names, Counted(merged, len(exprs)), len(exprs), turn=True)])
+        return Chain(fn, runs, looped if len(runs) > 1 else lambda: None)
+    return looped() or Chain(fn, runs)
 
 
 def _looped(expr: Any, sources: list[tuple[tuple[Any, ...], Expression, dict[str, Any]]]) -> Any:

@@ -156,7 +156,7 @@ class Forward:
             self.write(number, aligned, f"{target} = {text} if {test} else {otherwise}", either=True)
 
     def _condition(self, aligned: NodePlan, own: str) -> str:
-        if own and own.count(".") == 1 and "(" not in own and not isinstance(aligned.ctor, Var):
+        if own and own.count(".") == 1 and "(" not in own and "[" not in own and not isinstance(aligned.ctor, Var):
             op = aligned.op
             if op is None or op.attribute == "module":
                 return f"{own} is not None"

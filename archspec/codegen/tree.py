@@ -65,13 +65,15 @@ class New:
 
 
 class Chain:
-    """`nn.Sequential` (or `nn.ModuleList`, by `fn`) of named children; names that are indices are left out in print."""
+    """`nn.Sequential` (or `nn.ModuleList`, by `fn`) of named children; names that are indices are left out in print.
+    `looped`: gives the same as one loop, where that can be; it is written so where another instance is."""
 
-    __slots__ = ("children", "fn")
+    __slots__ = ("children", "fn", "looped")
 
-    def __init__(self, fn: str, children: list[Child]) -> None:
+    def __init__(self, fn: str, children: list[Child], looped: Callable[[], Chain | None] = lambda: None) -> None:
         self.fn = fn
         self.children = children
+        self.looped = looped
 
 
 class Child:

@@ -95,7 +95,7 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
     if isinstance(first, Chain):
         _agree([e.fn for e in known])
         if any(child.turn for e in known for child in e.children):
-            return Chain(first.fn, _runs(list(instances)))
+            return Chain(first.fn, _runs(_loops_alike(instances)))
         return Chain(first.fn, _aligned(list(instances)))
     if isinstance(first, Counted):
         return Counted(across(lambda e: e.expr), across(lambda e: e.count, "depth"))
@@ -172,6 +172,17 @@ def _as_steps(expr: Any) -> Steps:
     if not expr.two or type(expr.value) is not int or type(expr.rest) is not int:
         raise NotUnifiableError
     return Steps(expr.value, expr.rest - expr.value)
+
+
+def _loops_alike(instances: Sequence[Any]) -> list[Any]:
+    """Chains of turns; where some are one loop, those of several runs are one too, if that can be."""
+    if not any(e is not MISSING and _is_loop(e) for e in instances):
+        return list(instances)
+    return [e if e is MISSING or _is_loop(e) else e.looped() or e for e in instances]
+
+
+def _is_loop(chain: Chain) -> bool:
+    return len(chain.children) == 1 and isinstance(chain.children[0].expr, Counted)
 
 
 def _runs(instances: list[Any]) -> list[Child]:
