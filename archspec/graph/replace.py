@@ -217,13 +217,14 @@ def _steps(item: Node, where: Position) -> Address:
 
 
 def _named(old: Node, new: Node) -> Node:
-    """The new item with the name of the old one, unless it says its own, or null; of several items, the last."""
+    """The new item with the name of the old one, unless it says its own, or null; of several items, the last, unless
+    one before it says that name."""
     if isinstance(new, Sequence) and new.items:
-        return Sequence([*new.items[:-1], _named(old, new.items[-1])], new.span)
-    if isinstance(new, Mapping) and isinstance(name := new.get("name"), Scalar) and name.value is None:
-        entries, keys = dict(new.entries), dict(new.keys)
-        del entries["name"], keys["name"]
-        return Mapping(entries, keys, new.span)
+        said = any(_name(item) is not None and _name(item) == _name(old) for item in new.items[:-1])
+        last = _nameless(new.items[-1]) if said else _named(old, new.items[-1])
+        return Sequence([*new.items[:-1], last], new.span)
+    if (nameless := _nameless(new)) is not new:
+        return nameless
     key = name_key(old)
     if not isinstance(old, Mapping) or key is None:
         return new
@@ -233,6 +234,20 @@ def _named(old: Node, new: Node) -> Node:
     if isinstance(new, Mapping) and "name" not in new:
         return Mapping({"name": name, **new.entries}, {"name": span, **new.keys}, new.span)
     return new
+
+
+def _nameless(item: Node) -> Node:
+    """The item without its name, where that is null."""
+    if not (isinstance(item, Mapping) and isinstance(name := item.get("name"), Scalar) and name.value is None):
+        return item
+    entries, keys = dict(item.entries), dict(item.keys)
+    del entries["name"], keys["name"]
+    return Mapping(entries, keys, item.span)
+
+
+def _name(item: Node) -> object:
+    key = name_key(item)
+    return item.entries[key].data() if isinstance(item, Mapping) and key is not None else None
 
 
 def _edited(node: Node, edits: dict[Address, _Edit]) -> Node:
