@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.plan import NodePlan
@@ -13,6 +14,7 @@ from archspec.ops.expr import In, Module
 if TYPE_CHECKING:
     from archspec.codegen.forward import Forward
 
+_ADDED = 3  # turns of a sum that are written one behind the other
 _LIST = 60  # characters of a list beyond which it gets a statement of its own
 
 
@@ -32,11 +34,20 @@ def merge(outer: Forward, number: int, aligned: NodePlan) -> None:
         listed = name
         parts = [f"{name}[{turn}]" for turn in range(turns)]
     if add:
-        inside = listed[1:-1] if " for " in listed else listed
-        text = f"sum({inside})"
+        text = _sum(listed)
     else:
         text = outer.text(number, expr, [*(parts or [""] * turns), listed], "")
     outer.write(number, aligned, f"{variables.target((number, 0))} = {text}")
+
+
+def _sum(listed: str) -> str:
+    """Of what a loop gives, or of many, as `sum`; of a few calls, as one would write it."""
+    tree = ast.parse(listed, mode="eval").body
+    if not isinstance(tree, ast.List):
+        return f"sum({listed[1:-1]})"
+    if len(tree.elts) <= _ADDED and all(isinstance(part, ast.Call) for part in tree.elts):
+        return " + ".join(listed[part.col_offset : part.end_col_offset] for part in tree.elts)
+    return f"sum({listed})"
 
 
 def _list(outer: Forward, number: int, aligned: NodePlan, texts: list[str]) -> str:

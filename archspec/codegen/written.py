@@ -147,6 +147,26 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 
+def _summed(node: ast.BinOp) -> ast.expr:
+    """`L - 5` for `L - window - 1`: integers, whose sum is the same in any order."""
+    inner = node.left
+    first, second = _signed(inner), _signed(node)
+    if not isinstance(inner, ast.BinOp) or first is None or second is None:
+        return node
+    total = first + second
+    if total == 0:
+        return inner.left
+    return ast.BinOp(inner.left, ast.Add() if total > 0 else ast.Sub(), ast.Constant(abs(total)))
+
+
+def _signed(node: ast.expr) -> int | None:
+    """The integer that is added at the end, or taken off; None for anything else."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.right, ast.Constant) or type(node.right.value) is not int:
+        return None
+    sign = {ast.Add: 1, ast.Sub: -1}.get(type(node.op))
+    return None if sign is None else sign * node.right.value
+
+
 class _UnwrittenError(Exception):
     """A constant that cannot be written as a literal."""
 
@@ -219,8 +239,9 @@ class _Rewrite(ast.NodeTransformer):
             return self.visit(node.left)  # type: ignore[no-any-return]
         if sign in (ast.Add, ast.Mult) and self._is(node.left, neutral):
             return self.visit(node.right)  # type: ignore[no-any-return]
+        whole = kind_of(node.left, self.kinds) is int  # before other names stand there
         self.generic_visit(node)
-        return node
+        return _summed(node) if whole else node
 
     def _is(self, node: ast.expr, neutral: int | bool) -> bool:
         """Is this the constant, and not written as one?"""
