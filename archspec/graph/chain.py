@@ -131,6 +131,8 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
         inputs, fed = read_fed(ctx, scope, item, declared, before, turns)
     else:
         joining = joins.read(ctx, scope, item, declared, turns or [])
+        if not joins.read_alike(ctx, item):
+            joining = None
         turns = turns if joining is not None else None
         inputs = read_inputs(ctx, scope, item, joining.left(declared), before) if joining is not None else None
     ctx.leaving_out = False

@@ -65,6 +65,16 @@ class Joining(NamedTuple):
         return Inputs(tuple(values), tuple(spans)), join
 
 
+def read_alike(ctx: Context, item: Item) -> bool:
+    """Does `from` say the same for all turns? If not, it is reported."""
+    source = item.get("from")
+    if source is None or not ctx.mentions(source) & item.loop_names:
+        return True
+    help = "repeat a `sequence`, whose items may read another value in each turn"
+    ctx.error("AS210", source.span, "all turns of a joined repeat read the same", help=help)
+    return False
+
+
 def gives_back_one(call: OpCall) -> bool:
     """Is what the op gives of a single value that value: the sum, the product of one?"""
     cls = call.cls
