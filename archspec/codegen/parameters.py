@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from archspec.codegen.names import Names, identifier
@@ -20,6 +20,7 @@ from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
 _SPREADS = ("kernel_size", "stride", "padding", "dilation", "output_padding")  # of which one number is several
+_INFERRED = ("in_channels", "in_features", "input_size", "num_features", "num_channels", "features", "embed_dim")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -54,6 +55,7 @@ class Parameters:
         self.computed: dict[str, str] = {}  # those that are used
         self._own: dict[str, _Candidate] = {}  # parameters and sizes of the block that differ: what they are here
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
+        self._read: set[str] = set()  # parameters and sizes that an expression reads
         self.constants: dict[str, Any] = dict(plan.constants)
         self._candidates: list[_Candidate] = []
         self._written: dict[Any, list[_Candidate]] = {}  # by the text of the condition in the spec
@@ -76,7 +78,8 @@ class Parameters:
         """The Var as an expression of the constructor's arguments; in forward, of attributes."""
         said = self._written.get(var.source, ())
         found = next((c for c in said if _fits(var.values, c.values)), None)
-        found = found or self._known(var.values) or self._elements(_spread(var), var.hint == UNFLATTENED)
+        found = found or self._meant(var) or self._known(var.values)
+        found = found or self._elements(_spread(var), var.hint == UNFLATTENED)
         if found is None and var.hint == "depth":  # what is left after the first turn
             found = next((c._replace(text=f"{c.text} - 1") for c in self._candidates if _less(var.values, c)), None)
         if found is None:
@@ -95,9 +98,7 @@ class Parameters:
     def known(self, var: Var) -> str | None:
         """The same for a comment: nothing new is made for it."""
         names = self.names()
-        fitting: list[_Candidate | None] = [c for c in self._candidates if _fits(var.values, c.values)]
-        fitting = fitting or [self._related(var.values)]
-        return next((c.text for c in fitting if c is not None and all(n in names for n in c.names)), None)
+        return next((c.text for c in self._fitting(var.values) if all(n in names for n in c.names)), None)
 
     def written(self, given: Expression, sizes: dict[str, str]) -> str | None:
         """An expression of the spec as text of forward; `sizes`: variables that hold sizes known only then."""
@@ -125,8 +126,23 @@ class Parameters:
                 self.stored[name] = self._attributes.new(name)
         return _WORD.sub(lambda m: f"self.{self.stored[m[0]]}" if m[0] in found.names else m[0], found.text)
 
+    def _meant(self, var: Var) -> _Candidate | None:
+        """What the spec computes, where a size that it names and nothing reads is as large."""
+        if var.hint in _INFERRED:
+            return None
+        fits = [c for c in self._candidates if c.names and _fits(var.values, c.values)]
+        if not fits or fits[0].text not in self._sizes - self._read:
+            return None
+        return next((c for c in fits if not c.text.isidentifier() and self._sizes.isdisjoint(c.names)), None)
+
     def _known(self, values: tuple[Any, ...]) -> _Candidate | None:
-        return next((c for c in self._candidates if _fits(values, c.values)), None) or self._related(values)
+        return next(self._fitting(values), None)
+
+    def _fitting(self, values: tuple[Any, ...]) -> Iterator[_Candidate]:
+        yield from (c for c in self._candidates if _fits(values, c.values))
+        related = self._related(values)
+        if related is not None:
+            yield related
 
     def _elements(self, values: tuple[Any, ...], one_follows: bool = False) -> _Candidate | None:
         """A tuple or list whose elements are constant, or known: `(0, 0, w % 2)`; `one_follows`: one may be -1."""
@@ -268,6 +284,7 @@ class Parameters:
         if not all(_is_simple(v) or v is MISSING for v in values):
             return None
         own = {name: self._own[name] for name in sorted(found.names) if name in self._own}
+        self._read.update(each.text for each in own.values())
         texts = {name: each.text for name, each in own.items()}
         made = python(found, texts, self.constants, values, _kinds(own))
         return None if made is None else _Candidate(made, values, _names(own.values()))
