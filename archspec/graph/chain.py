@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from archspec.diagnostics.model import Span
@@ -183,7 +184,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
     carry = carry_of(ctx, item, scope, inputs.values, made.calls)
     if carry is None:
         return unknown_value(ctx, scope, item.node, item.position, called=called)
-    unique = inline or all(scope.builder.claim(ctx, turn.path, label_span(item), bare=bare) for turn in turns)
+    hides = next(iter(sorted(ctx.mentions(item.get("name")) & item.loop_names & scope.turn_of)), None)
+    claim = partial(scope.builder.claim, ctx, span=label_span(item), bare=bare, hides=hides)
+    unique = inline or all(claim(turn.path) for turn in turns)
     node = Node(
         made.calls,
         [""] if inline else [turn.path for turn in turns],

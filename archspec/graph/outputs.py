@@ -26,7 +26,7 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
             )
             return None
         return [("output", last)], [scope.items.items[-1].span if scope.items.items else span]
-    entries = _entries(node)
+    entries = _entries(node, scope.builder.kind)
     named: list[tuple[str, Value]] = []
     seen: dict[str, Span] = {}
     healthy = bool(entries)  # that it is empty, the schema stage has reported
@@ -52,21 +52,25 @@ def read_outputs(ctx: Context, scope: Scope, node: Node | None, last: Chain, spa
 
 
 def output_names(node: Node | None) -> list[str]:
-    """The names alone."""
-    return ["output"] if node is None else [name for name, _, _ in _entries(node)]
+    """The names alone, of a block's."""
+    return ["output"] if node is None else [name for name, _, _ in _entries(node, "block")]
 
 
-def _entries(node: Node) -> list[tuple[str, Node, Span]]:
+def _entries(node: Node, kind: str) -> list[tuple[str, Node, Span]]:
     if isinstance(node, Mapping):
         return [(name, value, node.keys[name]) for name, value in node.entries.items()]
-    if isinstance(node, Sequence):
-        return [(_own_name(value), value, value.span) for value in node.items]
-    return [(_own_name(node), node, node.span)]
+    values = node.items if isinstance(node, Sequence) else [node]
+    return [(_own_name(value, number, kind), value, value.span) for number, value in enumerate(values)]
 
 
-def _own_name(node: Node) -> str:
-    """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`, `3` as `output_3`."""
+def _own_name(node: Node, number: int, kind: str) -> str:
+    """An output that is not given a name is called as its value is: `encoder.3` as `encoder_3`, `3` as `output_3`.
+
+    Those of a block go by their order: what value one is may be an expression.
+    """
     name = str(node.value).replace(".", "_") if isinstance(node, Scalar) else ""
+    if kind == "block" and "$" in name:
+        return f"output_{number}"
     return f"output_{name}" if name.isdecimal() else name
 
 

@@ -59,13 +59,19 @@ class Builder:
         ] = {}  # repeated node → what each turn reads, where it differs
         self._namespace = Namespace()
 
-    def claim(self, ctx: Context, path: str, span: Span, *, bare: bool = False) -> bool:
-        """Take a module path (see Namespace.take); an error if it is another's, or inside another's."""
+    def claim(self, ctx: Context, path: str, span: Span, *, bare: bool = False, hides: str | None = None) -> bool:
+        """Take a module path (see Namespace.take); an error if it is another's, or inside another's.
+
+        `hides`: the turn that the name goes by, where it is the item's own and hides that of a repeat around.
+        """
         other = self._namespace.take(path, span, bare=bare)
         if other is None:
             return True
         again = span == other[1]  # the item is made by several turns of a repeat
         help = "let its name go by the turn, as `$i` does" if again else None
+        if again and hides is not None:
+            help = f"`${hides}` is the turn of the item's own `repeat`: let what the one around goes through have a name, "
+            help += "as in `repeat: {each: $(range(3)), as: stage}`"
         first = [Label(other[1], "first here")]
         ctx.error("AS207", span, clash(path, other[0]), label="again here", secondary=first, help=help)
         return False
