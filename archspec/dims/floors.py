@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import gcd
 
 from archspec.dims.size import Dim, Floor, Monomial, Size, Term, from_terms, terms_of
@@ -62,6 +63,55 @@ def _by_int(num: Dim, den: int) -> Size:
         sign = 1
     top = from_terms([*rest, ((), constant % den)])
     return from_terms([*whole, ((Floor(top, den),), sign), ((), sign * (constant // den))])
+
+
+def tidy(size: Size) -> Size:
+    """The same size with ``(H + 1)//2`` for ``H - H//2``, and ``H`` for ``H//2 + (H + 1)//2``.
+
+    No canonical form: sums of such would depend on their order.
+    """
+    if isinstance(size, int) or len(size.terms) < 2 or not any(isinstance(m[-1], Floor) for m, _ in size.terms if m):
+        return size
+    return _joined(size)
+
+
+@lru_cache(maxsize=1 << 12)
+def _joined(size: Dim) -> Size:
+    acc = dict(size.terms)
+    for m, _ in size.terms:
+        found = _halves(m[0]) if len(m) == 1 and isinstance(m[0], Floor) else None
+        c = acc[m]
+        if found is None or not c:
+            continue
+        whole, other = found
+        beside = acc.get(other, 0)
+        if beside * c > 0:
+            times = min(c, beside, key=abs)
+            acc[other] -= times
+        elif all(acc.get(part, 0) * a * c < 0 and abs(acc[part]) >= abs(a * c) for part, a in whole):
+            times = c
+            acc[other] = beside - c
+        else:
+            continue
+        acc[m] -= times
+        for part, a in whole:
+            acc[part] = acc.get(part, 0) + times * a
+    return from_terms(acc.items())
+
+
+@lru_cache(maxsize=1 << 12)
+def _halves(floor: Floor) -> tuple[tuple[Term, ...], Monomial] | None:
+    """What a floor is one half of, and the other half: for ``(n + 4)//8`` these are ``n//4``, and ``n//8``."""
+    if not isinstance(floor.den, int) or floor.den % 2 or not isinstance(floor.num, Dim):
+        return None
+    half = floor.den // 2
+    upper = floor.num.constant >= half
+    less = floor.num - half if upper else floor.num
+    whole = divide(less, half)
+    other = terms_of(divide(less if upper else less + half, floor.den))
+    if len(other) != 1 or other[0][1] != 1 or len(other[0][0]) != 1 or isinstance(whole, int):
+        return None
+    return whole.terms, other[0][0]
 
 
 def _lone_floor(rest: list[Term]) -> tuple[int, Floor] | None:

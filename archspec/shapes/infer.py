@@ -11,6 +11,7 @@ from typing import Any
 
 from archspec.diagnostics.model import Diagnostics
 from archspec.dims import Constraints, Dim, TooComplex, symbol
+from archspec.dims.floors import tidy
 from archspec.dims.work import WorkSpentError, charge
 from archspec.graph.ir import Graph, GraphInput, OpCall
 from archspec.graph.later import sizes_in, substitute
@@ -274,7 +275,8 @@ class Inference:
                 if sized:
                     self.require.defined(values)
             result = op.infer(self.require, *inputs)
-            check_extent(self.require, op, inputs, (result,) if isinstance(result, TensorType) else result)
+            outputs = tuple(map(_tidied, (result,) if isinstance(result, TensorType) else result))
+            check_extent(self.require, op, inputs, outputs)
         except Mismatch as mismatch:
             mismatch.inputs = () if merging else mismatch.inputs
             report.mismatch(self.diagnostics, site, mismatch)
@@ -288,7 +290,6 @@ class Inference:
         except WorkSpentError:
             report.too_long(self.diagnostics, site.typed.graph, site)
             raise
-        outputs = (result,) if isinstance(result, TensorType) else result
         if not self._reachable(call, bindings, inputs, site):
             return None
         if call.op is not None:  # else the same call means another op under other bindings
@@ -371,6 +372,11 @@ def _as_declared(declared: GraphInput, given: Any) -> Any:
         if isinstance(want, int):
             shape[declared.axis(place, given)] = want
     return given if shape == list(given.shape) else given._replace(shape=tuple(shape))
+
+
+def _tidied(given: TensorType) -> TensorType:
+    shape = tuple(map(tidy, given.shape))
+    return given if shape == given.shape else given.with_shape(shape)
 
 
 def _alike(calls: list[Any], turn: int) -> int:

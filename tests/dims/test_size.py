@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from archspec.dims import Dim, Size, TooComplex, ceil_div, maximum, minimum, symbol
 from archspec.dims.extremes import bounds
+from archspec.dims.floors import tidy
 from archspec.dims.size import evaluate, subs
 from tests.dims.strategies import NAMES, Pair, sizes, value_of
 
@@ -147,6 +148,36 @@ def test_it_reads_like_python(size: Size, text: str) -> None:
 )
 def test_what_is_exact_simplifies(size: Size, expected: Size) -> None:
     assert size == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (H - H // 2, "(H + 1)//2"),
+        (H // 2 - H, "-((H + 1)//2)"),
+        (ceil_div(H, 4) - ceil_div(H, 4) // 2, "(H + 7)//8"),
+        ((H - W) - (H - W) // 2, "(H - W + 1)//2"),
+        (H // 2 + ceil_div(H, 2) + W, "H + W"),
+        (3 * B * (H * W) - 3 * (H // 2), "3*B*H*W - 3*(H//2)"),
+        (H % 2, "H % 2"),
+        (H - H // 3, "H - H//3"),
+    ],
+)
+def test_halves_are_tidied(size: Dim, text: str) -> None:
+    assert str(tidy(size)) == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(sizes(), sizes(), st.integers(0, 3), VALUES)
+def test_what_is_tidied_has_its_value(pair: Pair, other: Pair, r: int, env: dict[str, int]) -> None:
+    (x, f), (y, g) = pair, other
+    a, b = value_of(f, env), value_of(g, env)
+    for size, value in (
+        (x, a),
+        (x - (x + r) // 2, a - (a + r) // 2),
+        (y - x // 2 + (x + r) // 4, b - a // 2 + (a + r) // 4),
+    ):
+        assert evaluate(tidy(size), env) == value
 
 
 def test_constants_are_ints() -> None:
