@@ -22,7 +22,14 @@ def item_name(ctx: Context, scope: Scope, item: Item) -> Any:
     node = item.get("name")
     if node is None or ctx.mentions(node) & item.loop_names:
         return None
+    if ctx.mentions(node) and _left_out(ctx, item, scope) and wrong_path(str(ctx.evaluate(node, scope.env))):
+        return None  # such as that of the turn before the first
     return evaluated_name(ctx, scope, node, scope.env)
+
+
+def _left_out(ctx: Context, item: Item, scope: Scope) -> bool:
+    when = item.get("when")
+    return when is not None and not ctx.mentions(when) & item.loop_names and ctx.evaluate(when, scope.env) is False
 
 
 def evaluated_name(ctx: Context, scope: Scope, node: Node, env: dict[str, Any]) -> Any:

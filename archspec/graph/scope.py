@@ -70,7 +70,9 @@ class Builder:
         again = span == other[1]  # the item is made by several turns of a repeat
         help = "let its name go by the turn, as `$i` does" if again else None
         if again and hides is not None:
-            help = f"`${hides}` is the turn of the item's own `repeat`: let what the one around goes through have a name, "
+            help = (
+                f"`${hides}` is the turn of the item's own `repeat`: let what the one around goes through have a name, "
+            )
             help += "as in `repeat: {each: $(range(3)), as: stage}`"
         first = [Label(other[1], "first here")]
         ctx.error("AS207", span, clash(path, other[0]), label="again here", secondary=first, help=help)
