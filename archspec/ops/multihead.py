@@ -19,7 +19,8 @@ class MultiheadAttention(Op):
     """Multi-head attention (Vaswani et al., 2017) of [T, N, features], or [N, T, features] with `batch_first`.
 
     A key that is left out is the query, a value that is left out the key: with one input it is self-attention. Unlike
-    in torch, the attention weights are a second result only if asked for (`need_weights`), as they cost time.
+    in torch, the attention weights are a second result only if asked for (`need_weights`), as they cost time. As in
+    torch, a mask of booleans is true where a key may not be seen: the reverse of that of `attention`.
     """
 
     rule = "the shape of query; with `need_weights` also [N?, T, S], or one for each head, [N?, num_heads, T, S]"
