@@ -132,7 +132,7 @@ class Attributes:
             shared = any(p not in own and (p == parent or p.startswith(parent + ".")) for p in taken)
             if parent and not shared:
                 text = self.construct.text(aligned.ctor)
-                self._put(parent, _Entry(text, "module", condition))
+                self._put(parent, _Entry(text, "module", condition, present=present))
                 self._whole[parent] = node.paths
                 if text.startswith(("nn.ModuleDict(", "nn.Sequential(OrderedDict(")):
                     self._keyed.add(parent)
@@ -226,8 +226,8 @@ class Attributes:
             self.lines.append(f"self[{quoted(name)}] = {text}")
         else:
             self.lines.append(f"{owner}.add_module({quoted(name)}, {text})")
-        for condition, module in appended or ():
-            self._under(condition, [f"{target}.append({module})"], "")
+        for condition, statement in appended or ():
+            self._under(condition, [statement], "")
         for key, inner in item.items():
             reach = f"{target}.{key}" if is_attribute(key) else f"getattr({target}, {quoted(key)})"
             if isinstance(inner, _Entry):
@@ -245,30 +245,36 @@ class Attributes:
         return text
 
     def _appended(self, item: dict[str, Any], target: str, path: str) -> list[tuple[str, str]] | None:
-        """A list whose last modules only some instances have: the list of the others, then each with its condition."""
-        if list(item) != [str(i) for i in range(len(item))]:
+        """A container whose last modules only some instances have: that of the others, then (condition, statement) for
+        each. In an nn.ModuleList each has all before it; in an nn.ModuleDict are names that are no attributes."""
+        numbered = list(item) == [str(i) for i in range(len(item))]
+        if not numbered and any(map(is_attribute, item)):
             return None
-        every = [_leaves(inner) for inner in item.values()]
-        fixed = next((n for n, leaves in enumerate(every) if leaves[0].condition is not None), len(every))
+        every = {key: _leaves(inner)[0] for key, inner in item.items()}
+        fixed = [key for key, first in every.items() if first.condition is None]
+        if list(item)[: len(fixed)] != fixed:
+            return None
         reached: dict[str, str] = {}
-        begun = self._expression({str(n): item[str(n)] for n in range(fixed)}, target, path, reached)
+        begun = self._expression({key: item[key] for key in fixed}, target, path, reached)
         if begun is None:
             return None
-        out = [("", begun if fixed else "nn.ModuleList()")]
-        last: tuple[Any, ...] = ()
-        for number in range(fixed, len(every)):
-            condition, present = every[number][0].condition, every[number][0].present
-            if condition is None or any(here and not before for here, before in zip(present, last, strict=False)):
+        out = [("", begun if fixed else f"nn.Module{'List' if numbered else 'Dict'}()")]
+        last: tuple[Any, ...] = (True,) * len(self.plan.instances)
+        for key in list(item)[len(fixed) :]:
+            condition, present = every[key].condition, every[key].present
+            if condition is None or len(present) != len(last):
+                return None
+            if numbered and any(here and not before for here, before in zip(present, last, strict=True)):
                 return None  # its number would be that of the one before, where that is not there
-            inner, reach = item[str(number)], f"{target}[{number}]"
+            inner, reach = item[key], f"{target}[{key if numbered else quoted(key)}]"
             if isinstance(inner, _Entry):
-                reached[f"{path}.{number}"] = reach
+                reached[f"{path}.{key}"] = reach
                 text = inner.text if inner.kind == "module" else None
             else:
-                text = self._expression(inner, reach, f"{path}.{number}", reached, condition)
+                text = self._expression(inner, reach, f"{path}.{key}", reached, condition)
             if text is None:
                 return None
-            out.append((condition, text))
+            out.append((condition, f"{target}.append({text})" if numbered else f"{reach} = {text}"))
             last = present
         self._reached.update(reached)
         return out
