@@ -21,6 +21,7 @@ from archspec.reading.nodes import Scalar
 _SIMPLE = (int, float, bool, str, type(None))
 _SPREADS = ("kernel_size", "stride", "padding", "dilation", "output_padding")  # of which one number is several
 _INFERRED = ("in_channels", "in_features", "input_size", "num_features", "num_channels", "features", "embed_dim")
+_ONES = ("stride", "dilation", "groups")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -54,6 +55,7 @@ class Parameters:
         self._formulas: dict[str, _Candidate] = {}  # variables of the constructor: what a parameter is by its default
         self.computed: dict[str, str] = {}  # those that are used
         self._own: dict[str, _Candidate] = {}  # parameters and sizes of the block that differ: what they are here
+        self._defaults: dict[str, str | None] = {}  # of `_block`: their texts
         self._sizes: set[str] = set()  # those of `_block` that are sizes the block names
         self._read: set[str] = set()  # parameters and sizes that an expression reads
         self.constants: dict[str, Any] = dict(plan.constants)
@@ -118,7 +120,7 @@ class Parameters:
             elif name not in self._used:
                 values = self._block[name]
                 own_size = name in self._sizes
-                self._used[name] = Argument(name, values, None if own_size else _default(values), own_size)
+                self._used[name] = Argument(name, values, self._defaults.get(name), own_size)
         if not forward:
             return found.text
         for name in found.names:
@@ -206,6 +208,10 @@ class Parameters:
                     self._sizes.add(own)
                 dtypes = all(isinstance(v, str) and v in DTYPES for v in values)
                 self._add(name, own, tuple(Name(f"torch.{v}") for v in values) if dtypes else values)
+                if name in graph.defaults:
+                    self._defaults[own] = _declared(graph.defaults[name], dtypes)
+                elif not size:
+                    self._defaults[own] = _default(own, values)
             else:
                 self.constants[name] = self.plan.instances[0].params[name]
 
@@ -338,11 +344,18 @@ def _less(values: tuple[Any, ...], known: _Candidate) -> bool:
     return known.text.isidentifier() and all(v is MISSING or (type(k) is int and v == k - 1) for v, k in pairs)
 
 
-def _default(values: tuple[Any, ...]) -> str | None:
-    """Flags are off unless said, and a stride or the like is 1: as torch's own signatures have it."""
+def _declared(default: Any, dtype: bool) -> str | None:
+    """The default that the spec gives a parameter; None where it is an expression."""
+    if not isinstance(default, _SIMPLE) or (isinstance(default, str) and "$" in default):
+        return None
+    return f"torch.{default}" if dtype else print_expr(default)
+
+
+def _default(name: str, values: tuple[Any, ...]) -> str | None:
+    """That of one the spec gives none: flags are off unless said, and a stride is 1, as in torch's own signatures."""
     if all(isinstance(v, bool) for v in values):
         return "False"
-    if all(type(v) is int for v in values) and 1 in values and sum(v == 1 for v in values) * 2 >= len(values):
+    if name in _ONES and all(type(v) is int for v in values) and sum(v == 1 for v in values) * 2 >= len(values):
         return "1"
     return None
 

@@ -364,8 +364,8 @@ def _build(
     if outputs is None:
         return None
     named, spans = outputs
-    texts = {name: each.node.value for name, each in block.parameters().items() if isinstance(each.node, Scalar)}
-    defaults = {name: text for name, text in texts.items() if isinstance(text, str) and "$" in text}
+    optional = {name: each.node for name, each in block.parameters().items() if each.type is None}
+    defaults = {name: node.value for name, node in optional.items() if isinstance(node, Scalar)}
     symbols = tuple(name for name, size in local.items() if size is not FAILED)
     graph = builder.finish(named, params=params, doc=block.doc, local_symbols=symbols, output_spans=spans)
     graph.defaults = defaults

@@ -205,7 +205,7 @@ class Graph:
     known: dict[Any, Any] | None = None  # of a block that outlives the check: what the shape stage has found, by types
     fed: int | None = None
     later: Later | None = None
-    defaults: dict[str, str] = field(default_factory=dict)  # of parameters: those written as an expression
+    defaults: dict[str, Any] = field(default_factory=dict)  # of parameters, as written: values and expressions
     init: tuple[InitRule, ...] = ()
 
     origin: Graph | None = field(default=None, init=False)  # the same block's, where it stood in an earlier check
