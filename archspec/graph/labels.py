@@ -28,8 +28,9 @@ def item_name(ctx: Context, scope: Scope, item: Item) -> Any:
 
 
 def _left_out(ctx: Context, item: Item, scope: Scope) -> bool:
+    """Also where its `when` is in error, of which is told where that is read."""
     when = item.get("when")
-    return when is not None and not ctx.mentions(when) & item.loop_names and ctx.evaluate(when, scope.env) is False
+    return when is not None and not ctx.mentions(when) & item.loop_names and ctx.evaluate(when, scope.env) is not True
 
 
 def evaluated_name(ctx: Context, scope: Scope, node: Node, env: dict[str, Any]) -> Any:
