@@ -63,7 +63,7 @@ def digits(folder: Path, samples: int = 12288) -> Task:
     return _task("digits CNN, 8 x 8", folder, text, images, labels, 64, {})
 
 
-def resnet18(folder: Path, samples: int = 1280, size: int = 32, batch: int = 32) -> Task:
+def resnet18(folder: Path, samples: int = 320, size: int = 32, batch: int = 32) -> Task:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(samples, 3, size, size, generator=generator)
     labels = torch.randint(0, 10, (samples,), generator=generator)
