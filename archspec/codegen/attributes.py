@@ -215,7 +215,7 @@ class Attributes:
         text = self._literal(item, target, path)
         appended = None if text is not None else self._appended(item, target, path)
         if appended is not None:
-            text, item = appended.pop(0)[1], {}
+            text, item = appended[0], {}
         elif text is None:
             text = "nn.Module()"
         else:
@@ -226,7 +226,7 @@ class Attributes:
             self.lines.append(f"self[{quoted(name)}] = {text}")
         else:
             self.lines.append(f"{owner}.add_module({quoted(name)}, {text})")
-        for condition, statement in appended or ():
+        for condition, statement in appended[1] if appended is not None else ():
             self._under(condition, [statement], "")
         for key, inner in item.items():
             reach = f"{target}.{key}" if is_attribute(key) else f"getattr({target}, {quoted(key)})"
@@ -244,13 +244,13 @@ class Attributes:
             self._reached.update(reached)
         return text
 
-    def _appended(self, item: dict[str, Any], target: str, path: str) -> list[tuple[str, str]] | None:
+    def _appended(self, item: dict[str, Any], target: str, path: str) -> tuple[str, list[tuple[str, str]]] | None:
         """A container whose last modules only some instances have: that of the others, then (condition, statement) for
         each. In an nn.ModuleList each has all before it; in an nn.ModuleDict are names that are no attributes."""
         numbered = list(item) == [str(i) for i in range(len(item))]
         if not numbered and any(map(is_attribute, item)):
             return None
-        every = {key: _leaves(inner)[0] for key, inner in item.items()}
+        every = {key: _first(inner) for key, inner in item.items()}
         fixed = [key for key, first in every.items() if first.condition is None]
         if list(item)[: len(fixed)] != fixed:
             return None
@@ -258,7 +258,7 @@ class Attributes:
         begun = self._expression({key: item[key] for key in fixed}, target, path, reached)
         if begun is None:
             return None
-        out = [("", begun if fixed else f"nn.Module{'List' if numbered else 'Dict'}()")]
+        out: list[tuple[str, str]] = []
         last: tuple[Any, ...] = (True,) * len(self.plan.instances)
         for key in list(item)[len(fixed) :]:
             condition, present = every[key].condition, every[key].present
@@ -277,7 +277,7 @@ class Attributes:
             out.append((condition, f"{target}.append({text})" if numbered else f"{reach} = {text}"))
             last = present
         self._reached.update(reached)
-        return out
+        return begun if fixed else f"nn.Module{'List' if numbered else 'Dict'}()", out
 
     def _expression(
         self, item: dict[str, Any], target: str, path: str, reached: dict[str, str], under: str | None = None
@@ -348,9 +348,9 @@ class Attributes:
         return None
 
 
-def _leaves(item: Any) -> list[_Entry]:
-    """Of the tree of a class, what stands at the ends of a part of it."""
-    return [item] if isinstance(item, _Entry) else [leaf for inner in item.values() for leaf in _leaves(inner)]
+def _first(item: Any) -> _Entry:
+    """Of a part of the tree of a class, what stands at its first end."""
+    return item if isinstance(item, _Entry) else _first(next(iter(item.values())))
 
 
 def _made(aligned: NodePlan) -> bool:

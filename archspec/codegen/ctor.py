@@ -24,9 +24,9 @@ from archspec.codegen.tree import (
     rebuild,
 )
 from archspec.codegen.unify import NotUnifiableError, same, unify
-from archspec.codegen.written import Expression, expression, python, value_at, written
+from archspec.codegen.written import Expression, expression, python, value_at, written_arguments
 from archspec.dims import Dim
-from archspec.graph.ir import Node, OpCall
+from archspec.graph.ir import Node
 from archspec.ops.base import Op
 from archspec.ops.expr import Call, Method
 from archspec.reading.nodes import Scalar
@@ -185,11 +185,8 @@ def _sources(
     done: TypedNode, planner: Planner, around: Typed
 ) -> list[tuple[tuple[Any, ...], Expression, dict[str, Any]]]:
     """Arguments that are written as an expression of `i`: their values by turn, and what else the expression reads."""
-    call = done.node.calls[0]
     found = []
-    for path, text in written(
-        done.node.raw, next(iter(call.cls.args if isinstance(call, OpCall) else call.params), "")
-    ):
+    for path, text in written_arguments(done.node):
         source = expression(text)
         if source is None or "i" not in source.names:
             continue

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.codegen.tree import MISSING, Chain, Child, Either, Given, Made, New, Var, rebuild
 from archspec.codegen.unify import positional
-from archspec.codegen.written import written
-from archspec.graph.ir import Node, OpCall
+from archspec.codegen.written import written_arguments
+from archspec.graph.ir import Node
 from archspec.ops.expr import Method
 
 if TYPE_CHECKING:
     from archspec.codegen.plan import NodePlan
 
 _SIMPLE = (int, float, bool, str)
-_AXES = {"in_channels": 1, "num_features": 1, "num_channels": 1, "in_features": -1, "input_size": -1, "features": -1}
+# Sizes that PyTorch's constructors have of what is read, and which dimension of it they are.
+AXES = {"in_channels": 1, "num_features": 1, "num_channels": 1, "in_features": -1, "input_size": -1, "features": -1}
 
 Shapes = tuple[Any, ...]  # of what is read, by instance
 Said = tuple[str, tuple[Any, ...]]  # how something is written, and what it is in each instance
@@ -28,11 +29,9 @@ Said = tuple[str, tuple[Any, ...]]  # how something is written, and what it is i
 
 def texts_of(node: Node) -> dict[str, str]:
     """Arguments of a call that are written as an expression, whole."""
-    call = node.calls[0]
     if node.repeated or node.buffer is not None:
         return {}
-    lone = next(iter(call.cls.args if isinstance(call, OpCall) else call.params), "")
-    return {str(path[0]): text for path, text in written(node.raw, lone) if len(path) == 1}
+    return {str(path[0]): text for path, text in written_arguments(node) if len(path) == 1}
 
 
 def over_parameters(nodes: list[NodePlan]) -> None:
@@ -108,9 +107,7 @@ def in_words(expr: Any, present: tuple[bool, ...], read: Shapes | None = None, b
             for at, value in enumerate(expr.args)
         ]
         kwargs = {name: _leaf(value, name, expr.texts, present) for name, value in expr.kwargs.items()}
-        made = Made(expr.op, expr.fn, *args, **kwargs)
-        made.texts = expr.texts
-        return made
+        return expr.over(args, kwargs)
     if isinstance(expr, New):
         inferred = {argument.name for argument in expr.plan.arguments if argument.inferred}
         values = {
@@ -142,7 +139,7 @@ def _leaf(
         return value
     if name in texts:
         return Given(tuple(value if there else MISSING for there in present), value, texts[name])
-    axis = _AXES.get(name)
+    axis = AXES.get(name)
     if axis is None or read is None or any(len(shape) < 2 for shape in read):
         return value
     sizes = [shape[axis] for shape in read]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from archspec.codegen.in_words import AXES
 from archspec.codegen.names import Names, identifier
 from archspec.codegen.plan import ClassPlan
 from archspec.codegen.printer import print_expr
@@ -20,7 +21,7 @@ from archspec.reading.nodes import Scalar
 
 _SIMPLE = (int, float, bool, str, type(None))
 _SPREADS = ("kernel_size", "stride", "padding", "dilation", "output_padding")  # of which one number is several
-_INFERRED = ("in_channels", "in_features", "input_size", "num_features", "num_channels", "features", "embed_dim")
+_INFERRED = frozenset({*AXES, "embed_dim"})  # of what is read
 _ONES = ("stride", "dilation", "groups")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -266,25 +267,22 @@ class Parameters:
         for row in rows(self.plan):
             for text, values in row.expressions():
                 given = expression(text)
-                if given is not None and MISSING in values:
+                if given is None:
+                    continue
+                if MISSING in values:
                     values = tuple(self._value(given, n) if v is MISSING else v for n, v in enumerate(values))
-                made = self._expression(text, values)
-                if made is not None:
-                    self._written.setdefault(text, []).append(made)
+                self._say(text, given, values)
             when = row.node.when.value if isinstance(row.node.when, Scalar) else None
             given = expression(when)
             # an item may also be missing because the turn or the sequence that it is in is
             if row.present is not None and given is not None and self._gives(given, row.present):
-                made = self._expression(when, row.present)
-                if made is not None:
-                    self._written.setdefault(when, []).append(made)
+                self._say(when, given, row.present)
 
-    def _expression(self, text: Any, values: tuple[Any, ...]) -> _Candidate | None:
-        found = expression(text)
-        made = None if found is None else self._made(found, values)
+    def _say(self, text: Any, given: Expression, values: tuple[Any, ...]) -> None:
+        made = self._made(given, values)
         if made is not None:
             self._candidates.append(made)
-        return made
+            self._written.setdefault(text, []).append(made)
 
     def _made(self, found: Expression, values: tuple[Any, ...]) -> _Candidate | None:
         if not all(_is_simple(v) or v is MISSING for v in values):

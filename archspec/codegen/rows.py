@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from archspec.codegen.plan import ClassPlan, Planner
 from archspec.codegen.tree import MISSING
-from archspec.codegen.written import value_at, written
-from archspec.graph.ir import Node, OpCall
+from archspec.codegen.written import value_at, written_arguments
+from archspec.graph.ir import Node
 from archspec.shapes.buffers import Computed
 from archspec.shapes.typed import Typed
 
@@ -29,9 +29,7 @@ class Row(NamedTuple):
         first = next(d for d in self.done if d is not MISSING)
         if first.node.repeated or first.node.buffer is not None:
             return
-        call = first.node.calls[0]
-        lone = next(iter(call.cls.args if isinstance(call, OpCall) else call.params), "")
-        for path, text in written(self.node.raw, lone):
+        for path, text in written_arguments(first.node):
             yield text, tuple(MISSING if d is MISSING else value_at(d.calls[0], path) for d in self.done)
 
 

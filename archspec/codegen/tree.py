@@ -51,6 +51,12 @@ class Made(Call):
         self.op = op
         self.texts: dict[str, str] = {}
 
+    def over(self, args: list[Any], kwargs: dict[str, Any]) -> Made:
+        """The same call with other arguments."""
+        made = Made(self.op, self.fn, *args, **kwargs)
+        made.texts = self.texts
+        return made
+
 
 class New:
     """Construction of one of our own classes: `plan` is its ClassPlan, `values` its constructor's arguments by name.
@@ -200,9 +206,7 @@ def rebuild(expr: Any, change: Callable[[Any], Any]) -> Any:
         args = [change(a) for a in expr.args]
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}
         if isinstance(expr, Made):
-            made = Made(expr.op, expr.fn, *args, **kwargs)
-            made.texts = expr.texts
-            return made
+            return expr.over(args, kwargs)
         return Call(expr.fn, *args, **kwargs) if isinstance(expr, Call) else Module(*args, **kwargs)
     if isinstance(expr, Method):
         kwargs = {k: change(v) for k, v in expr.kwargs.items()}

@@ -81,9 +81,7 @@ def unify(instances: Sequence[Any], hint: str = "") -> Any:
         args = [across(lambda e, i=i: e.args[i], positional(first, i)) for i in range(len(first.args))]
         kwargs = {k: across(lambda e, k=k: e.kwargs[k], k) for k in first.kwargs}
         if isinstance(first, Made):
-            made = Made(first.op, first.fn, *args, **kwargs)
-            made.texts = first.texts
-            return made
+            return first.over(args, kwargs)
         if isinstance(first, Call):
             return Call(first.fn, *args, **kwargs)
         if isinstance(first, Module):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from archspec.codegen.printer import quoted
 from archspec.codegen.tree import MISSING
 from archspec.dims.real import LOGARITHMS
+from archspec.graph.ir import Node, OpCall
 from archspec.reading.evaluator import Evaluator
 from archspec.reading.expressions import ExpressionError, parse_template
 from archspec.reading.grammar import Part, names
@@ -55,6 +56,12 @@ def written(raw: YamlNode | None, first: str) -> list[tuple[tuple[str | int, ...
     if not isinstance(raw, YamlMapping):
         return _texts(raw, (first,))
     return [found for key, value in raw.entries.items() for found in _texts(value, (key,))]
+
+
+def written_arguments(node: Node) -> list[tuple[tuple[str | int, ...], str]]:
+    """The same of the arguments of a node."""
+    call = node.calls[0]
+    return written(node.raw, next(iter(call.cls.args if isinstance(call, OpCall) else call.params), ""))
 
 
 def _texts(node: YamlNode, path: tuple[str | int, ...]) -> list[tuple[tuple[str | int, ...], str]]:

@@ -72,8 +72,8 @@ class Builder:
         if again and hides is not None:
             help = (
                 f"`${hides}` is the turn of the item's own `repeat`: let what the one around goes through have a name, "
+                "as in `repeat: {each: $(range(3)), as: stage}`"
             )
-            help += "as in `repeat: {each: $(range(3)), as: stage}`"
         first = [Label(other[1], "first here")]
         ctx.error("AS207", span, clash(path, other[0]), label="again here", secondary=first, help=help)
         return False
