@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from archspec.diagnostics.model import Diagnostic, Fix, Label, Span
 
 _NAMES = frozenset({"AS202", "AS203", "AS206", "AS209"})  # of ops, arguments, values and parameters that are not there
-_SPELT = "AS206"  # of a name, which an expression may spell otherwise in each call of a block
+_SPELT = frozenset({"AS206", "AS208"})  # of a text, which an expression may spell otherwise in each call of a block
 _SHOWN = 4  # further places, or further spellings
 
 
@@ -19,12 +21,15 @@ def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     Of a name that is not known the further places become secondary, and its repair is that of all of them. Of sizes
     that do not fit in a block one call is told of, and how many more there are; of those that come from one item the
     others are labels of the first, and so is what another call of a block leads to which one call makes impossible; of
-    a name that each call spells otherwise they are notes.
+    a text that each call spells otherwise they are notes.
     """
+    found = list(found)
+    texts = sorted({d.span for d in found if d.code == "AS206"})
     here: dict[Any, list[Diagnostic]] = {}
     for number, d in enumerate(found):
-        alone = not d.is_error or not (d.code == _SPELT or d.code.startswith("AS3"))
-        here.setdefault(number if alone else (d.code, d.span), []).append(d)
+        alone = not d.is_error or not (d.code in _SPELT or d.code.startswith("AS3"))
+        span = _whole(d.span, texts) if d.code == "AS208" else d.span
+        here.setdefault(number if alone else (d.code not in _SPELT and d.code, span), []).append(d)
     groups: dict[Any, list[Diagnostic]] = {}
     told: dict[Span, int] = {}  # by what may have caused it
     each = [same[0] if len(same) == 1 else _in_one_place(same) for same in here.values()]
@@ -51,13 +56,21 @@ def merged(found: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def _in_one_place(group: list[Diagnostic]) -> Diagnostic:
     first, rest = group[0], group[1:]
-    if first.code != _SPELT:
+    if first.code not in _SPELT:
         more = f"it does not fit in {_count(len(rest), 'more call')} either"
         return replace(first, notes=(*first.notes, more))
     told = [f"for another call: {d.message}" for d in rest[:_SHOWN]]
     left = len(rest) - len(told)
     notes = (*first.notes, *told, *([f"and so for {_count(left, 'more call')}"] if left else []))
     return replace(first, notes=notes, fix=None)
+
+
+def _whole(part: Span, texts: list[Span]) -> Span:
+    """Which of the texts, in their order, a place stands in; else the place."""
+    number = bisect_right(texts, (part.file, part.line, part.col, math.inf, math.inf)) - 1
+    whole = texts[number] if number >= 0 else part
+    inside = (whole.file, whole.line) == (part.file, part.line)
+    return whole if inside and (part.end_line, part.end_col) <= (whole.end_line, whole.end_col) else part
 
 
 def _of_one_cause(group: list[Diagnostic]) -> Diagnostic:

@@ -87,6 +87,13 @@ class BlockDef:
             for name, text in texts
         ]
 
+    def declares(self, size: str) -> Span:
+        """The input whose type names a size first; the block, if none does."""
+        read = (
+            each for each in self.inputs() if each.type_text is not None and size in symbols_in_text(each.type_text)
+        )
+        return next((each.span for each in read), self.span)
+
     def check_inputs(self) -> None:
         """Names of inputs that cannot be, or are there twice."""
         seen: dict[str, Span] = {}

@@ -186,7 +186,9 @@ def _step(ctx: Context, scope: Scope, item: Item, before: Chain, inline: bool | 
         return unknown_value(ctx, scope, item.node, item.position, called=called)
     hides = next(iter(sorted(ctx.mentions(item.get("name")) & item.loop_names & scope.turn_of)), None)
     claim = partial(scope.builder.claim, ctx, span=label_span(item), bare=bare, hides=hides)
-    unique = inline or all(claim(turn.path) for turn in turns)
+    # A misspelt word may make a module of what was none to the plan: its name is not the spec's own.
+    planned = item.get("name") is not None or item.position in scope.builder.plan.auto
+    unique = inline or not planned or all(claim(turn.path) for turn in turns)
     node = Node(
         made.calls,
         [""] if inline else [turn.path for turn in turns],

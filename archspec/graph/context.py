@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics.model import Diagnostics, Fix, Label, Span
@@ -137,7 +138,9 @@ class Context:
             if type(read := env.get(name)) not in PLAIN and self.waits(read):
                 break
         else:
-            return evaluate(node, env, self.diagnostics, self.tensors)
+            if not self.open_sizes:
+                return evaluate(node, env, self.diagnostics, self.tensors)
+            return self._evaluate_open(node, env)
         found = Diagnostics()
         value = evaluate(node, env, found, self.tensors)
         for each in found:
@@ -145,6 +148,20 @@ class Context:
                 self.undecided = True
             else:
                 self.diagnostics.add(each)
+        return value
+
+    def _evaluate_open(self, node: Node, env: dict[str, Any]) -> Any:
+        """`evaluate` in a block with sizes that stay open: all that cannot be told for want of one has one cause."""
+        found = Diagnostics()
+        value = evaluate(node, env, found, self.tensors)
+        for each in found:
+            if each.code == "AS208":
+                read = [env.get(name) for name in self.mentions(node)]
+                sizes = {size for each in read if isinstance(each, (Dim, Real)) for size in each.symbols}
+                block = self.blocks[self.calls[-1].block]
+                causes = frozenset(block.declares(size.rpartition(".")[2]) for size in sizes & self.open_sizes)
+                each = replace(each, causes=causes)
+            self.diagnostics.add(each)
         return value
 
     def settled(self, node: Node, env: dict[str, Any]) -> Any:

@@ -103,6 +103,19 @@ def _upstream(typed: Typed, value: Value | None) -> tuple[Span, ...]:
     return tuple(found)
 
 
+def ancestors(site: CallSite) -> list[Span]:
+    """The items of its graph that what an item reads is made from, the nearest first."""
+    nodes = site.typed.graph.nodes
+    found: dict[int, Span] = {}
+    pending = [site.number]
+    while pending and len(found) < MOST_UPSTREAM:
+        for value in nodes[pending.pop(0)].inputs:
+            if value is not None and value.node >= 0 and value.node not in found:
+                found[value.node] = place(nodes[value.node])
+                pending.append(value.node)
+    return list(found.values())
+
+
 def _outside(typed: Typed, parent: CallSite | None, number: int) -> tuple[Typed, CallSite | None, Value] | None:
     """What a graph is given as an input, as a value of the graph around, or of the turn before."""
     if parent is None or typed.graph.kind == "root":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # a check of a clean spec does without
 
 def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> None:
     """The diagnostic for an op that refuses its inputs."""
-    from archspec.shapes.origin import origin
+    from archspec.shapes.origin import ancestors, origin
     from archspec.shapes.trail import trail
 
     node = site.typed.graph.nodes[site.number]
@@ -72,7 +72,7 @@ def mismatch(diagnostics: Diagnostics, site: CallSite, refused: Mismatch) -> Non
         span,
         refused.message,
         causes=_causes(site, blamed, origins),
-        upstream=[span for made in origins if made is not None for span in made.upstream],
+        upstream=[*ancestors(site), *(span for made in origins if made is not None for span in made.upstream)],
         label=label,
         secondary=[s for s in dict.fromkeys(secondary) if s.span != span],
         trail=steps,

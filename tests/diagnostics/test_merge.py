@@ -199,3 +199,101 @@ layers:
     two = spec.replace("sequence:\n", "sequence:\n      - {name: kept$i, relu: {}, from: x}\n")
     misspelt = archspec.check(two.replace("name: made", "nmae: made")).diagnostics
     assert [d.code for d in misspelt if d.is_error] == ["AS201"]
+
+
+def test_a_text_that_one_call_spells_and_another_cannot() -> None:
+    spec = """\
+inputs: {x: "float32[B, 8]"}
+blocks:
+  Layer:
+    params: {shift: int}
+    layers:
+      - {name: mask, when: $(shift > 0), relu: {}}
+      - {add: {}, from: [x, $('mask' if shift else null)q]}
+layers:
+  - {name: a, Layer: 1}
+  - {name: b, Layer: 0}
+"""
+    (one,) = [d for d in archspec.check(spec).diagnostics if d.is_error]
+    assert (one.code, one.message, one.span.line) == ("AS206", "there is no value `maskq`", 7)
+    assert one.notes == ("for another call: null cannot stand inside a text",)
+
+
+def test_two_texts_of_a_line_are_two() -> None:
+    one, two = Span("f", 1, 5, 1, 9), Span("f", 1, 20, 1, 29)
+    found = [
+        Diagnostic("AS206", "a", one),
+        Diagnostic("AS206", "b", two),
+        Diagnostic("AS208", "c", Span("f", 1, 10, 1, 12)),
+    ]
+    assert merged(found) == found
+    inside = Diagnostic("AS208", "c", Span("f", 1, 22, 1, 24))
+    assert [(d.message, d.notes) for d in merged([*found[:2], inside])] == [("a", ()), ("b", ("for another call: c",))]
+
+
+def test_a_size_that_decides_several_items_and_stays_open() -> None:
+    spec = """\
+inputs: {x: "float32[B, W]"}
+blocks:
+  Layer:
+    inputs: {x: "float32[B, D]", y: "float32[B, E]"}
+    layers:
+      - {name: a, when: $(D > 2), mul: 2, from: x}
+      - {name: b, when: $(D == 2), mul: 3, from: x}
+      - {name: c, when: $(E > 2), mul: 2, from: y}
+layers:
+  - {Layer: {}, from: [x, x]}
+"""
+    wide, other = archspec.check(spec).diagnostics
+    assert (wide.code, wide.span.line) == ("AS208", 6)
+    assert [label.span.line for label in wide.secondary] == [7]
+    assert (other.code, other.span.line) == ("AS208", 8)
+
+
+def test_an_item_that_one_call_refuses_and_another_reads() -> None:
+    """What is wrong with the transpose is a number that is none where the mask has fewer sizes."""
+    spec = """\
+inputs: {q: "float32[N, 2, 5, 8]", r: "float32[2, 2, 3, 5, 8]", m: "bool[N, 1, 1, 5]", n: "bool[2, 1, 1, 1, 5]"}
+blocks:
+  Attend:
+    inputs: [q, mask]
+    layers:
+      - {transpose: {dim0: -1, dim1: -5}, from: mask}
+      - {attention: {}, from: [q, q, q, _]}
+layers:
+  - {name: a, Attend: {}, from: [q, m]}
+  - {name: b, Attend: {}, from: [r, n]}
+outputs: [a, b]
+"""
+    (one,) = archspec.check(spec).diagnostics
+    assert (one.code, one.span.line) == ("AS301", 6)
+    assert any("attn_mask" in label.text for label in one.secondary)
+    assert archspec.check(spec.replace("-5}", "-1}")).ok
+
+
+def test_a_misspelt_repeat_takes_no_name_of_another() -> None:
+    spec = """\
+inputs: {x: "float32[B, 4]", y: "float32[B, 4]"}
+blocks:
+  Layer:
+    inputs: [x0, x1]
+    layers:
+      - {name: x2, relu: {}, from: x1}
+      - repeat: 2
+        merge: {stack: {dim: 0}}
+        sequence: [{transpose: {dim0: 0, dim1: 1}, from: x$(i + 1)}]
+        outputs: [a]
+      - repeat: 2
+        merge: {stack: {dim: 0}}
+        sequence: [{identity: {}, from: x$(i + 1)}]
+        outputs: [b]
+    outputs: [a, b]
+layers:
+  - {Layer: {}, from: [x, y], outputs: [a, b]}
+outputs: [a, b]
+"""
+    assert archspec.check(spec).ok
+    for line in (6, 10):
+        lines = spec.split("\n")
+        lines[line] = lines[line].replace("repeat:", "repeatq:")
+        assert [(d.code, d.span.line) for d in archspec.check("\n".join(lines)).diagnostics] == [("AS201", line + 1)]

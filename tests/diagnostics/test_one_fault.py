@@ -99,7 +99,8 @@ def _of_item(item: Node, blocks: set[str]) -> Iterator[Fault]:
     for node in names:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             ends_in_parameter = re.search(r"\$\w+$", node.value)
-            yield Fault("what is read", node.span, f"{node.value}q", ("AS209",) if ends_in_parameter else ("AS206",))
+            new = f"{node.value}q" if node.plain else f'"{node.value}q"'
+            yield Fault("what is read", node.span, new, ("AS209",) if ends_in_parameter else ("AS206",))
     for word in COMMON:
         if word in item:
             yield Fault("a key of an item", item.keys[word], f"{word}q", ("AS201",))
