@@ -69,7 +69,7 @@ def compare(run: Path, single: Path, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 2e-5, marks=pytest.mark.slow)]
+    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 1e-5, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(
     ("kind", "count"),
@@ -157,7 +157,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 2e-5, marks=pytest.mark.slow)]
+    ("dtype", "tolerance"), [("float64", 1e-9), pytest.param("float32", 1e-5, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(
     ("parallel", "count"),
