@@ -155,14 +155,15 @@ class Context:
         found = Diagnostics()
         value = evaluate(node, env, found, self.tensors)
         for each in found:
-            if each.code == "AS208":
-                read = [env.get(name) for name in self.mentions(node)]
-                sizes = {size for each in read if isinstance(each, (Dim, Real)) for size in each.symbols}
-                block = self.blocks[self.calls[-1].block]
-                causes = frozenset(block.declares(size.rpartition(".")[2]) for size in sizes & self.open_sizes)
-                each = replace(each, causes=causes)
-            self.diagnostics.add(each)
+            self.diagnostics.add(replace(each, causes=self._declared(node, env)) if each.code == "AS208" else each)
         return value
+
+    def _declared(self, node: Node, env: dict[str, Any]) -> frozenset[Span]:
+        """Where the open sizes that a text reads are declared."""
+        read = [env.get(name) for name in self.mentions(node)]
+        sizes = {size for each in read if isinstance(each, (Dim, Real)) for size in each.symbols}
+        block = self.blocks[self.calls[-1].block]
+        return frozenset(block.declares(size.rpartition(".")[2]) for size in sizes & self.open_sizes)
 
     def settled(self, node: Node, env: dict[str, Any]) -> Any:
         """`evaluate` of what has to be known to build the block: FAILED, too, where it waits for a size."""
