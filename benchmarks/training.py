@@ -1,42 +1,29 @@
 """`archspec train` against a loop written by hand, Lightning and the Trainer of transformers: the speed of an epoch.
 
-All train the same module on the same samples with the same optimizer, in turn in one process: on the processor, and by
-`python -m benchmarks gpu` on a GPU. Needs `pip install archspec-nn[bench]`.
+All train the same module on the same samples with the same optimizer, in turn, each in a process of its own: on the
+processor, and by `python -m benchmarks gpu` on a GPU. Needs `pip install archspec-nn[bench]`.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import torch
 
-from archspec.runtime.precision import exact_float32
-from benchmarks.trainers import by_hand, ours
-from benchmarks.trainers.task import GPU_TASKS, TASKS, Task, Took
+from benchmarks.trainers.task import GPU_TASKS, TASKS, Task
 from benchmarks.trainers.turns import interleaved, ratio
 
 ROUNDS = 9
 GPU_ROUNDS = 5
-PEERS = {"Lightning": "by_lightning", "transformers": "by_transformers"}
+WAYS = {"by hand": "by_hand", "archspec": "ours", "Lightning": "by_lightning", "transformers": "by_transformers"}
 
 
 def compare(task: Task, rounds: int) -> None:
-    ways: dict[str, Callable[[], Took]] = {
-        "by hand": lambda: by_hand.epoch(task),
-        "archspec": lambda: ours.epoch(task),
-    }
-    for name, module in PEERS.items():
-        try:
-            run = import_module(f"benchmarks.trainers.{module}").epoch
-        except ImportError as error:
-            print(f"{task.name}: no {name} here ({error})")
-            continue
-        ways[name] = lambda run=run: run(task)  # type: ignore[misc]
-    taken = interleaved(ways, rounds)
+    taken, missing = interleaved(task, WAYS, rounds)
+    for name, why in missing.items():
+        print(f"{task.name}: no {name} here ({why})")
     for name, each in taken.items():
         on_gpu = task.device.type == "cuda"
         rate = len(task.inputs) / statistics.median(took.wall if on_gpu else took.processor for took in each)
@@ -54,9 +41,9 @@ def main() -> None:
 
 
 def on_gpu() -> None:
-    """The same on a GPU, in float32 by its full precision."""
+    """The same on a GPU, with the machine's threads."""
     print(f"{'speed of an epoch against a loop by hand':48}{'median':>20}   ratio (quartiles)")
-    with exact_float32(), tempfile.TemporaryDirectory(prefix="archspec-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="archspec-bench-") as folder:
         for make in GPU_TASKS:
             compare(make(Path(folder))._replace(device=torch.device("cuda")), GPU_ROUNDS)
 

@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     from archspec.model.transfer import WeightsError
     from archspec.runtime.compiled import CompileError
+    from archspec.runtime.heap import keep_freed_memory
     from archspec.runtime.heard import Heard
     from archspec.runtime.loggers import LoggerError
     from archspec.runtime.precision import PrecisionError
@@ -84,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
         given = plan(report, params, args.device)
         if trial.asked(args):
             return trial.run(given, args)
+        keep_freed_memory()
         result = execute(given, args.folder, quiet=args.quiet, warn=_warn)
     except SpecError as bad:
         write_diagnostics(bad.diagnostics, {**report.sources, **bad.sources}, sys.stderr, args.color)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from archspec.runtime.heap import keep_freed_memory
 from archspec.runtime.session import train
 from archspec.runtime.trainer import Trainer
 from benchmarks.trainers.task import Task, Took
@@ -31,6 +32,7 @@ def epoch(task: Task) -> Took:
 
 def run(task: Task, around: Callable[[Trainer], Any], **runtime: Any) -> None:
     """Train in a folder that is removed. `around` gives a context for the steps of each epoch."""
+    keep_freed_memory()
     steps = Trainer._epoch
 
     def watched(trainer: Trainer) -> bool:
