@@ -1,6 +1,6 @@
 """`archspec train` against a loop written by hand, Lightning and the Trainer of transformers: the speed of an epoch.
 
-All train the same module on the same samples with the same optimizer, in turn, each in a process of its own: on the
+All train the same module on the same samples with the same optimizer, each in a process of its own: on the
 processor, and by `python -m benchmarks gpu` on a GPU. Needs `pip install archspec-nn[bench]`.
 """
 
@@ -25,8 +25,7 @@ def compare(task: Task, rounds: int) -> None:
     for name, why in missing.items():
         print(f"{task.name}: no {name} here ({why})")
     for name, each in taken.items():
-        on_gpu = task.device.type == "cuda"
-        rate = len(task.inputs) / statistics.median(took.wall if on_gpu else took.processor for took in each)
+        rate = len(task.inputs) / statistics.median(each)
         # Speed, so that more is better: by hand / other.
         aim = "   aim >= 0.98" if name == "archspec" else ""
         print(f"{task.name:34}{name:14}{rate:10.0f} samples/s   {ratio(taken['by hand'], each)}{aim}")

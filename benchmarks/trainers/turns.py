@@ -1,16 +1,21 @@
-"""Several ways to train an epoch, each in a process of its own, timed in turn and compared round by round.
+"""Several ways to train an epoch, each in a process of its own, compared round by round.
 
-In one process each would find the heap as the one before it has left it, which makes a tenth of the time.
+In one process each would find the heap as the one before it has left it. On a processor, whose speed may vary within
+seconds where others share it, all train their epoch at once, a tenth of a second each in turn while the others are
+stopped, and the processor's time is what counts. On a GPU they train one after another, and the wall's time counts.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 import torch
@@ -18,51 +23,88 @@ import torch
 from archspec.runtime.precision import exact_float32
 from benchmarks.trainers.task import Task, Took
 
+SLICE = 0.1  # seconds
+
 
 class Turns(NamedTuple):
     """Seconds of every way, round by round, and why a way is not here."""
 
-    taken: dict[str, list[Took]]
+    taken: dict[str, list[float]]
     missing: dict[str, str]
+
+
+class Way(NamedTuple):
+    """A process that trains an epoch when it is asked to."""
+
+    process: BaseProcess
+    asked: Connection
+
+    def signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
 
 def interleaved(task: Task, ways: dict[str, str], rounds: int) -> Turns:
     """`ways`: modules of this folder by their names. The order turns by one each round; the first does not count."""
     with _processes(task, ways) as (there, missing):
         names = list(there)
-        taken: dict[str, list[Took]] = {name: [] for name in names}
+        taken: dict[str, list[float]] = {name: [] for name in names}
         for turn in range(rounds + 1):
-            for k in range(len(names)):
-                name = names[(k + turn) % len(names)]
-                there[name].send(True)
-                took = there[name].recv()
+            order = [names[(k + turn) % len(names)] for k in range(len(names))]
+            each = _in_turn(there, order) if task.device.type == "cuda" else _sliced(there, order)
+            for name, seconds in each.items():
                 if turn:
-                    taken[name].append(took)
+                    taken[name].append(seconds)
     return Turns(taken, missing)
 
 
+def _in_turn(there: dict[str, Way], order: list[str]) -> dict[str, float]:
+    found = {}
+    for name in order:
+        there[name].asked.send(True)
+        took: Took = there[name].asked.recv()
+        found[name] = took.wall
+    return found
+
+
+def _sliced(there: dict[str, Way], order: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in order:
+        there[name].signal(signal.SIGSTOP)
+        there[name].asked.send(True)
+    while len(found) < len(order):
+        for name in order:
+            if name in found:
+                continue
+            there[name].signal(signal.SIGCONT)
+            if there[name].asked.poll(SLICE):
+                took: Took = there[name].asked.recv()
+                found[name] = took.processor
+            else:
+                there[name].signal(signal.SIGSTOP)
+    return found
+
+
 @contextmanager
-def _processes(task: Task, ways: dict[str, str]) -> Iterator[tuple[dict[str, Connection], dict[str, str]]]:
+def _processes(task: Task, ways: dict[str, str]) -> Iterator[tuple[dict[str, Way], dict[str, str]]]:
     context = multiprocessing.get_context("spawn")
-    there: dict[str, Connection] = {}
+    there: dict[str, Way] = {}
     missing: dict[str, str] = {}
-    children = []
-    for name, module in ways.items():
-        ours, theirs = context.Pipe()
-        children.append(context.Process(target=_serve, args=(module, task, torch.get_num_threads(), theirs)))
-        children[-1].start()
-        theirs.close()
-        if why := ours.recv():
-            missing[name] = why
-        else:
-            there[name] = ours
     try:
+        for name, module in ways.items():
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(module, task, torch.get_num_threads(), theirs), daemon=True)
+            process.start()
+            theirs.close()
+            if why := ours.recv():
+                missing[name] = why
+            else:
+                there[name] = Way(process, ours)
         yield there, missing
     finally:
-        for connection in there.values():
-            connection.send(False)
-        for child in children:
-            child.join()
+        for way in there.values():
+            way.process.kill()
+            way.process.join()
 
 
 def _serve(module: str, task: Task, threads: int, asked: Connection) -> None:
@@ -79,11 +121,7 @@ def _serve(module: str, task: Task, threads: int, asked: Connection) -> None:
             asked.send(epoch(task))
 
 
-def ratio(of: list[Took], to: list[Took]) -> str:
-    """Median and quartiles of the ratios round by round: of processor time, then of time on the wall."""
-    texts = []
-    for name in ("processor", "wall"):
-        pairs = [(getattr(a, name), getattr(b, name)) for a, b in zip(of, to, strict=True)]
-        low, middle, high = statistics.quantiles([a / b for a, b in pairs], n=4)
-        texts.append(f"{name} {middle:.3f} ({low:.3f} to {high:.3f})")
-    return ", ".join(texts)
+def ratio(of: list[float], to: list[float]) -> str:
+    """Median and quartiles of the ratios round by round."""
+    low, middle, high = statistics.quantiles([a / b for a, b in zip(of, to, strict=True)], n=4)
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
