@@ -141,10 +141,16 @@ def test_overrides_reach_the_train_section_and_keep_its_other_entries() -> None:
 
 
 def test_places_of_overrides() -> None:
-    given = {"classes": 10, "train.epochs": None}
-    assert override_source(given) == "classes=10\ntrain.epochs=null\n"
+    given = {
+        "classes": 10,
+        "train.epochs": None,
+        "runtime.parallel": {"tensor": 2, "sequence": False},
+        "sizes": [1, "a"],
+    }
+    texts = ("10", "null", "{tensor: 2, sequence: false}", "[1, a]")
+    assert override_source(given) == "".join(f"{path}={text}\n" for path, text in zip(given, texts, strict=True))
     spans = override_spans(given)
-    for line, (path, value) in enumerate(zip(given, ("10", "null"), strict=True)):
+    for line, (path, value) in enumerate(zip(given, texts, strict=True)):
         text = override_source(given).splitlines()[line]
         where, what = spans[path]
         assert text[where.col - 1 : where.end_col - 1] == path
