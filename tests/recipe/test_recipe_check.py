@@ -237,6 +237,7 @@ def test_runtime(text: str, want: tuple[str, str]) -> None:
         ("runtime: {micro_batch_size: 0}", "AS205", "a positive integer"),
         ("runtime: {device: gpu}", "AS205", "expected auto, cpu"),
         ("runtime: {device: 'cuda:x'}", "AS205", "expected auto, cpu"),
+        ("runtime: {device: 3}", "AS205", "expected a device: auto, cpu"),
         ("runtime: {compiled: true}", "AS201", "unknown key `compiled` in `runtime`"),
         ("runtime: [cpu]", "AS205", "must be a mapping"),
     ],

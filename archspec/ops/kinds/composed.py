@@ -150,7 +150,11 @@ class Refined(Kind[T], Generic[T]):
         return self.kind.bind(value, sizes)
 
     def parse(self, value: Any) -> T:
-        parsed = self.kind.parse(value)
+        try:
+            parsed = self.kind.parse(value)
+        except BadValue as bad:
+            message = bad.message.replace(f"expected {self.kind.title},", f"expected {self.title},", 1)
+            raise BadValue(message, bad.path, bad.help) from None
         wrong = self.check(parsed)
         if wrong:
             raise BadValue(wrong)
