@@ -1,7 +1,7 @@
 """Which inputs of a model can be in parts of their sequences (context parallelism), read off its graph.
 
 Each process has a part of the places of every sequence, from the inputs on. Only attention needs the others: there
-PyTorch brings keys and values together, or hands them round (Liu et al., 2023, arXiv:2310.01889).
+keys and values are brought together, or handed round.
 """
 
 from __future__ import annotations
@@ -25,12 +25,9 @@ FROM_PARTS = {
 
 
 class Context(NamedTuple):
-    """`inputs`: numbers of the inputs whose second axis is in parts. `ring`: can keys and values be handed round? A
-    mask would have to go with them. `refused`: what needs a sequence whole, and where.
-    """
+    """`inputs`: numbers of the inputs whose second axis is in parts. `refused`: what needs a sequence whole, where."""
 
     inputs: tuple[int, ...] = ()
-    ring: bool = True
     refused: tuple[tuple[str, Span], ...] = ()
 
 
@@ -44,7 +41,7 @@ def context_plan(typed: Typed) -> Context:
     walk.graph(typed, tuple(starts), "")
     inputs = tuple(number for number, region in enumerate(regions) if starts[number] is not None and region.top.ends)
     refused = {span: (what, span) for region, what, span in walk.refused if region.top.ends}
-    return Context(inputs, walk.ring, tuple(refused.values()))
+    return Context(inputs, tuple(refused.values()))
 
 
 class _Walk(Walk):
@@ -52,7 +49,6 @@ class _Walk(Walk):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ring = True
         self.refused: list[tuple[Region, str, Span]] = []
 
     def whole(self, node: Any) -> bool:
@@ -81,8 +77,6 @@ class _Walk(Walk):
         self, op: Op, types: tuple[Any, ...], given: list[Place | None], path: str, span: Span
     ) -> Place | None:
         """Queries give their places to the result; keys and values come from all."""
-        if any(getattr(op, name) for name in ("window", "dropout_p")) or (len(types) > 3 and types[3] is not None):
-            self.ring = False
         sequences = [
             place
             for place, type in zip(given[:3], types, strict=False)

@@ -147,7 +147,7 @@ def execute(
         stop_on_signals() as stop,
         numerics(given.recipe.runtime),
         joined(given.recipe.runtime.parallel, given.device) as world,
-        shared_products(world, given.recipe.context),
+        shared_products(world),
     ):
         return _execute(given, run, world, stop, quiet=quiet or not world.main, warn=warn)
 

@@ -28,7 +28,7 @@ def plan(source: str | Path) -> Context:
 def test_language_models() -> None:
     assert plan(SPECS / "language" / "llama_3_8b.yaml") == Context((0,))
     found = plan(SPECS / "language" / "bert_base.yaml")
-    assert 0 in found.inputs and not found.ring and not found.refused  # attention takes a mask
+    assert 0 in found.inputs and not found.refused
 
 
 def test_images_are_no_sequences() -> None:
@@ -36,20 +36,20 @@ def test_images_are_no_sequences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "mask", "after", "ring"),
+    ("arguments", "mask", "after"),
     [
-        ("", "", "{linear: 4}", True),
-        (", causal: true", "", "{mean: {dim: 1}}", True),
-        (", causal: true, window: 3", "", "{select: {dim: 1, index: 0}}", False),
-        (", dropout_p: 0.1", "", "{flatten: {}}", False),
-        ("", ", m", "{cumsum: {dim: 1}}", False),
+        ("", "", "{linear: 4}"),
+        (", causal: true", "", "{mean: {dim: 1}}"),
+        (", causal: true, window: 3", "", "{select: {dim: 1, index: 0}}"),
+        (", dropout_p: 0.1", "", "{flatten: {}}"),
+        ("", ", m", "{cumsum: {dim: 1}}"),
     ],
 )
-def test_what_goes_on_from_parts(arguments: str, mask: str, after: str, ring: bool) -> None:
+def test_what_goes_on_from_parts(arguments: str, mask: str, after: str) -> None:
     text = ATTENDED % (arguments, mask, after)
     if mask:
         text = text.replace("layers:\n", "layers:\n  - {name: m, rearrange: 'b t -> b 1 1 t', from: keep}\n")
-    assert plan(text) == Context((0,), ring)
+    assert plan(text) == Context((0,))
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,13 @@ def written(folder: Path) -> Path:
     return folder / "spec.yaml"
 
 
-def run(count: int, spec: Path, folder: Path, choices: dict[str, dict[str, Any]]) -> None:
+def run(
+    count: int,
+    spec: Path,
+    folder: Path,
+    choices: dict[str, dict[str, Any]],
+    script: str = "together_process.py",
+) -> None:
     """The same processes train with one choice of settings after another; each run is in a folder of its name.
 
     One process is this one.
@@ -80,8 +86,7 @@ def run(count: int, spec: Path, folder: Path, choices: dict[str, dict[str, Any]]
         for name, settings in choices.items():
             train(spec, params=settings, run=folder / name, quiet=True)
         return
-    script = Path(__file__).parent / "together_process.py"
-    done = torchrun(count, str(script), str(spec), str(folder), json.dumps(choices), cwd=folder)
+    done = torchrun(count, str(Path(__file__).parent / script), str(spec), str(folder), json.dumps(choices), cwd=folder)
     assert done.returncode == 0 and done.stdout == "", (done.stdout, done.stderr[-3000:])
 
 

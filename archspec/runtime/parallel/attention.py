@@ -6,8 +6,9 @@ gradients are sums over the places. PyTorch's own sharding of attention (2.13) t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import torch
@@ -23,19 +24,30 @@ AXES = ("context", "tensor")
 
 
 @contextmanager
-def shared_attention() -> Iterator[None]:
-    """Meanwhile `scaled_dot_product_attention` is `attention`, also where backward computes it again."""
-    functional.scaled_dot_product_attention = attention
+def attention_by(form: Callable[..., Any]) -> Iterator[None]:
+    """Meanwhile `scaled_dot_product_attention` is this form of it, also where backward computes it again."""
+    functional.scaled_dot_product_attention = form
     try:
         yield
     finally:
         functional.scaled_dot_product_attention = scaled_dot_product_attention
 
 
+def recorded(form: Callable[..., Any]) -> Callable[..., Any]:
+    """A form of attention that is one call where a module is traced."""
+
+    @wraps(form)
+    def attention(query: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(query, fx.Proxy):
+            return query.tracer.create_proxy("call_function", attention, (query, *args), kwargs)
+        return form(query, *args, **kwargs)
+
+    return attention
+
+
+@recorded
 def attention(query: Any, key: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-    """`scaled_dot_product_attention` of whatever is given. (Where a module is traced, this call is what is seen.)"""
-    if isinstance(query, fx.Proxy):
-        return query.tracer.create_proxy("call_function", attention, (query, key, value, *args), kwargs)
+    """`scaled_dot_product_attention` of whatever is given."""
     mesh = next((t.device_mesh for t in (query, key, value) if isinstance(t, DTensor)), None)
     if mesh is None:
         return scaled_dot_product_attention(query, key, value, *args, **kwargs)

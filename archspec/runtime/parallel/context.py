@@ -1,13 +1,12 @@
 """Sequences in parts from the inputs on, one for each process of the context axis (archspec.partition.context).
 
 Inputs become `DTensor`s, and PyTorch works out what every operation makes of its part. On a processor attention brings
-keys and values together; on GPUs, PyTorch's ring attention hands them round.
+keys and values together; on GPUs they go round (archspec.runtime.parallel.ring).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -52,22 +51,6 @@ def summed_over_places(criterion: Callable[[Tensor, Tensor], Tensor], values: Te
     share = criterion(values.to_local().flatten(0, 1), theirs.flatten(0, 1))
     total: Tensor = _Sum.apply(share, mesh.get_group())  # type: ignore[no-untyped-call]
     return total
-
-
-@contextmanager
-def ring_attention() -> Iterator[None]:
-    """Attention of DTensors whose places are in parts hands keys and values round, with the kernels of GPUs."""
-    # Of an experimental module, and without names of their own there: what PyTorch's own trainer (torchtitan) calls.
-    from torch.distributed.tensor.experimental import _attention as ring
-
-    balanced = ring._cp_options.enable_load_balance
-    ring._cp_options.enable_load_balance = False  # it takes sequences in another order than they come in
-    ring._enable_context_parallel_dispatcher()
-    try:
-        yield
-    finally:
-        ring._disable_context_parallel_dispatcher()
-        ring._cp_options.enable_load_balance = balanced
 
 
 class _Sum(torch.autograd.Function):

@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from torch.distributed.device_mesh import DeviceMesh
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from archspec.partition.context import Context
 from archspec.runtime.world import World
+
+KERNELS = ("cuda",)  # the devices for which PyTorch has kernels of attention that it splits
 
 
 def shared_mesh(world: World) -> DeviceMesh | None:
@@ -22,24 +23,24 @@ def shared_mesh(world: World) -> DeviceMesh | None:
 
 
 @contextmanager
-def shared_products(world: World, context: Context | None = None) -> Iterator[None]:
+def shared_products(world: World) -> Iterator[None]:
     """What forward and backward need to be in: tensors that every process makes for itself count as the same."""
     with ExitStack() as stack:
         if (mesh := shared_mesh(world)) is not None:
             from torch.distributed.tensor.experimental import implicit_replication
 
-            from archspec.runtime.parallel.attention import shared_attention
-            from archspec.runtime.parallel.context import ring_attention
+            from archspec.runtime.parallel.attention import attention, attention_by
+            from archspec.runtime.parallel.ring import ring_attention
 
             stack.enter_context(implicit_replication())
             # On a processor all draw the same numbers, as they have begun with one seed.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "DTensor random operators may not have complete support")
-            on_gpu, apart = mesh.device_type == "cuda", world.degree("context") > 1
+            has_kernels = mesh.device_type in KERNELS
             if mesh.ndim > 1:
-                stack.enter_context(shared_attention())
-            elif on_gpu and apart and context is not None and context.ring:
+                stack.enter_context(attention_by(attention))
+            elif has_kernels and world.degree("context") > 1:
                 stack.enter_context(ring_attention())
-            elif apart or not on_gpu:  # PyTorch splits attention on a processor in this form only
+            elif not has_kernels:  # PyTorch splits attention on a processor in this form only
                 stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         yield
