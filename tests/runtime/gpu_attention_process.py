@@ -16,10 +16,11 @@ from typing import Any
 import together_process
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import pad, scaled_dot_product_attention
 
-from archspec.runtime.parallel import mesh, ring
+from archspec.runtime.parallel import attention, mesh, ring
 from archspec.runtime.world import leave
 
 BLOCK = 32  # the kernel tells as many sums as fill blocks of these (meta__scaled_dot_product_efficient_attention)
@@ -32,6 +33,11 @@ def _weights(query: Tensor, key: Tensor, is_causal: bool, scale: float | None) -
     if is_causal:
         scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), -math.inf)
     return scores, scale
+
+
+def _laid(tensor: Tensor) -> Tensor:
+    """[B, H, T, E] that lies in memory as the kernel's results do, [B, T, H, E]."""
+    return tensor.transpose(1, 2).contiguous().transpose(1, 2)
 
 
 def forward(
@@ -50,8 +56,7 @@ def forward(
     scores, _ = _weights(query, key, is_causal, scale)
     sums = scores.logsumexp(-1)
     out = (scores - sums.unsqueeze(-1)).exp() @ value
-    out = out.transpose(1, 2).contiguous().transpose(1, 2)
-    return out, pad(sums, (0, -sums.shape[-1] % BLOCK), value=math.inf), torch.tensor(0), torch.tensor(0)
+    return _laid(out), pad(sums, (0, -sums.shape[-1] % BLOCK), value=math.inf), torch.tensor(0), torch.tensor(0)
 
 
 def backward(
@@ -73,10 +78,19 @@ def backward(
     scores, scale = _weights(query, key, is_causal, scale)
     weights = (scores - logsumexp[..., : query.shape[-2], None]).exp()
     inner = weights * (grad_out_ @ value.transpose(-1, -2) - (grad_out_ * out).sum(-1, keepdim=True)) * scale
-    return inner @ key, inner.transpose(-1, -2) @ query, weights.transpose(-1, -2) @ grad_out_, None
+    gradients = inner @ key, inner.transpose(-1, -2) @ query, weights.transpose(-1, -2) @ grad_out_
+    return *map(_laid, gradients), None
 
 
-def chosen(query: Tensor, key: Tensor, value: Tensor, mask: Any, dropout_p: float, is_causal: bool, **more: Any) -> Any:
+def chosen(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    **more: Any,
+) -> Any:
     """What scaled_dot_product_attention of tensors on a GPU chooses for float32: this kernel where it may, or none."""
     fits = mask is None and not dropout_p and not more.get("enable_gqa") and query.dtype == torch.float32
     if not fits or not torch.backends.cuda.mem_efficient_sdp_enabled():
@@ -91,7 +105,8 @@ def main(spec: str, folder: str, choices: str) -> None:
     library.impl("_scaled_dot_product_efficient_attention", forward, "CPU")
     library.impl("_scaled_dot_product_efficient_attention_backward", backward, "CPU")
     mesh.KERNELS = ("cpu",)
-    ring.scaled_dot_product_attention = chosen
+    for module in (functional, attention, ring):
+        module.scaled_dot_product_attention = chosen
     together_process.main(spec, folder, choices)
     (Path(folder) / f"calls-{os.environ['RANK']}.json").write_text(json.dumps(lengths))
 

@@ -1,4 +1,4 @@
-"""Attention in a ring, with a stand-in for the kernel that only GPUs have, against one process."""
+"""Attention that several processes share by the kernel of GPUs, with a stand-in for it, against one process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def together(count: int, spec: Path, folder: Path, choices: dict[str, Settings]) -> list[set[int]]:
     """The lengths that each process has called the kernel with."""
-    run(count, spec, folder, {k: {**FLOAT32, **v} for k, v in choices.items()}, script="ring_process.py")
+    run(count, spec, folder, {k: {**FLOAT32, **v} for k, v in choices.items()}, script="gpu_attention_process.py")
     return [set(json.loads((folder / f"calls-{rank}.json").read_text())) for rank in range(count)]
 
 
@@ -51,6 +51,15 @@ def test_keys_and_values_are_brought_together(alone: Path, tmp_path: Path) -> No
     same(tmp_path / "r", alone / "48", 1e-5)
     assert together(2, alone / "window.yaml", tmp_path, {"window": {**SHARED, "context": 64}}) == [set(), set()]
     same(tmp_path / "window", alone / "window", 1e-5)
+
+
+@pytest.mark.slow
+def test_each_process_has_heads(alone: Path, tmp_path: Path) -> None:
+    parallel: Settings = {"runtime.parallel": {"tensor": 2}, "context": 64}
+    choices: dict[str, Settings] = {"r": parallel, "again": {**parallel, **AGAIN}}
+    assert together(2, alone / "spec.yaml", tmp_path, choices) == [{64}, {64}]
+    for name in choices:
+        same(tmp_path / name, alone / "64", 1e-5)
 
 
 @pytest.mark.slow
