@@ -52,7 +52,7 @@ def case(settings: dict[str, Any]) -> dict[str, Any]:
     with (
         restored_matmul(),
         joined(recipe.runtime.parallel, given.device) as world,
-        shared_products(world, recipe.context),
+        shared_products(world),
     ):
         watched(module, seen)
         prepared = _prepared(module, given, world)

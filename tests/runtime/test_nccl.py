@@ -34,7 +34,7 @@ KINDS: list[tuple[dict[str, Any], int]] = [
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process makes of the language model of trained_together, on a processor."""
     folder = tmp_path_factory.mktemp("alone")
-    written(folder)
+    written(folder, 128)  # what goes round in float32 are multiples of 32 places
     layers = {"spec.yaml": "repeat: 2", "deep.yaml": "repeat: 4"}  # four stages have a layer each
     for name, repeat in layers.items():
         (folder / name).write_text((folder / "spec.yaml").read_text().replace("repeat: 2", repeat))
@@ -48,7 +48,7 @@ def sides(parallel: dict[str, Any], count: int) -> Any:
     return pytest.param(parallel, count, marks=marks, id=f"{json.dumps(parallel)}-{count}")
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])  # attention in parts goes round in float32
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("parallel", "count"), [sides(*kind) for kind in KINDS])
 def test_as_one_process(parallel: dict[str, Any], count: int, dtype: str, alone: Path, tmp_path: Path) -> None:
     stem = "deep" if parallel.get("pipeline") == 4 else "spec"

@@ -64,10 +64,11 @@ ALONE: dict[str, dict[str, Any]] = {
 }
 
 
-def written(folder: Path) -> Path:
-    """The spec and its data in a folder."""
-    (folder / "text.txt").write_text("".join(f"{n} times {n} is {n * n}. " for n in range(40)))
-    (folder / "spec.yaml").write_text(SPEC)
+def written(folder: Path, longest: int = 16) -> Path:
+    """The spec and its data in a folder, for sequences of up to so many tokens."""
+    samples = max(40, longest * 3 // 4)
+    (folder / "text.txt").write_text("".join(f"{n} times {n} is {n * n}. " for n in range(samples)))
+    (folder / "spec.yaml").write_text(SPEC.replace(" 16", f" {longest}"))
     return folder / "spec.yaml"
 
 
