@@ -61,7 +61,7 @@ def interleaved(task: Task, ways: dict[str, str], rounds: int) -> Turns:
 def _in_turn(there: dict[str, Way], order: list[str]) -> dict[str, float]:
     found = {}
     for name in order:
-        there[name].asked.send(True)
+        there[name].asked.send(None)
         took: Took = there[name].asked.recv()
         found[name] = took.wall
     return found
@@ -71,7 +71,7 @@ def _sliced(there: dict[str, Way], order: list[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in order:
         there[name].signal(signal.SIGSTOP)
-        there[name].asked.send(True)
+        there[name].asked.send(None)
     while len(found) < len(order):
         for name in order:
             if name in found:
@@ -117,7 +117,8 @@ def _serve(module: str, task: Task, threads: int, asked: Connection) -> None:
         return
     asked.send("")
     with exact_float32():
-        while asked.recv():
+        while True:  # until it is killed
+            asked.recv()
             asked.send(epoch(task))
 
 
